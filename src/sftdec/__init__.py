@@ -1,0 +1,1 @@
+"""SFT-Dec: single-image defocus deblurring guided by an estimated defocus map."""

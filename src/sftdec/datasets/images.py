@@ -1,0 +1,72 @@
+"""Pictures on disk: 8-bit RGB photos and 16-bit defocus maps."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from sftdec.atomic import atomic_path
+from sftdec.datasets.errors import DataError
+
+MAP_LEVELS = 65535  # a stored defocus map's level for 1.0
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        image = Image.open(path)
+        image.load()
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such picture; restore it, or take it out of the data set") from None
+    except UnidentifiedImageError:
+        size = os.path.getsize(path)
+        raise DataError(
+            f"{path}: not a picture that can be read ({size} bytes); expected PNG, JPEG, TIFF or WebP: "
+            "replace the file or take it out of the data set"
+        ) from None
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: the picture is corrupt or cut short ({error}); replace the file") from error
+    return image
+
+
+def read_photo(path: Path) -> NDArray[np.uint8]:
+    """A photo as sRGB grey levels, uint8 H×W×3; grey is repeated, alpha dropped.
+
+    Raises:
+        DataError: the file is missing, corrupt, cut short or no picture.
+    """
+    return np.asarray(_open(path).convert("RGB"))
+
+
+def read_defocus(path: Path) -> NDArray[np.float32]:
+    """A defocus map, float32 H×W in 0..1, from a 16-bit (or 8-bit) grey PNG.
+
+    Raises:
+        DataError: the file is missing, corrupt, or not grey.
+    """
+    image = _open(path)
+    levels = np.asarray(image)
+    if levels.ndim != 2:
+        raise DataError(f"{path}: a defocus map must be a grey picture, found mode {image.mode}; save it as 16-bit grey")
+    return (levels / (255 if levels.dtype == np.uint8 else MAP_LEVELS)).astype(np.float32)
+
+
+def defocus_levels(defocus: NDArray[np.floating]) -> NDArray[np.uint16]:
+    """A defocus map (0..1, any shape) as 16-bit levels.
+
+    Raises:
+        DataError: NaN, or a value outside 0..1.
+    """
+    if not np.isfinite(defocus).all():
+        raise DataError(f"the defocus map holds {int((~np.isfinite(defocus)).sum())} values that are NaN or infinite")
+    low, high = float(defocus.min()), float(defocus.max())
+    if low < 0 or high > 1:
+        raise DataError(f"the defocus map spans {low:.4f}..{high:.4f}, expected 0..1: divide sigma by sigma_max")
+    return np.rint(defocus * MAP_LEVELS).astype(np.uint16)
+
+
+def write_picture(path: Path, levels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """Write uint8 H×W×3 or uint16 H×W as PNG: whole or not at all, the same bytes for the same levels."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(levels).save(temporary, format="PNG", compress_level=1)

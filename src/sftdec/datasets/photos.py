@@ -1,0 +1,67 @@
+"""The photos and textures that scikit-image and scikit-learn carry in their wheels."""
+
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sftdec.datasets.errors import DataError
+from sftdec.datasets.images import read_photo
+
+# name: (package, folder, file)
+_WHEEL_PHOTOS = {
+    "astronaut": ("skimage", "data", "astronaut.png"),
+    "chelsea": ("skimage", "data", "chelsea.png"),
+    "coffee": ("skimage", "data", "coffee.png"),
+    "hubble": ("skimage", "data", "hubble_deep_field.jpg"),
+    "ihc": ("skimage", "data", "ihc.png"),
+    "motorcycle": ("skimage", "data", "motorcycle_left.png"),
+    "retina": ("skimage", "data", "retina.jpg"),
+    "rocket": ("skimage", "data", "rocket.jpg"),
+    "brick": ("skimage", "data", "brick.png"),
+    "grass": ("skimage", "data", "grass.png"),
+    "gravel": ("skimage", "data", "gravel.png"),
+    "page": ("skimage", "data", "page.png"),
+    "text": ("skimage", "data", "text.png"),
+    "coins": ("skimage", "data", "coins.png"),
+    "camera": ("skimage", "data", "camera.png"),
+    "china": ("sklearn", "datasets/images", "china.jpg"),
+    "flower": ("sklearn", "datasets/images", "flower.jpg"),
+}
+_DISPARITIES = {"motorcycle": ("skimage", "data", "motorcycle_disp.npz")}
+
+PHOTO_NAMES = tuple(_WHEEL_PHOTOS)
+
+
+def _wheel_file(package: str, folder: str, name: str) -> Path:
+    return Path(str(files(package))) / folder / name
+
+
+@lru_cache(maxsize=32)
+def wheel_photo(name: str) -> NDArray[np.uint8]:
+    """One of the wheels' photos by name, uint8 H×W×3 (read-only).
+
+    Raises:
+        DataError: an unknown name.
+    """
+    if name not in _WHEEL_PHOTOS:
+        raise DataError(f"photo {name!r} is not one that ships: expected one of {', '.join(PHOTO_NAMES)}")
+    photo = read_photo(_wheel_file(*_WHEEL_PHOTOS[name]))
+    photo.flags.writeable = False
+    return photo
+
+
+@lru_cache(maxsize=4)
+def wheel_disparity(name: str) -> NDArray[np.float32]:
+    """The measured disparity (px, H×W, above 0 where known, else 0) that belongs to a photo.
+
+    Raises:
+        DataError: nobody measured one for this photo.
+    """
+    if name not in _DISPARITIES:
+        raise DataError(f"photo {name!r} has no measured disparity: only {', '.join(_DISPARITIES)} has; take another depth")
+    with np.load(_wheel_file(*_DISPARITIES[name])) as archive:
+        disparity = np.asarray(archive["arr_0"], np.float32)
+    return np.where(np.isfinite(disparity) & (disparity > 0), disparity, 0).astype(np.float32)

@@ -1,0 +1,144 @@
+"""Recipes: a table in which each row tells how to render a number of scenes.
+
+A cell holds one value, a choice ``a|b|c``, or a range ``lo..hi`` (drawn log-uniformly); what is open is drawn from the
+row's seed and the scene's number, so a table of a few KB stands for hundreds of scenes, the same ones everywhere.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sftdec.datasets.depth import DEPTH_MODELS
+from sftdec.datasets.errors import DataError
+from sftdec.datasets.photos import PHOTO_NAMES
+from sftdec.optics import PSF_SHAPES
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One scene to render: photo (names, for textures), geometry, lens and noise; lengths as the names say."""
+
+    name: str
+    split: str
+    photos: tuple[str, ...]
+    scale: float  # the photo is shrunk by this first
+    height: int  # of the crop after shrinking; 0: all of it
+    width: int
+    top: float  # where the crop lies, as a share of what is left over; below 0: anywhere
+    left: float
+    depth: str
+    near_m: float
+    far_m: float
+    focus: float  # share of the way, in inverse depth, from far_m (0) to near_m (1)
+    focal_length_mm: float
+    pixel_pitch_um: float
+    max_coc_px: float  # radius; the lens is stopped down until the scene's largest circle of confusion has it
+    psf: str
+    blades: int
+    shot_noise: float
+    read_noise: float
+    seed: int
+    number: int
+
+    def generator(self) -> np.random.Generator:
+        """The scene's own source of random numbers."""
+        return np.random.default_rng([self.seed, self.number, 1])
+
+
+_CHOICES = {"split": SPLITS, "photo": PHOTO_NAMES, "depth": DEPTH_MODELS, "psf": PSF_SHAPES}
+_INTEGERS = ("count", "height", "width", "blades", "seed")
+_COLUMNS = ("name", "split", "count", "photo") + tuple(
+    f.name for f in fields(Recipe) if f.name not in ("name", "split", "photos", "number")
+)
+_MINIMUM = {"count": 1, "height": 0, "width": 0, "blades": 3, "seed": 0, "shot_noise": 0, "read_noise": 0, "focus": 0}
+_ABOVE_ZERO = ("scale", "near_m", "far_m", "focal_length_mm", "pixel_pitch_um", "max_coc_px")
+
+
+def _number(text: str, key: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise DataError(f"{where}, {key}: found {text!r}, expected a number or a range lo..hi") from None
+    if not np.isfinite(value) or (key in _ABOVE_ZERO and value <= 0) or value < _MINIMUM.get(key, -np.inf):
+        limit = "above 0" if key in _ABOVE_ZERO else f"{_MINIMUM.get(key, 'finite')} or more"
+        raise DataError(f"{where}, {key}: found {text}, expected {limit}")
+    if key in _INTEGERS and value != int(value):
+        raise DataError(f"{where}, {key}: found {text}, expected a whole number")
+    return value
+
+
+def _drawn(text: str, key: str, where: str, generator: np.random.Generator) -> Any:
+    """The value of a cell for one scene; every cell uses up one random number, so cells don't disturb each other."""
+    share = float(generator.random())
+    if key in _CHOICES:
+        options = [option.strip() for option in text.split("|")]
+        for option in options:
+            if option not in _CHOICES[key]:
+                raise DataError(f"{where}, {key}: found {option!r}, expected one of {', '.join(_CHOICES[key])}")
+        return options[int(share * len(options))]
+    if ".." in text:
+        low, high = (_number(part, key, where) for part in text.split("..", 1))
+        if not low <= high:
+            raise DataError(f"{where}, {key}: the range {text} is empty, expected lo..hi with lo <= hi")
+        if key in _INTEGERS:
+            return int(low + share * (high - low + 1))
+        return low * (high / low) ** share if low > 0 else low + share * (high - low)
+    value = _number(text, key, where)
+    return int(value) if key in _INTEGERS else value
+
+
+def _scenes_of(row: dict[str, str], where: str) -> list[Recipe]:
+    seed, count = (int(_number(row[key], key, where)) for key in ("seed", "count"))
+    photos = tuple(option.strip() for option in row["photo"].split("|"))
+    recipes = []
+    for number in range(count):
+        generator = np.random.default_rng([seed, number, 0])
+        drawn = {key: _drawn(row[key], key, where, generator) for key in _COLUMNS if key not in ("name", "count")}
+        photo = drawn.pop("photo")
+        drawn["photos"] = photos if drawn["depth"] == "dead_leaves" else (photo,)
+        name = row["name"] if count == 1 else f"{row['name']}_{number:03d}"
+        recipes.append(Recipe(name=name, number=number, **drawn))
+    return recipes
+
+
+def read_recipes(path: Path) -> list[Recipe]:
+    """Every scene of a table of recipes (CSV, UTF-8), in order.
+
+    Raises:
+        DataError: a missing file or column, a name that occurs twice, or a cell that makes no sense; the message
+            names the file, the row and the column.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, comment="#", skipinitialspace=True)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no table of recipes; restore it from Git") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a table of recipes ({error}); expected CSV with {', '.join(_COLUMNS)}") from error
+    if set(table.columns) != set(_COLUMNS):
+        missing, unknown = set(_COLUMNS) - set(table.columns), set(table.columns) - set(_COLUMNS)
+        raise DataError(f"{path}: columns missing: {sorted(missing) or 'none'}; unknown: {sorted(unknown) or 'none'}")
+    recipes: list[Recipe] = []
+    for number, row in enumerate(table.to_dict("records")):
+        recipes += _scenes_of({str(k): str(v).strip() for k, v in row.items()}, f"{path} row {number + 1} ({row['name']})")
+    names = [recipe.name for recipe in recipes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: scene names must be unique, found twice: {', '.join(twice)}")
+    _refuse_photos_in_two_splits(recipes, path)
+    return recipes
+
+
+def _refuse_photos_in_two_splits(recipes: list[Recipe], path: Path) -> None:
+    splits: dict[str, str] = {}
+    for recipe in recipes:
+        for photo in recipe.photos:
+            if splits.setdefault(photo, recipe.split) != recipe.split:
+                raise DataError(
+                    f"{path}: photo {photo!r} is in {splits[photo]} and in {recipe.split} ({recipe.name}): "
+                    "a photo belongs to one split"
+                )

@@ -1,0 +1,125 @@
+"""The sample data set: recipes rendered from the photos that come with scikit-image and scikit-learn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from sftdec.datasets.dead_leaves import dead_leaves, focused_layers
+from sftdec.datasets.depth import DepthModel, disparity_depth, model_depth
+from sftdec.datasets.errors import DataError
+from sftdec.datasets.photos import wheel_disparity, wheel_photo
+from sftdec.datasets.recipes import Recipe, read_recipes
+from sftdec.datasets.scene import Scene, Split
+from sftdec.optics import (
+    ThinLens,
+    add_noise,
+    linear_to_srgb,
+    render_layers,
+    render_photo,
+    sigma_of_radius,
+    srgb_to_linear,
+    stopped_down_to,
+    to_8bit,
+)
+from sftdec.optics.psf import PsfShape
+
+RECIPES = "recipes.csv"
+
+
+def scenes(folder: Path) -> Sequence[Recipe]:
+    """The scenes that ``folder``'s recipes stand for."""
+    return read_recipes(folder / RECIPES)
+
+
+def render(recipe: Recipe, sigma_max: float) -> Scene:
+    """Render one recipe.
+
+    Raises:
+        DataError: blur beyond ``sigma_max`` (px), a crop larger than the photo, or a recipe that can't be met.
+    """
+    if sigma_of_radius(recipe.max_coc_px) > sigma_max:
+        raise DataError(
+            f"recipe {recipe.name}: max_coc_px={recipe.max_coc_px:.2f} is a sigma of {sigma_of_radius(recipe.max_coc_px):.2f} px, "
+            f"above fetch.sigma_max={sigma_max}: raise the one or lower the other"
+        )
+    sharp, blurred, radius = (_render_leaves if recipe.depth == "dead_leaves" else _render_wheel_photo)(recipe)
+    noisy = add_noise(blurred, recipe.shot_noise, recipe.read_noise, recipe.generator())
+    return Scene(
+        name=f"sample/{recipe.name}",
+        dataset="sample",
+        split=cast(Split, recipe.split),
+        photo="|".join(recipe.photos) if recipe.depth != "dead_leaves" else recipe.name,
+        sigma_max=sigma_max,
+        blurred=to_8bit(linear_to_srgb(noisy)),
+        sharp=to_8bit(linear_to_srgb(sharp)),
+        defocus=np.asarray(radius / 2 / sigma_max, np.float32),
+    )
+
+
+Rendered = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
+
+def _lens(recipe: Recipe, depths_m: NDArray[np.float64]) -> ThinLens:
+    """The recipe's lens, focused within the scene and stopped down to its largest circle of confusion."""
+    near, far = float(depths_m.min()), float(depths_m.max())
+    focus = 1 / (recipe.focus / near + (1 - recipe.focus) / far)
+    return stopped_down_to(
+        ThinLens(recipe.focal_length_mm, 2.0, focus, recipe.pixel_pitch_um), depths_m, recipe.max_coc_px
+    )
+
+
+def _render_leaves(recipe: Recipe) -> Rendered:
+    """Sharp and blurred picture in linear light and the radius (px, 0 or more) of a dead-leaves scene."""
+    generator = recipe.generator()
+    size = (recipe.height, recipe.width)
+    if min(size) < 16:
+        raise DataError(f"recipe {recipe.name}: dead leaves need a height and width of 16 px or more, found {size}")
+    nearness = np.sort(generator.random(14))
+    depths = 1 / (nearness / recipe.near_m + (1 - nearness) / recipe.far_m)
+    sheets = dead_leaves(size, depths, [wheel_photo(name) for name in recipe.photos], generator)
+    seen, pinhole, radius = focused_layers(sheets, depths, _lens(recipe, depths))
+    return render_layers(pinhole), render_layers(seen, cast(PsfShape, recipe.psf), recipe.blades), radius
+
+
+def _render_wheel_photo(recipe: Recipe) -> Rendered:
+    """Sharp and blurred picture in linear light and the radius (px, 0 or more) of a photo with a depth."""
+    generator = recipe.generator()
+    (name,) = recipe.photos
+    photo = wheel_photo(name)
+    size = (round(photo.shape[0] * recipe.scale), round(photo.shape[1] * recipe.scale))
+    sharp = resize(srgb_to_linear(photo / np.float32(255)), size, order=1, anti_aliasing=recipe.scale < 1).astype(np.float32)
+    depth = None
+    if recipe.depth == "disparity":
+        measured = disparity_depth(wheel_disparity(name), photo.shape[:2], f"recipe {recipe.name}")
+        depth = resize(measured, size, order=0, anti_aliasing=False)
+    rows, columns = _crop(recipe, size, generator)
+    sharp = np.ascontiguousarray(sharp[rows, columns])
+    if depth is None:
+        depth = model_depth(cast(DepthModel, recipe.depth), sharp.shape[:2], recipe.near_m, recipe.far_m, generator)
+    else:
+        depth = depth[rows, columns]
+    if recipe.depth == "plane":  # one distance is in focus or not: the whole scene has the recipe's circle of confusion
+        radius = np.full(sharp.shape[:2], recipe.max_coc_px, np.float32)
+    else:
+        radius = _lens(recipe, depth).coc_radius(depth)
+    blurred, rendered = render_photo(sharp, radius, cast(PsfShape, recipe.psf), recipe.blades)
+    return sharp, blurred, np.minimum(np.abs(rendered), recipe.max_coc_px)
+
+
+def _crop(recipe: Recipe, size: tuple[int, int], generator: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of the recipe's crop in a picture of this size."""
+    slices = []
+    wanted, places = (recipe.height, recipe.width), (recipe.top, recipe.left)
+    for length, whole, place, side in zip(wanted, size, places, ("height", "width"), strict=True):
+        if length > whole:
+            raise DataError(
+                f"recipe {recipe.name}: {side}={length} px is more than the photo has at scale {recipe.scale:.2f} ({whole} px)"
+            )
+        spare = whole - (length or whole)
+        start = round((generator.random() if place < 0 else min(place, 1.0)) * spare)
+        slices.append(slice(start, start + (length or whole)))
+    return slices[0], slices[1]

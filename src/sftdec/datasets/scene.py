@@ -1,0 +1,134 @@
+"""A scene: blurred and sharp photo and the defocus between them; and the folder of scenes that fetch makes."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sftdec.atomic import atomic_path
+from sftdec.datasets.errors import DataError
+from sftdec.datasets.images import defocus_levels, read_defocus, read_photo, write_picture
+
+Split = Literal["train", "validation", "test"]
+INDEX = "index.parquet"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture: ``blurred`` and ``sharp`` uint8 H×W×3 (sRGB), ``defocus`` float32 H×W in 0..1.
+
+    Defocus is the blur's Gaussian-equivalent standard deviation divided by ``sigma_max`` (px).
+
+    Raises:
+        DataError: sizes that differ, or a map with NaN or values outside 0..1.
+    """
+
+    name: str
+    dataset: str
+    split: Split
+    photo: str
+    sigma_max: float
+    blurred: NDArray[np.uint8]
+    sharp: NDArray[np.uint8]
+    defocus: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        sizes = {"blurred": self.blurred.shape[:2], "sharp": self.sharp.shape[:2], "defocus": self.defocus.shape[:2]}
+        if len(set(sizes.values())) > 1:
+            found = ", ".join(f"{key} {height}×{width}" for key, (height, width) in sizes.items())
+            raise DataError(f"scene {self.name}: the three pictures differ in size ({found}); they must be aligned")
+        try:
+            defocus_levels(self.defocus)
+        except DataError as error:
+            raise DataError(f"scene {self.name}: {error}") from error
+
+
+def write_scene(root: Path, scene: Scene) -> dict[str, Any]:
+    """Write a scene's three PNG files below ``root`` and return its row of the index."""
+    row: dict[str, Any] = {
+        "scene": scene.name,
+        "dataset": scene.dataset,
+        "split": scene.split,
+        "photo": scene.photo,
+        "height": scene.sharp.shape[0],
+        "width": scene.sharp.shape[1],
+        "sigma_max": scene.sigma_max,
+        "sigma_mean": float(scene.defocus.mean(dtype=np.float64) * scene.sigma_max),
+        "sigma_peak": float(scene.defocus.max() * scene.sigma_max),
+    }
+    pictures = {"blurred": scene.blurred, "sharp": scene.sharp, "defocus": defocus_levels(scene.defocus)}
+    for part, levels in pictures.items():
+        path = root / part / f"{scene.name}.png"
+        write_picture(path, levels)
+        row[part] = path.relative_to(root).as_posix()
+        row[f"{part}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return row
+
+
+def write_index(root: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Write the index of a folder of scenes, in the order given; the same rows give the same bytes.
+
+    Raises:
+        DataError: two scenes of one name, or a photo in two splits.
+    """
+    index = pd.DataFrame(rows)
+    if index["scene"].duplicated().any():
+        raise DataError(f"scene names must be unique, found twice: {index.loc[index.scene.duplicated(), 'scene'].tolist()}")
+    splits = index.groupby(["dataset", "photo"])["split"].nunique()
+    if (splits > 1).any():
+        raise DataError(f"a photo belongs to one split, found in several: {splits[splits > 1].index.tolist()}")
+    with atomic_path(root / INDEX) as temporary:
+        index.to_parquet(temporary, index=False)
+    return index
+
+
+def read_index(root: Path) -> pd.DataFrame:
+    """The index of a folder of scenes, a row a scene.
+
+    Raises:
+        DataError: there is none, or it can't be read.
+    """
+    try:
+        return pd.read_parquet(root / INDEX)
+    except FileNotFoundError:
+        raise DataError(f"{root / INDEX}: there are no scenes yet; run the stage before: dvc repro fetch") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{root / INDEX}: not an index of scenes ({error}); run dvc repro -f fetch") from error
+
+
+def load_scene(root: Path, row: Any) -> Scene:
+    """The scene of one row of the index (a ``pandas`` row, or anything with its columns as keys)."""
+    return Scene(
+        name=row["scene"],
+        dataset=row["dataset"],
+        split=row["split"],
+        photo=row["photo"],
+        sigma_max=float(row["sigma_max"]),
+        blurred=read_photo(root / row["blurred"]),
+        sharp=read_photo(root / row["sharp"]),
+        defocus=read_defocus(root / row["defocus"]),
+    )
+
+
+def load_scenes(root: Path, split: Split | None = None, dataset: str | None = None) -> Iterator[Scene]:
+    """The scenes of a folder in the index's order, of one split or data set if given."""
+    for row in select_scenes(read_index(root), split, dataset).to_dict("records"):
+        yield load_scene(root, row)
+
+
+def select_scenes(index: pd.DataFrame, split: Split | None = None, dataset: str | None = None) -> pd.DataFrame:
+    """The rows of one split and data set.
+
+    Raises:
+        DataError: none is left; the message says what there is.
+    """
+    chosen = index[((index["split"] == split) | (split is None)) & ((index["dataset"] == dataset) | (dataset is None))]
+    if chosen.empty:
+        there = ", ".join(f"{d}/{s}" for d, s in sorted(set(zip(index["dataset"], index["split"], strict=True))))
+        raise DataError(f"no scene of data set {dataset or 'any'}, split {split or 'any'}; there is: {there}")
+    return chosen

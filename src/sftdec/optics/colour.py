@@ -1,0 +1,40 @@
+"""Between 8-bit sRGB and linear light, and the sensor's noise."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def srgb_to_linear(srgb: ArrayLike) -> NDArray[np.float32]:
+    """Linear light (0..1) of sRGB values (0..1), any shape. Source: IEC 61966-2-1."""
+    srgb = np.asarray(srgb, np.float32)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((np.maximum(srgb, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def linear_to_srgb(linear: ArrayLike) -> NDArray[np.float32]:
+    """SRGB values of linear light, both 0..1 (clipped), any shape. Source: IEC 61966-2-1."""
+    linear = np.clip(np.asarray(linear, np.float32), 0, 1)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+def to_8bit(image: ArrayLike) -> NDArray[np.uint8]:
+    """Grey levels 0..255 of values 0..1 (clipped, rounded half to even), any shape."""
+    return np.rint(np.clip(np.asarray(image), 0, 1) * 255).astype(np.uint8)
+
+
+def add_noise(
+    linear: NDArray[np.float32], shot: float, read: float, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Add a sensor's noise to linear light (0..1), H×W×3.
+
+    The variance is ``shot·signal + read²``: photon noise grows with the signal, read-out noise does not
+    (Foi et al. 2008, "Practical Poissonian-Gaussian noise modeling and fitting").
+
+    Raises:
+        ValueError: a negative noise parameter.
+    """
+    if shot < 0 or read < 0:
+        raise ValueError(f"noise parameters must be 0 or more, found shot={shot}, read={read}")
+    if shot == 0 and read == 0:
+        return linear
+    deviation = np.sqrt(shot * np.maximum(linear, 0) + read**2)
+    return (linear + deviation * generator.standard_normal(linear.shape, np.float32)).astype(np.float32)
