@@ -22,7 +22,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(
-            error.errno, f"{path} could not be written ({error.strerror}); the old file, if any, is untouched: make room"
+            error.errno,
+            f"{path} could not be written ({error.strerror}); the old file, if any, is untouched: make room",
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -7,15 +7,18 @@ occlusion are exact.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
+from sftdec.datasets.photos import wheel_photo
 from sftdec.optics import Layer, ThinLens, srgb_to_linear
 
 Image = NDArray[np.float32]
-_SUBSAMPLES = 3  # per pixel and axis, for the outline of a leaf
+_SCALES = (0.4, 0.5, 0.6, 0.7)  # of the photos that lend textures
+_LEAST_GRADIENT = 0.012  # of a piece of a photo, a px in sRGB 0..1: less is sky, or out of focus in the photo itself
 
 
 @dataclass(frozen=True)
@@ -37,27 +40,37 @@ def _power_law(low: float, high: float, exponent: float, generator: np.random.Ge
     return float((low**power + share * (high**power - low**power)) ** (1 / power))
 
 
-def _photo_texture(height: int, width: int, photo: NDArray[np.uint8], generator: np.random.Generator) -> Image:
-    """A piece of a photo, always shrunk so that it is sharp, with its colours shuffled."""
+@lru_cache(maxsize=256)
+def _shrunk(name: str, scale: float) -> Image:
+    """A photo shrunk by ``scale``, sRGB 0..1: always below 1, so that its pieces are sharp."""
+    photo = wheel_photo(name)
+    size = (round(photo.shape[0] * scale), round(photo.shape[1] * scale))
+    return np.asarray(resize(photo, size, order=1, anti_aliasing=True), np.float32)
+
+
+def _photo_texture(height: int, width: int, photos: Sequence[str], generator: np.random.Generator) -> Image:
+    """A piece of a photo with its colours shuffled, mirrored on where the photo ends."""
     for _ in range(4):
-        scale = generator.uniform(0.35, 0.75)
-        rows = min(photo.shape[0], int(np.ceil(height / scale)))
-        columns = min(photo.shape[1], int(np.ceil(width / scale)))
+        photo = _shrunk(photos[int(generator.integers(len(photos)))], float(generator.choice(_SCALES)))
+        rows, columns = min(photo.shape[0], height), min(photo.shape[1], width)
         top = generator.integers(photo.shape[0] - rows + 1)
         left = generator.integers(photo.shape[1] - columns + 1)
-        piece = photo[top : top + rows, left : left + columns]
-        if piece.std() > 8:
+        texture = photo[top : top + rows, left : left + columns]
+        if np.abs(np.diff(texture, axis=0)).mean() > _LEAST_GRADIENT:
             break
-    small = (max(1, min(height, round(rows * 0.75))), max(1, min(width, round(columns * 0.75))))
-    texture = resize(piece, small, order=1, anti_aliasing=True).astype(np.float32)
-    repeats = (-(-height // small[0]), -(-width // small[1]))
-    if repeats != (1, 1):  # continue by mirroring: no edge where the piece ends
-        texture = np.pad(texture, ((0, height - small[0]), (0, width - small[1]), (0, 0)), mode="symmetric")
-    texture = texture[:height, :width, generator.permutation(3)]
+    if (rows, columns) != (height, width):
+        texture = np.pad(texture, ((0, height - rows), (0, width - columns), (0, 0)), mode="symmetric")
+    texture = texture[..., generator.permutation(3)] if generator.random() < 0.5 else texture
     if generator.random() < 0.5:
-        texture = np.rot90(texture, 2)
-    contrast = generator.uniform(0.6, 1.3)
-    return np.asarray((texture - texture.mean()) * contrast + generator.uniform(0.2, 0.8), np.float32)
+        texture = texture[:, ::-1]
+    contrast = generator.uniform(0.7, 1.3)
+    return np.asarray((texture - 0.5) * contrast + 0.5 + generator.uniform(-0.2, 0.2), np.float32)
+
+
+def _colour(generator: np.random.Generator) -> NDArray[np.float64]:
+    """An sRGB colour of any brightness and, as most things have, little chroma."""
+    chroma = generator.normal(0, generator.uniform(0, 0.2), 3)
+    return np.asarray(np.clip(generator.uniform(0.03, 0.97) + chroma - chroma.mean(), 0, 1))
 
 
 def _noise_texture(height: int, width: int, generator: np.random.Generator) -> Image:
@@ -68,8 +81,8 @@ def _noise_texture(height: int, width: int, generator: np.random.Generator) -> I
     white = np.fft.rfft2(generator.standard_normal((height, width)))
     pattern = np.fft.irfft2(white * fall, (height, width))
     pattern /= pattern.std() + 1e-6
-    colour, tint = generator.uniform(0.1, 0.9, 3), generator.uniform(0.3, 1, 3) * generator.uniform(0.03, 0.2)
-    return np.asarray(colour + pattern[..., None] * tint, np.float32)
+    tint = generator.uniform(0.6, 1, 3) * generator.uniform(0.03, 0.2)
+    return np.asarray(_colour(generator) + pattern[..., None] * tint, np.float32)
 
 
 def _stripes_texture(height: int, width: int, generator: np.random.Generator) -> Image:
@@ -80,7 +93,7 @@ def _stripes_texture(height: int, width: int, generator: np.random.Generator) ->
     if generator.random() < 0.4:
         wave = wave * np.sin(2 * np.pi * (y * np.cos(angle) - x * np.sin(angle)) / period)
     share = 0.5 + 0.5 * np.clip(wave * generator.uniform(1, 4), -1, 1)[..., None]
-    first, second = generator.uniform(0, 1, 3), generator.uniform(0, 1, 3)
+    first, second = _colour(generator), _colour(generator)
     return np.asarray(first * share + second * (1 - share), np.float32)
 
 
@@ -89,16 +102,14 @@ def _shaded_texture(height: int, width: int, generator: np.random.Generator) -> 
     y, x = np.mgrid[:height, :width].astype(np.float32) / max(height, width)
     slope = generator.normal(0, 0.12, 2)
     shade = (x - 0.5) * slope[0] + (y - 0.5) * slope[1]
-    return np.asarray(generator.uniform(0.02, 0.98, 3) + shade[..., None], np.float32)
+    return np.asarray(_colour(generator) + shade[..., None], np.float32)
 
 
-def _texture(
-    height: int, width: int, photos: Sequence[NDArray[np.uint8]], generator: np.random.Generator
-) -> Image:
-    """A texture in linear light, H×W×3: a photo's piece (six in ten where there are photos), noise, stripes or shade."""
+def _texture(height: int, width: int, photos: Sequence[str], generator: np.random.Generator) -> Image:
+    """A texture in linear light, H×W×3: mostly a photo's piece, or noise, stripes or shade."""
     kind = generator.random()
     if photos and kind < 0.6:
-        texture = _photo_texture(height, width, photos[generator.integers(len(photos))], generator)
+        texture = _photo_texture(height, width, photos, generator)
     elif kind < 0.75:
         texture = _noise_texture(height, width, generator)
     elif kind < 0.85:
@@ -109,33 +120,39 @@ def _texture(
 
 
 def _outline(radius: float, generator: np.random.Generator) -> tuple[NDArray[np.float32], int]:
-    """Coverage of one leaf, (2R+1)×(2R+1), and R: an ellipse, a bar or a polygon with rounded or straight sides."""
-    aspect = float(np.exp(generator.uniform(0, np.log(2.5))))
+    """Coverage of one leaf, (2R+1)×(2R+1), and R: an ellipse, a rectangle, a bar or a lobed leaf.
+
+    A pixel's coverage is its distance inside the outline, cut to ±½ px: as sharp as a lens in focus.
+    """
     kind = generator.random()
-    if kind < 0.25:
-        aspect = float(np.exp(generator.uniform(np.log(3), np.log(14))))  # bars: branches, cables, legs
-    reach = int(np.ceil(radius * np.sqrt(aspect))) + 1
-    offsets = (np.arange((2 * reach + 1) * _SUBSAMPLES) + 0.5) / _SUBSAMPLES - 0.5 - reach
-    y, x = np.meshgrid(offsets, offsets, indexing="ij")
+    low, high = (3, 14) if kind < 0.25 else (1, 2.5)
+    aspect = float(np.exp(generator.uniform(np.log(low), np.log(high))))
+    long, short = radius * np.sqrt(aspect), radius / np.sqrt(aspect)
+    reach = int(np.ceil(long)) + 1
+    offsets = np.arange(-reach, reach + 1, dtype=np.float32)
     angle = generator.uniform(0, np.pi)
-    u = (x * np.cos(angle) + y * np.sin(angle)) / (radius * np.sqrt(aspect))
-    v = (y * np.cos(angle) - x * np.sin(angle)) / (radius / np.sqrt(aspect))
-    if kind < 0.45:
-        inside = np.maximum(np.abs(u), np.abs(v)) <= 0.7
-    elif kind < 0.75:
-        inside = u**2 + v**2 <= 1
+    along = offsets * np.cos(angle) + offsets[:, None] * np.sin(angle)
+    across = offsets[:, None] * np.cos(angle) - offsets * np.sin(angle)
+    if kind < 0.45:  # a quarter are bars: branches, cables, legs
+        inside = np.minimum(0.7 * long - np.abs(along), 0.7 * short - np.abs(across))
     else:
-        around = np.arctan2(v, u)
-        lobes = generator.integers(3, 9)
-        wave = 1 + generator.uniform(0.1, 0.4) * np.cos(lobes * around + generator.uniform(0, 6.3))
-        inside = np.hypot(u, v) <= 0.7 * wave
-    side = 2 * reach + 1
-    covered = inside.reshape(side, _SUBSAMPLES, side, _SUBSAMPLES).mean(axis=(1, 3))
-    return covered.astype(np.float32), reach
+        u, v = along / long, across / short
+        rho = np.hypot(u, v) + 1e-6
+        slope = np.hypot(u / long, v / short) / rho  # of rho, a px
+        edge: NDArray[np.float32] | float = 1.0
+        if kind > 0.75:
+            lobes, turn = generator.integers(3, 9), generator.uniform(0, 6.3)
+            edge = 0.7 * (1 + generator.uniform(0.1, 0.4) * np.cos(lobes * np.arctan2(v, u) + turn))
+        inside = (edge - rho) / (slope + 1e-6)
+    return np.clip(inside + 0.5, 0, 1).astype(np.float32), reach
 
 
 def _paint_leaf(
-    colour: Image, alpha: NDArray[np.float32], radius: float, photos: Sequence[NDArray[np.uint8]], generator: np.random.Generator
+    colour: Image,
+    alpha: NDArray[np.float32],
+    radius: float,
+    photos: Sequence[str],
+    generator: np.random.Generator,
 ) -> None:
     """Paint one leaf over a sheet, in place; it may reach beyond the sheet."""
     height, width = alpha.shape
@@ -155,13 +172,13 @@ def _paint_leaf(
 def dead_leaves(
     size: tuple[int, int],
     inverse_depths: NDArray[np.float64],
-    photos: Sequence[NDArray[np.uint8]],
+    photos: Sequence[str],
     generator: np.random.Generator,
-    model: LeavesModel = LeavesModel(),  # noqa: B008 - frozen
+    model: LeavesModel = LeavesModel(),
 ) -> list[tuple[Image, NDArray[np.float32]]]:
     """Sheets of leaves from far to near: colour H×W×3 in linear light and coverage H×W, one for each inverse depth.
 
-    The farthest covers everything. ``photos`` (uint8 H×W×3) lend their textures; there may be none.
+    The farthest covers everything. ``photos`` (names of photos that ship) lend their textures; there may be none.
     """
     height, width = size
     sheets = []

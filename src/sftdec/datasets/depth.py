@@ -49,9 +49,7 @@ def model_depth(
     return np.asarray(1 / (share / near_m + (1 - share) / far_m), np.float64)
 
 
-def _ramp(
-    y: NDArray[np.float64], x: NDArray[np.float64], generator: np.random.Generator
-) -> NDArray[np.float64]:
+def _ramp(y: NDArray[np.float64], x: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
     """0..1 across the picture, mostly from the top (far) to the bottom (near), tilted by up to 60°."""
     angle = generator.uniform(-np.pi / 3, np.pi / 3)
     slope = (y - 0.5) * np.cos(angle) + (x - 0.5) * np.sin(angle)

@@ -13,7 +13,12 @@ from sftdec.datasets.errors import DataError
 MAP_LEVELS = 65535  # a stored defocus map's level for 1.0
 
 
-def _open(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
+    """The picture of a file, decoded.
+
+    Raises:
+        DataError: the file is missing, corrupt, cut short or no picture.
+    """
     try:
         image = Image.open(path)
         image.load()
@@ -36,7 +41,7 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, corrupt, cut short or no picture.
     """
-    return np.asarray(_open(path).convert("RGB"))
+    return np.asarray(open_picture(path).convert("RGB"))
 
 
 def read_defocus(path: Path) -> NDArray[np.float32]:
@@ -45,10 +50,12 @@ def read_defocus(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: the file is missing, corrupt, or not grey.
     """
-    image = _open(path)
+    image = open_picture(path)
     levels = np.asarray(image)
     if levels.ndim != 2:
-        raise DataError(f"{path}: a defocus map must be a grey picture, found mode {image.mode}; save it as 16-bit grey")
+        raise DataError(
+            f"{path}: a defocus map must be a grey picture, found mode {image.mode}; save it as 16-bit grey"
+        )
     return (levels / (255 if levels.dtype == np.uint8 else MAP_LEVELS)).astype(np.float32)
 
 
@@ -63,7 +70,7 @@ def defocus_levels(defocus: NDArray[np.floating]) -> NDArray[np.uint16]:
     low, high = float(defocus.min()), float(defocus.max())
     if low < 0 or high > 1:
         raise DataError(f"the defocus map spans {low:.4f}..{high:.4f}, expected 0..1: divide sigma by sigma_max")
-    return np.rint(defocus * MAP_LEVELS).astype(np.uint16)
+    return np.asarray(np.rint(defocus * MAP_LEVELS), np.uint16)
 
 
 def write_picture(path: Path, levels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:

@@ -61,7 +61,9 @@ def wheel_disparity(name: str) -> NDArray[np.float32]:
         DataError: nobody measured one for this photo.
     """
     if name not in _DISPARITIES:
-        raise DataError(f"photo {name!r} has no measured disparity: only {', '.join(_DISPARITIES)} has; take another depth")
+        raise DataError(
+            f"photo {name!r} has no measured disparity: only {', '.join(_DISPARITIES)} has; take another depth"
+        )
     with np.load(_wheel_file(*_DISPARITIES[name])) as archive:
         disparity = np.asarray(archive["arr_0"], np.float32)
     return np.where(np.isfinite(disparity) & (disparity > 0), disparity, 0).astype(np.float32)

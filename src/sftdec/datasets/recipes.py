@@ -40,6 +40,7 @@ class Recipe:
     max_coc_px: float  # radius; the lens is stopped down until the scene's largest circle of confusion has it
     psf: str
     blades: int
+    softness_px: float  # sigma of the lens's and sensor's own blur, in the sharp and in the blurred picture alike
     shot_noise: float
     read_noise: float
     seed: int
@@ -52,10 +53,19 @@ class Recipe:
 
 _CHOICES = {"split": SPLITS, "photo": PHOTO_NAMES, "depth": DEPTH_MODELS, "psf": PSF_SHAPES}
 _INTEGERS = ("count", "height", "width", "blades", "seed")
-_COLUMNS = ("name", "split", "count", "photo") + tuple(
-    f.name for f in fields(Recipe) if f.name not in ("name", "split", "photos", "number")
-)
-_MINIMUM = {"count": 1, "height": 0, "width": 0, "blades": 3, "seed": 0, "shot_noise": 0, "read_noise": 0, "focus": 0}
+_DRAWN = tuple(field.name for field in fields(Recipe) if field.name not in ("name", "split", "photos", "number"))
+_COLUMNS = ("name", "split", "count", "photo", *_DRAWN)
+_MINIMUM = {
+    "count": 1,
+    "height": 0,
+    "width": 0,
+    "blades": 3,
+    "seed": 0,
+    "softness_px": 0,
+    "shot_noise": 0,
+    "read_noise": 0,
+    "focus": 0,
+}
 _ABOVE_ZERO = ("scale", "near_m", "far_m", "focal_length_mm", "pixel_pitch_um", "max_coc_px")
 
 
@@ -124,7 +134,9 @@ def read_recipes(path: Path) -> list[Recipe]:
         raise DataError(f"{path}: columns missing: {sorted(missing) or 'none'}; unknown: {sorted(unknown) or 'none'}")
     recipes: list[Recipe] = []
     for number, row in enumerate(table.to_dict("records")):
-        recipes += _scenes_of({str(k): str(v).strip() for k, v in row.items()}, f"{path} row {number + 1} ({row['name']})")
+        recipes += _scenes_of(
+            {str(k): str(v).strip() for k, v in row.items()}, f"{path} row {number + 1} ({row['name']})"
+        )
     names = [recipe.name for recipe in recipes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

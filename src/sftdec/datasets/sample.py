@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage.transform import resize
 
 from sftdec.datasets.dead_leaves import dead_leaves, focused_layers
@@ -43,10 +44,15 @@ def render(recipe: Recipe, sigma_max: float) -> Scene:
     """
     if sigma_of_radius(recipe.max_coc_px) > sigma_max:
         raise DataError(
-            f"recipe {recipe.name}: max_coc_px={recipe.max_coc_px:.2f} is a sigma of {sigma_of_radius(recipe.max_coc_px):.2f} px, "
-            f"above fetch.sigma_max={sigma_max}: raise the one or lower the other"
+            f"recipe {recipe.name}: max_coc_px={recipe.max_coc_px:.2f} is a sigma of "
+            f"{sigma_of_radius(recipe.max_coc_px):.2f} px, above fetch.sigma_max={sigma_max}: "
+            "raise the one or lower the other"
         )
     sharp, blurred, radius = (_render_leaves if recipe.depth == "dead_leaves" else _render_wheel_photo)(recipe)
+    if recipe.softness_px > 0:
+        sharp, blurred = (
+            ndimage.gaussian_filter(x, recipe.softness_px, mode="nearest", axes=(0, 1)) for x in (sharp, blurred)
+        )
     noisy = add_noise(blurred, recipe.shot_noise, recipe.read_noise, recipe.generator())
     return Scene(
         name=f"sample/{recipe.name}",
@@ -80,7 +86,7 @@ def _render_leaves(recipe: Recipe) -> Rendered:
         raise DataError(f"recipe {recipe.name}: dead leaves need a height and width of 16 px or more, found {size}")
     nearness = np.sort(generator.random(14))
     depths = 1 / (nearness / recipe.near_m + (1 - nearness) / recipe.far_m)
-    sheets = dead_leaves(size, depths, [wheel_photo(name) for name in recipe.photos], generator)
+    sheets = dead_leaves(size, depths, recipe.photos, generator)
     seen, pinhole, radius = focused_layers(sheets, depths, _lens(recipe, depths))
     return render_layers(pinhole), render_layers(seen, cast(PsfShape, recipe.psf), recipe.blades), radius
 
@@ -91,7 +97,9 @@ def _render_wheel_photo(recipe: Recipe) -> Rendered:
     (name,) = recipe.photos
     photo = wheel_photo(name)
     size = (round(photo.shape[0] * recipe.scale), round(photo.shape[1] * recipe.scale))
-    sharp = resize(srgb_to_linear(photo / np.float32(255)), size, order=1, anti_aliasing=recipe.scale < 1).astype(np.float32)
+    sharp = resize(srgb_to_linear(photo / np.float32(255)), size, order=1, anti_aliasing=recipe.scale < 1).astype(
+        np.float32
+    )
     depth = None
     if recipe.depth == "disparity":
         measured = disparity_depth(wheel_disparity(name), photo.shape[:2], f"recipe {recipe.name}")
@@ -117,7 +125,8 @@ def _crop(recipe: Recipe, size: tuple[int, int], generator: np.random.Generator)
     for length, whole, place, side in zip(wanted, size, places, ("height", "width"), strict=True):
         if length > whole:
             raise DataError(
-                f"recipe {recipe.name}: {side}={length} px is more than the photo has at scale {recipe.scale:.2f} ({whole} px)"
+                f"recipe {recipe.name}: {side}={length} px is more than the photo has at scale {recipe.scale:.2f} "
+                f"({whole} px)"
             )
         spare = whole - (length or whole)
         start = round((generator.random() if place < 0 else min(place, 1.0)) * spare)

@@ -38,7 +38,11 @@ class Scene:
     defocus: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        sizes = {"blurred": self.blurred.shape[:2], "sharp": self.sharp.shape[:2], "defocus": self.defocus.shape[:2]}
+        sizes = {
+            "blurred": self.blurred.shape[:2],
+            "sharp": self.sharp.shape[:2],
+            "defocus": self.defocus.shape[:2],
+        }
         if len(set(sizes.values())) > 1:
             found = ", ".join(f"{key} {height}×{width}" for key, (height, width) in sizes.items())
             raise DataError(f"scene {self.name}: the three pictures differ in size ({found}); they must be aligned")
@@ -61,7 +65,11 @@ def write_scene(root: Path, scene: Scene) -> dict[str, Any]:
         "sigma_mean": float(scene.defocus.mean(dtype=np.float64) * scene.sigma_max),
         "sigma_peak": float(scene.defocus.max() * scene.sigma_max),
     }
-    pictures = {"blurred": scene.blurred, "sharp": scene.sharp, "defocus": defocus_levels(scene.defocus)}
+    pictures: dict[str, NDArray[np.uint8] | NDArray[np.uint16]] = {
+        "blurred": scene.blurred,
+        "sharp": scene.sharp,
+        "defocus": defocus_levels(scene.defocus),
+    }
     for part, levels in pictures.items():
         path = root / part / f"{scene.name}.png"
         write_picture(path, levels)
@@ -78,7 +86,9 @@ def write_index(root: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
     """
     index = pd.DataFrame(rows)
     if index["scene"].duplicated().any():
-        raise DataError(f"scene names must be unique, found twice: {index.loc[index.scene.duplicated(), 'scene'].tolist()}")
+        raise DataError(
+            f"scene names must be unique, found twice: {index.loc[index.scene.duplicated(), 'scene'].tolist()}"
+        )
     splits = index.groupby(["dataset", "photo"])["split"].nunique()
     if (splits > 1).any():
         raise DataError(f"a photo belongs to one split, found in several: {splits[splits > 1].index.tolist()}")

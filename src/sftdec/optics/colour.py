@@ -18,7 +18,7 @@ def linear_to_srgb(linear: ArrayLike) -> NDArray[np.float32]:
 
 def to_8bit(image: ArrayLike) -> NDArray[np.uint8]:
     """Grey levels 0..255 of values 0..1 (clipped, rounded half to even), any shape."""
-    return np.rint(np.clip(np.asarray(image), 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(image, 0, 1) * 255), np.uint8)
 
 
 def add_noise(

@@ -50,6 +50,6 @@ def point_spread_function(radius: float, shape: PsfShape = "disc", blades: int =
         side = np.sign(radius)
         light = np.all([side * (x * np.sin(a) + y * np.cos(a)) <= apothem for a in angles], axis=0).astype(np.float64)
     pixels = light.reshape(2 * half + 1, _SUBSAMPLES, 2 * half + 1, _SUBSAMPLES).mean(axis=(1, 3))
-    kernel = (pixels / pixels.sum()).astype(np.float32)
+    kernel: NDArray[np.float32] = np.asarray(pixels / pixels.sum(), np.float32)
     kernel.flags.writeable = False
     return kernel

@@ -79,7 +79,7 @@ def _extended(colour: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[
     if known.all():
         return colour
     rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    return colour[rows, columns]
+    return np.asarray(colour[rows, columns])
 
 
 def render_photo(
@@ -92,8 +92,8 @@ def render_photo(
     """Render an all-in-focus photo, H×W×3 in linear light, through a lens with these signed radii, H×W in px.
 
     Radii are snapped to multiples of ``step`` px, and each level is a layer that covers its own pixels *and all
-    nearer ones* (so that a slope has no seams). What a nearer thing hides is continued from the nearest visible pixel of
-    about the same depth.
+    nearer ones* (so that a slope has no seams). What a nearer thing hides is continued from the nearest visible
+    pixel of about the same depth.
 
     Returns:
         The rendered picture, H×W×3 in linear light, and the signed radii as rendered, H×W in px.
@@ -106,7 +106,7 @@ def render_photo(
     if not np.isfinite(radius).all():
         raise ValueError("radii must be finite: the map holds NaN or infinity, fill it first")
     snapped = _radius_levels(radius, step)
-    layers = []
+    layers: list[Layer] = []
     for level in np.unique(snapped)[::-1]:
         same_depth = 2 * step + 0.25 * abs(level)  # px: levels so close are one surface and lend each other colour
         nearer = snapped <= level

@@ -1,0 +1,1 @@
+"""Orchestration: the DVC stages' scripts and the Prefect flows over them."""

@@ -1,0 +1,55 @@
+"""DVC stage evaluate: weights and test scenes → reports/."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.stages.entry import run_stage
+from sftdec.datasets import load_scenes
+from sftdec.devices import choose_device
+from sftdec.evaluation.evaluate import evaluate_network, summarise, write_metrics, write_per_image
+from sftdec.evaluation.gallery import Gallery
+from sftdec.evaluation.plots import gain_plot, training_curves
+from sftdec.evaluation.report import write_report
+from sftdec.evaluation.style import save_figure
+from sftdec.networks import load_weights
+from sftdec.params import load_params
+from sftdec.tracking import checksum, track_stage
+
+BUILD, REPORTS = Path("build"), Path("reports")
+WEIGHTS = BUILD / "models" / "s3.safetensors"
+
+
+def main() -> None:
+    """Judge the last stage's network."""
+    params = load_params(Path("params.yaml"))
+    device = choose_device(params.evaluate.device)
+    reads = [WEIGHTS, BUILD / "scenes", BUILD / "curves"]
+    with track_stage("evaluate", Path.cwd(), reads=reads, params=params.evaluate.model_dump()) as tracker:
+        gallery = Gallery(REPORTS / "figures", params.evaluate.panels)
+        network = load_weights(WEIGHTS).to(device)
+        scenes = load_scenes(BUILD / "scenes", params.evaluate.split)
+        per_image = evaluate_network(network, scenes, str(device), gallery)
+        metrics = summarise(per_image)
+        write_metrics(REPORTS / "metrics.json", metrics)
+        write_per_image(REPORTS / "per_image.parquet", per_image)
+        gallery.write_contact_sheet()
+        curves = {stage: pd.read_csv(BUILD / "curves" / f"{stage}.csv") for stage in ("s1", "s2", "s3")}
+        save_figure(training_curves(curves), REPORTS / "figures" / "training_curves.png")
+        save_figure(gain_plot(per_image), REPORTS / "figures" / "gains.png")
+        write_report(
+            REPORTS / "report.html",
+            metrics,
+            per_image,
+            curves,
+            comparisons=gallery.comparisons,
+            params=params.model_dump(exclude={"gate"}, exclude_none=True),
+            lineage={str(path): checksum(path) for path in (WEIGHTS, BUILD / "scenes", BUILD / "patches")},
+        )
+        tracker.log_final_metrics(metrics)
+        tracker.artifact(REPORTS)
+        tracker.writes([REPORTS / "metrics.json", REPORTS / "per_image.parquet"])
+
+
+if __name__ == "__main__":
+    run_stage(main)

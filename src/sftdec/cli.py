@@ -1,0 +1,99 @@
+"""The command ``sftdec``: photos in, all-in-focus photos out; and a model's figures on a data set."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from sftdec.networks import SFTDec
+
+CHAMPION = "models:/sft-dec@champion"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sftdec", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    model: dict[str, Any] = {"default": CHAMPION, "help": "a weights file or a registered model (default: %(default)s)"}
+    device: dict[str, Any] = {"default": "auto", "help": "auto, cpu or cuda[:n] (default: %(default)s)"}
+
+    deblur = commands.add_parser("deblur", help="deblur photos", description="Deblur photos.")
+    deblur.add_argument("photos", nargs="+", type=Path, metavar="IN", help="photos, or folders of photos")
+    deblur.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help="folder for the results")
+    deblur.add_argument("--map", action="store_true", help="write the defocus map beside each (16-bit PNG)")
+    deblur.add_argument("--model", **model)
+    deblur.add_argument("--device", **device)
+    deblur.set_defaults(run=_deblur)
+
+    evaluate = commands.add_parser(
+        "evaluate", help="a model's figures", description="Print a model's figures on a data set."
+    )
+    evaluate.add_argument("--dataset", required=True, help="a data set that dvc repro has fetched, such as sample")
+    evaluate.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    evaluate.add_argument(
+        "--scenes", type=Path, default=Path("build/scenes"), help="folder of scenes (default: %(default)s)"
+    )
+    evaluate.add_argument("--model", **model)
+    evaluate.add_argument("--device", **device)
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _network(arguments: argparse.Namespace) -> "tuple[SFTDec, torch.device]":
+    from sftdec.devices import choose_device
+    from sftdec.networks import load_weights
+
+    device = choose_device(arguments.device)
+    path = Path(arguments.model)
+    if arguments.model.startswith("models:/"):
+        from sftdec.registry import resolve_weights
+
+        path = resolve_weights(arguments.model, Path.cwd())
+    return load_weights(path).to(device), device
+
+
+def _deblur(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from sftdec.inference.deblur import deblur_file, find_photos
+
+    photos = list(find_photos(arguments.photos))
+    network, device = _network(arguments)
+    failed = 0
+    for photo in tqdm(photos, desc="deblur", unit="photo", disable=None):
+        try:
+            written = deblur_file(network, photo, arguments.output, arguments.map, device)
+        except (ValueError, OSError) as error:
+            failed += 1
+            print(f"sftdec: {error}", file=sys.stderr)
+        else:
+            print(*written, sep="\n")
+    return 1 if failed else 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from sftdec.datasets import load_scenes
+    from sftdec.evaluation.evaluate import evaluate_network, summarise
+
+    network, device = _network(arguments)
+    scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
+    print(json.dumps(summarise(evaluate_network(network, scenes, str(device))), indent=2, sort_keys=True))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code. What is wrong with the input is one sentence, not a traceback."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except (ValueError, OSError) as error:
+        print(f"sftdec: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""SFT-Dec (fig. 1): defocus map estimation, condition network, deblurring network.
+
+N: batch; H, W: picture; h, w: H, W divided by the stem; s: stem; C: features; D: condition features.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
+
+from sftdec.networks.blocks import ResidualBlock, conv
+from sftdec.networks.config import NetworkConfig
+from sftdec.networks.modulation import ConditionedResidualBlock
+
+SMALLEST = 16  # px, height and width
+
+
+class Restoration(NamedTuple):
+    """``deblurred`` N×3×H×W (sRGB, nominally 0..1, not clipped) and ``defocus`` N×1×H×W (sigma / sigma_max)."""
+
+    deblurred: Tensor
+    defocus: Tensor
+
+
+class DefocusMapEstimation(nn.Module):
+    """Sec. 3.1: several residual blocks; no activation at the end (DID-ANet)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.stem = config.stem
+        self.first = conv(3 * config.stem**2, config.dme_features)
+        self.blocks = nn.Sequential(*(ResidualBlock(config.dme_features, d) for d in config.dme_dilations))
+        self.merge = conv(config.dme_features, config.dme_features)
+        self.last = conv(config.dme_features, config.stem**2)
+
+    def forward(self, blurred: Tensor) -> Tensor:
+        """N×3×H×W in 0..1 → N×1×H×W."""
+        features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
+        features = self.merge(self.blocks(features)).relu()
+        return pixel_shuffle(self.last(features), self.stem)
+
+
+class ConditionNetwork(nn.Module):
+    """Sec. 3.2: three convolutions on the defocus map."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.stem = config.stem
+        width = config.condition_features
+        self.first, self.second, self.third = (
+            conv(config.stem**2, width),
+            conv(width, width),
+            conv(width, width),
+        )
+
+    def forward(self, defocus: Tensor) -> Tensor:
+        """N×1×H×W → N×D×h×w."""
+        features = nn.functional.leaky_relu(self.first(pixel_unshuffle(defocus, self.stem)), 0.1)
+        return self.third(nn.functional.leaky_relu(self.second(features), 0.1))  # type: ignore[no-any-return]
+
+
+class DeblurringNetwork(nn.Module):
+    """Sec. 3.3: conditioned residual blocks between two convolutions, and a global residual.
+
+    The last convolution starts at zero, so an untrained network returns the blurred picture.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.stem = config.stem
+        self.first = conv(3 * config.stem**2, config.features)
+        self.blocks = nn.ModuleList(ConditionedResidualBlock(config) for _ in range(config.blocks))
+        self.last = conv(config.features, 3 * config.stem**2)
+        nn.init.zeros_(self.last.weight)
+
+    def forward(self, blurred: Tensor, condition: Tensor) -> Tensor:
+        """Picture N×3×H×W and condition N×D×h×w → N×3×H×W."""
+        features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
+        for block in self.blocks:
+            features = block(features, condition)
+        return blurred + pixel_shuffle(self.last(features), self.stem)
+
+
+class SFTDec(nn.Module):
+    """The paper's network: one blurred picture in, an all-in-focus picture and a defocus map out."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.defocus_map_estimation = DefocusMapEstimation(config)
+        self.condition = ConditionNetwork(config) if config.modulation != "baseline" else None
+        self.deblurring = DeblurringNetwork(config)
+
+    def forward(self, blurred: Tensor, defocus: Tensor | None = None) -> Restoration:
+        """Restore N×3×H×W (0..1, H and W >= 16 px), guided by the estimated map or by ``defocus`` N×1×H×W (0..1).
+
+        The returned map is the estimate in either case.
+
+        Raises:
+            ValueError: a picture that is too small or of the wrong shape.
+        """
+        if blurred.ndim != 4 or blurred.shape[1] != 3 or min(blurred.shape[2:]) < SMALLEST:
+            raise ValueError(
+                f"found a picture of shape {tuple(blurred.shape)}, expected N×3×H×W with H, W >= {SMALLEST}"
+            )
+        height, width = blurred.shape[2:]
+        blurred = self._padded(blurred)
+        estimate = self.defocus_map_estimation(blurred)
+        guide = estimate if defocus is None else self._padded(defocus)
+        condition = blurred if self.condition is None else self.condition(guide)
+        deblurred = self.deblurring(blurred, condition)
+        return Restoration(deblurred[..., :height, :width], estimate[..., :height, :width])
+
+    def _padded(self, picture: Tensor) -> Tensor:
+        """Height and width continued by reflection to a multiple of the stem."""
+        below, right = (-picture.shape[2] % self.config.stem, -picture.shape[3] % self.config.stem)
+        return pad(picture, (0, right, 0, below), mode="reflect") if below or right else picture
+
+
+def build_network(config: NetworkConfig, seed: int = 0) -> SFTDec:
+    """A network with fresh weights that depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SFTDec(config)

@@ -1,0 +1,82 @@
+"""Weights that explain themselves: safetensors with the network's configuration in the file's metadata."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from sftdec.atomic import atomic_path
+from sftdec.networks.config import ConfigError, NetworkConfig
+from sftdec.networks.sft_dec import SFTDec, build_network
+
+_KEY = "sftdec"
+
+
+class WeightsError(ValueError):
+    """A weights file that can't be used; the message names the file, what was found, what was expected and the mend."""
+
+
+def save_weights(network: SFTDec, path: Path) -> None:
+    """Write a network whole or not at all; equal networks give equal bytes."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(network.state_dict().items())}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={_KEY: network.config.to_json()})
+
+
+def read_config(path: Path) -> NetworkConfig:
+    """The configuration that a weights file carries.
+
+    Raises:
+        WeightsError: the file is missing, cut short, or not one of ours.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: there is no such weights file; train one with dvc repro or name another") from None
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a safetensors file, or cut short ({error}); restore or retrain it") from error
+    if _KEY not in metadata:
+        raise WeightsError(
+            f"{path}: safetensors without an SFT-Dec configuration in its metadata; expected a file of ours"
+        )
+    try:
+        return NetworkConfig.from_json(metadata[_KEY])
+    except ConfigError as error:
+        raise WeightsError(f"{path}: its configuration can't be read ({error}); it is of another version") from error
+
+
+def load_weights(path: Path) -> SFTDec:
+    """The network of a weights file, on the CPU, in evaluation mode.
+
+    Raises:
+        WeightsError: the file is missing, cut short, not one of ours, or its tensors don't fit its configuration.
+    """
+    network = build_network(read_config(path))
+    load_into(network, path)
+    return network.eval()
+
+
+def load_into(network: SFTDec, path: Path) -> None:
+    """Load weights into a network that exists.
+
+    Raises:
+        WeightsError: as ``load_weights``, or weights of another architecture: the first difference is named.
+    """
+    found = read_config(path)
+    if found != network.config:
+        mine, theirs = vars(network.config), vars(found)
+        other = ", ".join(f"{key}={theirs[key]!r} (expected {mine[key]!r})" for key in mine if mine[key] != theirs[key])
+        raise WeightsError(
+            f"{path}: weights of another network: {other}; retrain, or set network.* alike in params.yaml"
+        )
+    expected = network.state_dict()
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    for name in sorted(expected.keys() | tensors.keys()):
+        shapes = [tuple(group[name].shape) if name in group else "nothing" for group in (tensors, expected)]
+        if shapes[0] != shapes[1]:
+            raise WeightsError(
+                f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}; the file is damaged, retrain"
+            )
+    network.load_state_dict(tensors)

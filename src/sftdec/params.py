@@ -1,0 +1,193 @@
+"""params.yaml as typed objects: an unknown or impossible value is an error that names the key."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sftdec.networks.config import Gamma, GammaActivation, Modulation, NetworkConfig
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class ParamsError(ValueError):
+    """A parameter file that can't be used; the message names the key, the value and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FetchParams(_Section):
+    """Which data sets are brought into build/scenes."""
+
+    datasets: Annotated[list[str], Field(min_length=1)]
+    sigma_max: Positive  # px of sigma that a map's 1.0 stands for
+    processes: PositiveInt
+
+
+class PatchesParams(_Section):
+    """What is cut from the scenes."""
+
+    size: Annotated[int, Field(ge=16)]  # px
+    stride: PositiveInt  # px
+    drop_least_sharp: Share
+    shard_patches: PositiveInt
+
+
+class NetworkParams(_Section):
+    """The network: a named size, and whatever is to differ from it."""
+
+    size: Literal["small", "paper"]
+    modulation: Modulation
+    stem: Literal[1, 2, 4] | None = None
+    features: PositiveInt | None = None
+    blocks: PositiveInt | None = None
+    dme_features: PositiveInt | None = None
+    dme_blocks: PositiveInt | None = None
+    dme_dilations: list[PositiveInt] | None = None
+    condition_features: PositiveInt | None = None
+    sft_features: PositiveInt | None = None
+    gamma: Gamma | None = None
+    gamma_activation: GammaActivation | None = None
+    reduction: PositiveInt | None = None
+
+    def config(self, sigma_max: float) -> NetworkConfig:
+        """The network's configuration for maps in units of ``sigma_max`` px."""
+        overrides = self.model_dump(exclude={"size"}, exclude_none=True)
+        return NetworkConfig.of_size(self.size, sigma_max=sigma_max, **overrides)
+
+
+class LossParams(_Section):
+    """Weights of eq. 7 and 8."""
+
+    lambda_1: NonNegative  # of L_dme, in s1, s2 and end-to-end
+    lambda_2: NonNegative  # of L_df
+    lambda_3: NonNegative  # of L_wd, in s3
+
+
+class CommonParams(_Section):
+    """What the stages of training share."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    threads: PositiveInt  # of PyTorch on a CPU; another number may round otherwise
+    precision: Literal["bf16", "fp32"]
+    seed: Annotated[int, Field(ge=0)]
+    batch_size: PositiveInt
+    crop: Annotated[int, Field(ge=16)]  # px
+    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
+    flips: bool
+    workers: Annotated[int, Field(ge=0)]
+    beta_1: Share
+    beta_2: Share
+    gradient_clip: Positive | None
+    ema_decay: Share
+    loss: LossParams
+
+
+class StageParams(_Section):
+    """One stage of training; its length in steps or in epochs, one of the two."""
+
+    steps: PositiveInt | None = None
+    epochs: Positive | None = None
+    learning_rate: Positive
+    final_learning_rate: NonNegative
+    warm_up: Annotated[int, Field(ge=0)]  # steps
+    decay: Literal["none", "cosine"]
+    validate_every: PositiveInt  # steps
+    checkpoint_every: PositiveInt  # steps
+    keep: Literal["last", "best"]  # best: on the validation photos
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(f"found steps={self.steps} and epochs={self.epochs}, expected exactly one of them")
+        return self
+
+
+class TrainParams(_Section):
+    """The training's sections: what is common, and each stage (sec. 3.4)."""
+
+    common: CommonParams
+    s1: StageParams
+    s2: StageParams
+    s3: StageParams
+    end_to_end: StageParams
+
+
+class EvaluateParams(_Section):
+    """How the network is judged."""
+
+    split: Literal["validation", "test"]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    panels: Annotated[int, Field(ge=0)]  # pictures with crops, as in the paper's figures 5 to 9
+
+
+class GateParams(_Section):
+    """What makes a champion."""
+
+    min_gain: float  # dB of mean PSNR over the champion; over the blurred input for a first version
+
+
+class Params(_Section):
+    """A whole params.yaml."""
+
+    fetch: FetchParams
+    patches: PatchesParams
+    network: NetworkParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    gate: GateParams
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Self:
+        if self.train.common.crop > self.patches.size:
+            raise ValueError(
+                f"train.common.crop: found {self.train.common.crop}, expected at most patches.size={self.patches.size}"
+            )
+        self.network.config(self.fetch.sigma_max)
+        return self
+
+
+def parse_params(values: Any, source: str) -> Params:
+    """Typed parameters from plain values; ``source`` is the file's name, for errors.
+
+    Raises:
+        ParamsError: an unknown key, a wrong type or an impossible value; each is named with what is allowed.
+    """
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False):
+            key = ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                lines.append(
+                    f"{key}: there is no such key (found {problem['input']!r}); remove it or mend its spelling"
+                )
+            elif problem["type"] == "missing":
+                lines.append(f"{key}: the key is missing; add it")
+            elif problem["type"] == "value_error":
+                lines.append(f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"]))
+            else:
+                lines.append(f"{key}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}")
+        raise ParamsError(f"{source}: " + "; ".join(lines)) from error
+
+
+def load_params(path: Path) -> Params:
+    """The parameters of a YAML file.
+
+    Raises:
+        ParamsError: no file, no YAML, or as ``parse_params``.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: there is no such parameter file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not YAML ({error})") from error
+    return parse_params(values, str(path))

@@ -1,0 +1,67 @@
+"""Windows of a scene, and what is worth training on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sftdec.datasets import DataError, Scene
+from sftdec.datasets.images import defocus_levels
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One window, S×S: ``blurred`` and ``sharp`` uint8 S×S×3, ``defocus`` uint16 S×S, and where it was cut."""
+
+    scene: str
+    dataset: str
+    top: int
+    left: int
+    blurred: NDArray[np.uint8]
+    sharp: NDArray[np.uint8]
+    defocus: NDArray[np.uint16]
+    sigma_max: float
+
+    def statistics(self) -> dict[str, float]:
+        """Mean blur (px of sigma), sharpness (mean gradient of the sharp picture, grey levels a px), brightness."""
+        grey = self.sharp.mean(axis=2, dtype=np.float32)
+        gradient = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+        return {
+            "sigma_mean": float(self.defocus.mean() / 65535 * self.sigma_max),
+            "sharpness": float(gradient),
+            "brightness": float(grey.mean()),
+        }
+
+
+def windows(length: int, size: int, stride: int) -> list[int]:
+    """Starts of windows of ``size`` along ``length`` px: every ``stride``, and one flush with the end."""
+    starts = list(range(0, length - size + 1, stride))
+    if starts and starts[-1] != length - size:
+        starts.append(length - size)
+    return starts
+
+
+def extract_patches(scene: Scene, size: int, stride: int) -> Iterator[Patch]:
+    """Every window of a scene, row by row; none if the scene is smaller than a window.
+
+    Raises:
+        DataError: a size or stride below 1.
+    """
+    if size < 1 or stride < 1:
+        raise DataError(f"patches.size={size} and patches.stride={stride}: both must be 1 px or more")
+    height, width = scene.defocus.shape
+    levels = defocus_levels(scene.defocus)
+    for top in windows(height, size, stride):
+        for left in windows(width, size, stride):
+            cut = (slice(top, top + size), slice(left, left + size))
+            yield Patch(
+                scene.name,
+                scene.dataset,
+                top,
+                left,
+                scene.blurred[cut],
+                scene.sharp[cut],
+                levels[cut],
+                scene.sigma_max,
+            )

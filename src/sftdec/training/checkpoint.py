@@ -1,0 +1,57 @@
+"""Checkpoints outside the stages' outs, keyed by what they were trained from, written whole or not at all."""
+
+import hashlib
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sftdec.atomic import atomic_path
+
+_KEPT = 2  # the newest, and the one before it should the newest turn out to be cut short
+
+
+def checkpoint_key(**inputs: Any) -> str:
+    """A key of everything that decides the result: the same inputs and parameters may go on from one another."""
+    text = json.dumps(inputs, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Checkpoints:
+    """The checkpoints of one training: ``root/<stage>-<key>/step-<n>.pt``."""
+
+    def __init__(self, root: Path, stage: str, key: str) -> None:
+        self.folder = root / f"{stage}-{key}"
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write the state after ``step`` steps, then drop what is older than the one before.
+
+        Raises:
+            OSError: the disk is full; the checkpoints that were there stay whole.
+        """
+        with atomic_path(self.folder / f"step-{step:09d}.pt") as temporary:
+            torch.save(state, temporary)
+        for old in self._newest_first()[_KEPT:]:
+            old.unlink(missing_ok=True)
+
+    def newest(self) -> dict[str, Any] | None:
+        """The newest state that can be read, or None; one that is cut short is passed over with a warning."""
+        for path in self._newest_first():
+            try:
+                return dict(torch.load(path, map_location="cpu", weights_only=True))
+            except Exception as error:
+                warnings.warn(
+                    f"{path}: the checkpoint can't be read ({error}); going on from the one before",
+                    stacklevel=2,
+                )
+        return None
+
+    def clear(self) -> None:
+        """Remove them: the stage is done."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _newest_first(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*.pt"), reverse=True)

@@ -1,0 +1,90 @@
+"""One stage of training from the files of the stages before it."""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from sftdec.atomic import atomic_path
+from sftdec.datasets import load_scene, read_index
+from sftdec.devices import compute_exactly
+from sftdec.networks import SFTDec, build_network, load_into
+from sftdec.params import Params, StageParams
+from sftdec.patches import PatchStore
+from sftdec.training.checkpoint import Checkpoints, checkpoint_key
+from sftdec.training.loop import Report, train_stage
+from sftdec.training.schedule import Stage
+
+Curve = list[dict[str, float]]
+
+
+class StageOrderError(ValueError):
+    """A stage was started without what the stage before it makes."""
+
+
+def weights_path(build: Path, stage: str) -> Path:
+    """Where a stage's weights lie."""
+    return build / "models" / f"{stage}.safetensors"
+
+
+def stage_inputs(build: Path, stage: Stage) -> list[Path]:
+    """What a stage reads: scenes (for validation), patches, and the weights of the stage before."""
+    before = [] if stage.after is None else [weights_path(build, stage.after)]
+    return [build / "scenes", build / "patches", *before]
+
+
+def stage_params(params: Params, stage: Stage) -> StageParams:
+    """The stage's own section."""
+    found: StageParams = getattr(params.train, stage.name)
+    return found
+
+
+def run_training(
+    stage: Stage, params: Params, build: Path, checkpoints: Path, report: Report = lambda step, metrics: None
+) -> tuple[SFTDec, Curve]:
+    """Train one stage on ``build/scenes`` and ``build/patches``, from the weights of the stage before.
+
+    It goes on from a checkpoint of the same inputs and parameters below ``checkpoints``, and removes it when done.
+
+    Raises:
+        StageOrderError: the weights of the stage before are missing.
+        WeightsError: they are of another network.
+        DataError: scenes or patches are missing or damaged.
+    """
+    common = params.train.common
+    compute_exactly(common.threads)
+    config = params.network.config(params.fetch.sigma_max)
+    network = build_network(config, common.seed)
+    started_from = "fresh"
+    if stage.after is not None:
+        before = weights_path(build, stage.after)
+        if not before.exists():
+            raise StageOrderError(
+                f"{before}: there are no weights of stage {stage.after}, from which {stage.name} starts; "
+                f"run dvc repro train_{stage.after} first"
+            )
+        load_into(network, before)
+        started_from = hashlib.sha256(before.read_bytes()).hexdigest()
+    store = PatchStore(build / "patches")
+    index = read_index(build / "scenes")
+    validation = [load_scene(build / "scenes", row) for row in index[index["split"] == "validation"].to_dict("records")]
+    key = checkpoint_key(
+        network=config.to_json(),
+        common=common.model_dump(),
+        stage=stage_params(params, stage).model_dump(),
+        weights=started_from,
+        patches=hashlib.sha256((build / "patches" / "index.parquet").read_bytes()).hexdigest(),
+        validation=[str(value) for value in index.loc[index["split"] == "validation", "blurred_sha256"]],
+        torch=torch.__version__,
+    )
+    saved = Checkpoints(checkpoints, stage.name, key)
+    trained, curve = train_stage(network, store, validation, stage, stage_params(params, stage), common, saved, report)
+    saved.clear()
+    return trained, curve
+
+
+def write_curve(path: Path, curve: Curve) -> None:
+    """Write a stage's curve as CSV, a row each logged step; equal curves give equal bytes."""
+    with atomic_path(path) as temporary:
+        pd.DataFrame(curve).astype({"step": int}).to_csv(temporary, index=False, float_format="%.8g")
