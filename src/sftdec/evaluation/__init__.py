@@ -1,0 +1,1 @@
+"""Measuring a network on whole pictures, and showing what was measured."""

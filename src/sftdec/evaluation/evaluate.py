@@ -1,0 +1,158 @@
+"""Runs a network over a data set's scenes and writes down how well it did."""
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sftdec.atomic import atomic_path
+from sftdec.evaluation.metrics import (
+    MapLevels,
+    Metrics,
+    Picture,
+    best_constant_mae,
+    count_levels,
+    map_errors,
+    psnr,
+    ssim,
+    to_uint8,
+)
+
+if TYPE_CHECKING:
+    from sftdec.datasets.scene import Scene
+    from sftdec.networks import SFTDec
+
+OnScene = Callable[["Scene", Picture, NDArray[np.float32]], None]
+
+MEASURES = ["psnr", "psnr_blurred", "ssim", "ssim_blurred", "mae", "mse", "mae_constant", "mae_constant_own"]
+COLUMNS = ["dataset", "scene", *MEASURES, "height", "width"]
+DECIMALS = 6
+
+
+def evaluate_network(
+    network: "SFTDec", scenes: "Iterable[Scene]", device: str = "cpu", on_scene: OnScene | None = None
+) -> pd.DataFrame:
+    """Deblur every scene whole and measure it: one row a picture, `COLUMNS`, in the order of `scenes`.
+
+    PSNR in dB, sizes in px, map errors in units of sigma / the scene's sigma_max: the network's map is brought
+    from its own sigma_max to the scene's and clipped to 0..1. Measures are rounded to 6 decimals.
+    `mae_constant` is the error of the data set's one best constant on that picture's map, `mae_constant_own`
+    that of the picture's own. `network` must be on `device`; one scene is held in memory at a time.
+    `on_scene(scene, deblurred uint8 H×W×3, estimate float32 H×W in the scene's 0..1)` is called after each.
+
+    Raises:
+        ValueError: there are no scenes, a pair's blurred picture is its sharp one, or, with the scene's name,
+            whatever else cannot be measured.
+    """
+    rows: list[dict[str, str | int | float]] = []
+    maps: dict[str, list[MapLevels]] = {}
+    for scene in scenes:
+        row, deblurred, estimate = _measure(network, scene, device)
+        rows.append(row)
+        maps.setdefault(scene.dataset, []).append(count_levels(scene.defocus))
+        if on_scene is not None:
+            on_scene(scene, deblurred, estimate)
+    if not rows:
+        raise ValueError("no scenes to evaluate: the data set's test split is empty; add pictures to it")
+    constants = {dataset: iter(best_constant_mae(levels)[1]) for dataset, levels in maps.items()}
+    for row in rows:
+        row["mae_constant"] = next(constants[str(row["dataset"])])
+    per_image = pd.DataFrame(rows, columns=COLUMNS)
+    return per_image.round(dict.fromkeys(MEASURES, DECIMALS))
+
+
+def _measure(
+    network: "SFTDec", scene: "Scene", device: str
+) -> tuple[dict[str, str | int | float], Picture, NDArray[np.float32]]:
+    """One scene's row (without the data set's constant), its deblurred picture and its estimated map."""
+    from sftdec.inference.deblur import deblur_array
+
+    if np.array_equal(scene.blurred, scene.sharp):
+        raise ValueError(
+            f"{scene.name}: the blurred picture is its sharp one, bit by bit, so its PSNR would be infinite; "
+            "correct the pairing or leave it out of the test split"
+        )
+    try:
+        restored, estimate = deblur_array(network, scene.blurred, device)
+        deblurred = to_uint8(restored)
+        estimate = np.clip(estimate * np.float32(network.config.sigma_max / scene.sigma_max), 0, 1)
+        mae, mse = map_errors(estimate, scene.defocus)
+        row: dict[str, str | int | float] = {
+            "dataset": scene.dataset,
+            "scene": scene.name,
+            "psnr": psnr(deblurred, scene.sharp),
+            "psnr_blurred": psnr(scene.blurred, scene.sharp),
+            "ssim": ssim(deblurred, scene.sharp),
+            "ssim_blurred": ssim(scene.blurred, scene.sharp),
+            "mae": mae,
+            "mse": mse,
+            "mae_constant_own": best_constant_mae([scene.defocus])[1][0],
+            "height": scene.sharp.shape[0],
+            "width": scene.sharp.shape[1],
+        }
+    except ValueError as error:
+        raise ValueError(f"{scene.name}: {error}") from error
+    return row, deblurred, estimate
+
+
+def summarise(per_image: pd.DataFrame) -> Metrics:
+    """What metrics.json holds: per data set the means over its pictures, `improved` and `images`.
+
+    `improved` is the share (0..1) of pictures whose PSNR rose. Numbers are rounded to 6 decimals.
+
+    Raises:
+        ValueError: the table is empty, lacks a column, or a measure is not a finite number.
+    """
+    missing = [column for column in ["dataset", "scene", *MEASURES] if column not in per_image.columns]
+    if missing:
+        raise ValueError(f"per-image table lacks {', '.join(missing)}; expected the columns {', '.join(COLUMNS)}")
+    if per_image.empty:
+        raise ValueError("per-image table has no rows; evaluate at least one scene")
+    metrics: Metrics = {}
+    for dataset, rows in per_image.groupby("dataset", sort=True):
+        summary: dict[str, float | int] = {}
+        for measure in MEASURES:
+            mean = float(rows[measure].mean(skipna=False))
+            if not math.isfinite(mean):
+                scene = rows["scene"][~np.isfinite(rows[measure])].iloc[0]
+                raise ValueError(f"{dataset}: {measure} of {scene} is not a finite number; leave that picture out")
+            summary[measure] = round(mean, DECIMALS)
+        summary["improved"] = round(float((rows["psnr"] > rows["psnr_blurred"]).mean()), DECIMALS)
+        summary["images"] = len(rows)
+        metrics[str(dataset)] = summary
+    return metrics
+
+
+def write_metrics(path: Path, metrics: Metrics) -> None:
+    """Write `summarise`'s result as JSON, atomically; equal metrics give equal bytes.
+
+    Raises:
+        ValueError: there is no data set, one has no pictures, or a number is not finite.
+    """
+    if not metrics:
+        raise ValueError(f"{path}: no data set was evaluated; name one in params.yaml that has test pictures")
+    for dataset, summary in metrics.items():
+        if not summary.get("images"):
+            raise ValueError(f"{path}: data set {dataset} has no pictures; its metrics would say nothing")
+        for name, value in summary.items():
+            if not math.isfinite(value):
+                raise ValueError(f"{path}: {dataset}.{name} is {value}; expected a finite number")
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False) + "\n", "utf-8")
+
+
+def write_per_image(path: Path, per_image: pd.DataFrame) -> None:
+    """Write the per-image table as Parquet, atomically; equal tables give equal bytes.
+
+    Raises:
+        ValueError: the table is empty.
+    """
+    if per_image.empty:
+        raise ValueError(f"{path}: the per-image table has no rows; evaluate at least one scene")
+    with atomic_path(path) as temporary:
+        per_image.to_parquet(temporary, engine="pyarrow", index=False, compression="zstd")
