@@ -1,0 +1,177 @@
+"""Weights as an MLflow model: packed without pickle, loaded back and compared, and fetched again."""
+
+import base64
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sftdec.registry.store import MODEL, RegistryError, Version, read_version
+from sftdec.tracking.lineage import checksum
+from sftdec.tracking.settings import TrackingSettings, experiment_id
+from sftdec.tracking.spool import FOLDER
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+SERVED_MODEL = Path(__file__).parent.with_name("served_model.py")
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "safetensors", "sftdec", "torch")
+LEVEL_TOLERANCE = 1.5 / 255  # of the deblurred picture; a GPU may round one 8-bit level differently
+DEFOCUS_TOLERANCE = 0.004
+
+
+def create_version(
+    client: "MlflowClient",
+    settings: TrackingSettings,
+    weights: Path,
+    run_id: str | None,
+    tags: Mapping[str, str],
+) -> Version:
+    """Log the weights as a model of the run and make it a version with these tags; no alias yet."""
+    from mlflow.entities import LoggedModelOutput
+
+    experiment = experiment_id(client, settings)
+    logged = client.create_logged_model(experiment, MODEL, run_id, model_type="deblurring")
+    with tempfile.TemporaryDirectory() as folder:
+        _save_model(Path(folder) / "model", weights, run_id, logged.model_id, logged.artifact_location)
+        client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+    client.finalize_logged_model(logged.model_id, "READY")
+    if run_id is not None:
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    if not client.search_registered_models(f"name = '{MODEL}'"):
+        client.create_registered_model(MODEL, description="Single-image defocus deblurring with SFT-Dec")
+    source = f"models:/{logged.model_id}"
+    made = client.create_model_version(MODEL, source, run_id, dict(tags), model_id=logged.model_id)
+    link = json.dumps([{"name": MODEL, "version": made.version}])
+    client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
+    return read_version(client, int(made.version))
+
+
+def verify(version: Version, weights: Path) -> None:
+    """Load the version from the registry as a server would, and compare it with the network itself.
+
+    The caller has made the registry MLflow's global one. Raises whatever loading raises, or ``RegistryError``
+    where the deblurred picture or the map differ.
+    """
+    import mlflow
+
+    from sftdec.served_model import encode_png
+
+    picture = example_picture()
+    with tempfile.TemporaryDirectory() as folder:
+        model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder)
+        served = model.predict(pd.DataFrame({"image": [encode_png(picture)]})).iloc[0]
+    deblurred = _decode_png(served["deblurred"]).astype(np.float64) / 255
+    defocus = _decode_png(served["defocus"]).astype(np.float64) / 65535
+    expected_image, expected_map = _direct_output(weights, picture)
+    for name, found, expected, tolerance in (
+        ("picture", deblurred, expected_image, LEVEL_TOLERANCE),
+        ("defocus map", defocus, expected_map, DEFOCUS_TOLERANCE),
+    ):
+        difference = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
+        if not difference <= tolerance:
+            raise RegistryError(f"the served {name} differs by {difference:.4f}, at most {tolerance:.4f} is right")
+
+
+def download_weights(client: "MlflowClient", version: Version, root: Path) -> Path:
+    """The version's weights file, in place where the store is on this machine, else a copy under
+    ``.tracking``.
+
+    The caller has made the registry MLflow's global one. Raises ``RegistryError`` where the file isn't there,
+    or is not the one that was registered.
+    """
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    expected = version.tags.get("weights_sha256")
+    if expected is None:
+        raise RegistryError(f"{version.uri} has no tag weights_sha256 to check its file by; register it anew")
+    place = client.get_model_version_download_uri(version.name, str(version.number))
+    target: str | None = None
+    if not place.startswith(("file:", "/")):
+        copied = root / FOLDER / "weights" / f"{version.name}-{version.number}"
+        shutil.rmtree(copied, ignore_errors=True)
+        target = str(copied)
+    try:
+        folder = download_artifacts(artifact_uri=f"{version.uri}/artifacts", dst_path=target)
+    except (OSError, MlflowException) as error:
+        raise RegistryError(f"{version.uri}: its files are not in {place} ({error}); register again") from error
+    files = sorted(Path(folder).glob("*.safetensors"))
+    if len(files) != 1:
+        raise RegistryError(f"{version.uri}: expected one .safetensors file in {folder}, found {len(files)}")
+    found = checksum(files[0])
+    if found != expected:
+        raise RegistryError(
+            f"{files[0]} is not what was registered as {version.uri}: SHA-256 {found[:16]}…, expected "
+            f"{expected[:16]}…; restore the file or register the weights again"
+        )
+    return files[0]
+
+
+def example_picture() -> np.ndarray:
+    """A small picture with edges and gradients, uint8 48×64×3; always the same."""
+    y, x = np.mgrid[0:48, 0:64]
+    bands = np.stack([x * 4, y * 5, (x + y) % 32 * 8], axis=2)
+    return bands.clip(0, 255).astype(np.uint8)
+
+
+def _decode_png(text: str) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+
+
+def _direct_output(weights: Path, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import torch
+
+    from sftdec.networks import load_weights
+
+    blurred = torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        restored = load_weights(weights)(blurred)
+    image = restored.deblurred[0].permute(1, 2, 0).clamp(0, 1).double().numpy()
+    return image, restored.defocus[0, 0].clamp(0, 1).double().numpy()
+
+
+def _save_model(folder: Path, weights: Path, run_id: str | None, model_id: str, place: str) -> None:
+    import mlflow
+    from mlflow.models import Model
+
+    from sftdec.served_model import encode_png
+
+    mlflow.pyfunc.save_model(
+        path=str(folder),
+        python_model=str(SERVED_MODEL),
+        artifacts={"weights": str(weights.resolve())},
+        signature=_signature(),
+        input_example=pd.DataFrame({"image": [encode_png(example_picture())]}),
+        # named here, since MLflow would otherwise run the model in a process of its own to find them
+        pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
+        mlflow_model=Model(artifact_path=place, run_id=run_id, model_uuid=model_id, model_id=model_id),
+    )
+
+
+def _signature() -> "ModelSignature":
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    from sftdec.served_model import MAX_MEGAPIXELS
+
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string, "deblurred"),
+        ColSpec(DataType.string, "defocus"),
+        ColSpec(DataType.double, "sigma_max"),
+    ]
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "image")]),
+        outputs=Schema(outputs),
+        params=ParamSchema([ParamSpec("max_megapixels", DataType.double, MAX_MEGAPIXELS)]),
+    )

@@ -1,0 +1,146 @@
+"""Where runs are kept, and how MLflow is spoken to: quietly, and without a call home."""
+
+import logging
+import os
+import socket
+import urllib.request
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "sft-dec"
+PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """The address of the tracking store and what this process is to do with it."""
+
+    uri: str
+    artifact_location: str | None
+    enabled: bool = True
+    pipeline_run: str | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """True for a tracking server, False for a database that this process opens itself."""
+        return urlsplit(self.uri).scheme in ("http", "https")
+
+    @property
+    def database(self) -> Path | None:
+        """The file of a SQLite store, None for every other kind."""
+        file = self.uri.removeprefix("sqlite:///").partition("?")[0]
+        return Path(file) if self.uri.startswith("sqlite:///") and file else None
+
+    @property
+    def exists(self) -> bool:
+        """False where opening the store would first have to create it (8 s of migrations)."""
+        return self.database is None or self.database.is_file()
+
+
+def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> TrackingSettings:
+    """The settings of the project at ``root``; the one place that reads the environment.
+
+    ``MLFLOW_TRACKING_URI`` is the store (left out: ``<root>/mlflow.db``), ``SFTDEC_TRACKING=off`` switches
+    tracking off, ``SFTDEC_PIPELINE_RUN`` is the run id of the pipeline's row when a flow opened one.
+    """
+    root = root.resolve()
+    uri = environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
+    settings = TrackingSettings(
+        uri=uri,
+        artifact_location=None,
+        enabled=environment.get("SFTDEC_TRACKING", "on").lower() not in ("off", "0", "false", "no"),
+        pipeline_run=environment.get("SFTDEC_PIPELINE_RUN") or None,
+    )
+    if settings.is_remote:  # a server decides for itself where artifacts lie
+        return settings
+    location = (root / "mlruns" / EXPERIMENT).as_uri()
+    return TrackingSettings(uri, location, settings.enabled, settings.pipeline_run)
+
+
+def silence_mlflow() -> None:
+    """Keep MLflow from calling home and from chatting; cheap, and to be called before its import."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+
+
+def open_client(settings: TrackingSettings) -> "MlflowClient":
+    """A client on the store; the first one of a process imports MLflow (2.6 s)."""
+    silence_mlflow()
+    from mlflow import MlflowClient
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return MlflowClient(tracking_uri=settings.uri)
+
+
+def experiment_id(client: "MlflowClient", settings: TrackingSettings) -> str:
+    """The id of the experiment ``sft-dec``, made where it is missing.
+
+    Raises ``TrackingError`` where the experiment was deleted: its runs would be thrown away with it.
+    """
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        return str(client.create_experiment(EXPERIMENT, artifact_location=settings.artifact_location))
+    if found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"{settings.uri}: the experiment {EXPERIMENT!r} is deleted, so no run can be added to it; "
+            f"bring it back with `mlflow experiments restore --experiment-id {found.experiment_id}`"
+        )
+    return str(found.experiment_id)
+
+
+def server_answers(uri: str) -> bool:
+    """Whether a tracking server listens, found out in 2 s at most; taken for granted behind a proxy."""
+    parts = urlsplit(uri)
+    host = parts.hostname or "localhost"
+    if parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
+        return True
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((host, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def short_patience() -> Iterator[None]:
+    """MLflow waits 120 s and tries 7 times by itself; the spool can wait better. What the user set stays."""
+    added = {key: value for key, value in PATIENCE.items() if key not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for key in added:
+            os.environ.pop(key, None)
+
+
+@contextmanager
+def fluent_store(settings: TrackingSettings) -> Iterator[None]:
+    """The store as MLflow's global one, for the calls that take no address; put back afterwards."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI", "")
+    mlflow.set_tracking_uri(settings.uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
+        if not before:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+class TrackingError(ValueError):
+    """The tracking store can't be used as it is; the message says why and what mends it."""

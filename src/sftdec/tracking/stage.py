@@ -1,0 +1,251 @@
+"""What a stage sees of the tracking: a tracker that takes what happens and never makes it wait."""
+
+import hashlib
+import logging
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sftdec.tracking.background import Background
+from sftdec.tracking.lineage import checksum, flatten, lineage, read_flat_params
+from sftdec.tracking.sender import Sender
+from sftdec.tracking.settings import TrackingSettings, read_settings
+from sftdec.tracking.spool import FOLDER, Event, Spool
+
+LOG = logging.getLogger(__name__)
+LONGEST_VALUE = 5000  # characters of a tag or parameter; MLflow cuts at 6000 and refuses beyond 8000
+
+
+class StageTracker:
+    """Records one stage run. Nothing waits for the store; without a spool (tracking off) nothing happens."""
+
+    def __init__(self, root: Path, spool: Spool | None, progress_hint: int | None = None) -> None:
+        self._root = root
+        self._spool = spool
+        self._progress_hint = progress_hint
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Named numbers at a step. With a ``progress_hint`` (steps in all), ``progress`` (0..1) is added."""
+        numbers = {_name(key): float(value) for key, value in values.items()}
+        if self._progress_hint:
+            numbers["progress"] = min(1.0, step / self._progress_hint)
+        self._record("metrics", values=numbers, step=int(step))
+
+    def log_final_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Results, onto this run and onto the pipeline's row.
+
+        Flat or as in metrics.json: ``{"sample": {"psnr": …}}`` becomes ``sample.psnr``, and where
+        ``psnr_blurred`` stands beside it, ``sample.psnr_gain`` (dB) is added. What is no number is left out.
+        """
+        flat: dict[str, float] = {}
+        for key, value in metrics.items():
+            inner = dict(value) if isinstance(value, Mapping) else {"": value}
+            if _is_number(inner.get("psnr")) and _is_number(inner.get("psnr_blurred")):
+                inner["psnr_gain"] = inner["psnr"] - inner["psnr_blurred"]
+            named = {f"{key}.{name}" if name else key: number for name, number in inner.items()}
+            flat |= {_name(name): float(number) for name, number in named.items() if _is_number(number)}
+        self._record("metrics", values=flat, step=0)
+        self._record("final", values=flat)
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Parameters, nested or flat; one that the run already has keeps its first value."""
+        self._record("params", values={_name(key): _cut(value) for key, value in flatten(values).items()})
+
+    def tags(self, values: Mapping[str, Any]) -> None:
+        """Tags; the last value counts."""
+        self._record("tags", values={_name(key): _cut(value) for key, value in values.items()})
+
+    def dataset(
+        self,
+        name: str,
+        path: Path,
+        digest: str,
+        rows: int,
+        profile: Mapping[str, Any] | None = None,
+        context: str = "training",
+    ) -> None:
+        """A data set input: its folder or file, checksum, number of rows and what else describes it."""
+        described = {"num_rows": rows, **(profile or {})}
+        place = _relative(self._root, path)
+        self._record("dataset", name=name, path=place, digest=digest[:36], profile=described, context=context)
+
+    def picture(self, name: str, image: np.ndarray) -> None:
+        """A picture, uint8 H×W×3 or H×W, as the PNG artifact ``name`` (which may hold folders).
+
+        Raises ``ValueError`` for another type or shape.
+        """
+        if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+            raise ValueError(f"{name}: expected uint8 H×W×3 or H×W, got {image.dtype} {image.shape}")
+        if self._spool is None:
+            return
+        from PIL import Image
+
+        file = self._spool.new_file(Path(name).name)
+        Image.fromarray(image).save(file, format="PNG")
+        self._record_file(file, Path(name).parent.as_posix())
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """A copy of a file, or of a folder with all it holds, as it is now, put into the artifact folder
+        ``folder``.
+
+        Raises ``FileNotFoundError`` naming the path where there is none.
+        """
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such file or folder, so it can't become an artifact of the run")
+        if self._spool is None:
+            return
+        for file in sorted(inner for inner in path.rglob("*") if inner.is_file()) if path.is_dir() else [path]:
+            place = Path(folder) / file.relative_to(path.parent).parent
+            self._record_file(Path(shutil.copyfile(file, self._spool.new_file(file.name))), place.as_posix())
+
+    def writes(self, paths: Sequence[Path]) -> None:
+        """What the stage wrote, by whose checksums (taken now) later stages find this run."""
+        if self._spool is not None:
+            digests = {f"out.{_relative(self._root, path)}": checksum(self._root / path) for path in paths}
+            self._record("tags", values=digests)
+
+    def run_id(self, patience: float = 30.0) -> str | None:
+        """The MLflow run id, waited for up to ``patience`` s; None if the store is away or tracking off."""
+        end = time.monotonic() + patience
+        while self._spool is not None:
+            if (run := self._spool.run) or time.monotonic() >= end:
+                return run
+            time.sleep(0.05)
+        return None
+
+    def _record_file(self, file: Path, folder: str) -> None:
+        assert self._spool is not None
+        place = file.relative_to(self._spool.folder).as_posix()
+        self._record("artifact", file=place, folder="" if folder == "." else folder)
+
+    def _record(self, kind: str, **content: Any) -> None:
+        if self._spool is None:
+            return
+        try:
+            self._spool.append({"kind": kind, "time": _now(), **content})
+        except OSError as error:  # a full disk: the run's weights matter more than its curves
+            LOG.warning("%s: an event of kind %r is lost (%s)", self._spool.folder, kind, error)
+
+
+@contextmanager
+def track_stage(
+    stage: str,
+    root: Path,
+    reads: Sequence[Path] = (),
+    params: Mapping[str, Any] | None = None,
+    progress_hint: int | None = None,
+    enabled: bool | None = None,
+    settings: TrackingSettings | None = None,
+    deadline: float = 60.0,
+) -> Iterator[StageTracker]:
+    """Track one stage of the project at ``root``; ``reads`` are its inputs, relative to the root.
+
+    The same stage of the same lineage goes on in its run if that did not finish. Leaving the block sends the
+    rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
+    next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
+    ``settings`` are read from the environment where they are left out.
+    """
+    root = root.resolve()
+    settings = settings or read_settings(root)
+    if enabled is not None:
+        settings = replace(settings, enabled=enabled)
+    opened = _open_spool(stage, root, settings, params) if settings.enabled else None
+    if opened is None:
+        yield StageTracker(root, None)
+        return
+    spool, started = opened
+    inputs = {_relative(root, path): root / path for path in reads}
+    background = Background(spool, Sender(settings, root), inputs, started)
+    background.start()
+    try:
+        yield StageTracker(root, spool, progress_hint)
+    except BaseException as error:
+        clean_exit = isinstance(error, SystemExit) and not error.code
+        _close(spool, background, deadline, None if clean_exit else f"{type(error).__name__}: {error}")
+        raise
+    _close(spool, background, deadline, None)
+
+
+def _open_spool(
+    stage: str, root: Path, settings: TrackingSettings, params: Mapping[str, Any] | None
+) -> tuple[Spool, int] | None:
+    state = lineage(root)
+    identity = f"{state.tag} {stage} {settings.pipeline_run or ''}"
+    safe_stage = re.sub(r"[^\w-]", "_", stage)
+    uid = f"{safe_stage}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    tags = state.tags() | {"sftdec.kind": "stage", "sftdec.stage": stage}
+    if state.commit:
+        tags["mlflow.source.git.commit"] = state.commit
+    now = _now()
+    header: Event = {
+        "kind": "open",
+        "time": now,
+        "stage": stage,
+        "tags": tags,
+        "pipeline_run": settings.pipeline_run,
+        "pipeline_params": {_name(key): _cut(value) for key, value in read_flat_params(root).items()},
+    }
+    try:
+        spool = _free_spool(root / FOLDER, uid)
+        first = spool.header
+        spool.append(header)
+    except OSError as error:
+        LOG.warning("%s: %s; the stage runs untracked", root / FOLDER, error)
+        return None
+    tracker = StageTracker(root, spool)
+    tracker.params(params or {})
+    tracker.tags(tags)
+    return spool, int(first["time"]) if first else now
+
+
+def _free_spool(folder: Path, uid: str) -> Spool:
+    """The unfinished spool of this run, or a new one; one that is held or closed well is left alone."""
+    number = 1
+    while True:
+        name = uid if number == 1 else f"{uid}~{number}"
+        spool = Spool.acquire(folder / name, create=True)
+        if spool is not None:
+            last = spool.last
+            if last is None or last.get("status") != "FINISHED":
+                return spool
+            spool.release()
+        number += 1
+
+
+def _close(spool: Spool, background: Background, deadline: float, error: str | None) -> None:
+    background.await_checksums()
+    event: Event = {"kind": "close", "time": _now(), "status": "FAILED" if error else "FINISHED"}
+    if error:
+        event["error"] = _cut(error)
+    spool.append(event)
+    background.finish(deadline)
+
+
+def _relative(root: Path, path: Path) -> str:
+    """``path`` as the lineage names it: from the root, with slashes; outside the root, its full name."""
+    whole = (root / path).resolve()
+    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else whole.as_posix()
+
+
+def _name(key: str) -> str:
+    """A key that MLflow takes: letters, digits and ``_-./ :``, at most 250 characters."""
+    return re.sub(r"[^\w/.\- :]", "_", key)[:250]
+
+
+def _cut(value: Any) -> str:
+    return str(value)[:LONGEST_VALUE]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

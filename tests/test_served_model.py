@@ -1,0 +1,146 @@
+import base64
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.served_model import DefocusDeblurring, decode_photo, encode_png
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> DefocusDeblurring:
+    weights = tmp_path_factory.mktemp("weights") / "s3.safetensors"
+    save_weights(build_network(NetworkConfig.of_size("small", sigma_max=4.5)), weights)
+    loaded = DefocusDeblurring()
+    loaded.load_context(SimpleNamespace(artifacts={"weights": str(weights)}))  # type: ignore[arg-type]
+    return loaded
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)  # type: ignore[arg-type]
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def decoded(text: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+
+
+def refusal(text: object, limit: float = 25.0) -> str:
+    with pytest.raises(MlflowException) as caught:
+        decode_photo(text, 0, limit)
+    assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
+    assert caught.value.get_http_status_code() == 400
+    return str(caught.value)
+
+
+def test_a_photo_comes_back_deblurred_with_its_map_and_the_maps_unit(model: DefocusDeblurring) -> None:
+    table = pd.DataFrame({"image": [encode_png(PHOTO), encode_png(PHOTO[:, :24])]})
+    answer = model.predict(None, table)  # type: ignore[arg-type]
+    assert list(answer.columns) == ["deblurred", "defocus", "sigma_max"]
+    assert list(answer["sigma_max"]) == [4.5, 4.5]
+    for row, width in ((0, 40), (1, 24)):
+        image, defocus = decoded(answer["deblurred"][row]), decoded(answer["defocus"][row])
+        assert (image.shape, image.dtype) == ((32, width, 3), np.uint8)
+        assert (defocus.shape, defocus.dtype) == ((32, width), np.uint16)
+
+
+def test_the_answer_is_the_networks_own_output(model: DefocusDeblurring) -> None:
+    answer = model.predict(None, pd.DataFrame({"image": [encode_png(PHOTO)]})).iloc[0]  # type: ignore[arg-type]
+    blurred = torch.from_numpy(PHOTO / np.float32(255)).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        expected = model.network(blurred)
+    image = expected.deblurred[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    defocus = expected.defocus[0, 0].clamp(0, 1).numpy()
+    assert np.abs(decoded(answer["deblurred"]) / 255 - image).max() <= 0.51 / 255
+    assert np.abs(decoded(answer["defocus"]) / 65535 - defocus).max() <= 1e-4
+
+
+@pytest.mark.parametrize("form", [lambda t: [t], lambda t: [{"image": t}], lambda t: {"image": [t]}])
+def test_lists_and_records_are_taken_like_tables(model: DefocusDeblurring, form: object) -> None:
+    given = form(encode_png(PHOTO))  # type: ignore[operator]
+    assert len(model.predict(None, given)) == 1  # type: ignore[arg-type]
+
+
+def test_jpeg_and_data_urls_are_read(model: DefocusDeblurring) -> None:
+    smooth = Image.fromarray(np.full((20, 20, 3), 90, np.uint8))
+    assert np.abs(decode_photo(encoded(smooth, "JPEG"), 0, 1.0).astype(int) - 90).max() <= 2
+    url = "data:image/png;base64," + encode_png(PHOTO)
+    assert np.array_equal(decode_photo(url, 0, 1.0), PHOTO)
+
+
+def test_a_photo_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown rotated by 90° clockwise
+    text = encoded(Image.fromarray(PHOTO), "PNG", exif=exif)
+    assert np.array_equal(decode_photo(text, 0, 1.0), np.rot90(PHOTO, -1))
+
+
+def test_grey_16_bit_and_transparent_pictures_become_rgb() -> None:
+    grey = np.linspace(0, 65535, 400).reshape(20, 20).astype(np.uint16)
+    read = decode_photo(encode_png(grey), 0, 1.0)
+    assert read.shape == (20, 20, 3)
+    assert np.abs(read[:, :, 0] - grey / 257).max() <= 0.5
+    transparent = Image.fromarray(np.dstack([PHOTO, PHOTO[:, :, 0]]))
+    assert np.array_equal(decode_photo(encoded(transparent, "PNG"), 0, 1.0), PHOTO)
+
+
+def test_what_is_no_image_is_refused() -> None:
+    assert "not an image" in refusal(base64.b64encode(b"hello, this is text").decode())
+    assert "not base64" in refusal("§§§")
+    assert "float, expected a base64 string" in refusal(float("nan"))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_truncated_image_is_refused(kind: str) -> None:
+    content = base64.b64decode(encoded(Image.fromarray(PHOTO), kind))
+    message = refusal(base64.b64encode(content[: len(content) // 2]).decode())
+    assert f"truncated {kind}" in message and "send the file again" in message
+
+
+def test_a_picture_above_the_limit_is_refused_with_the_limit_named() -> None:
+    message = refusal(encode_png(PHOTO), limit=0.001)
+    assert "40×32 px" in message and "the limit is 0.001" in message
+
+
+def test_a_decompression_bomb_is_refused_without_being_decoded() -> None:
+    bomb = encoded(Image.new("1", (20000, 20000)), "PNG")
+    assert "limit" in refusal(bomb)
+
+
+def test_a_picture_that_is_too_small_for_the_network_is_refused() -> None:
+    assert "at least 16" in refusal(encode_png(PHOTO[:8]))
+
+
+def test_an_animated_gif_is_refused_and_named() -> None:
+    frames = [Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)]
+    text = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert "GIF, animated with 2 frames" in refusal(text)
+    assert "is a WEBP; expected a PNG or JPEG" in refusal(encoded(frames[0], "WEBP"))
+
+
+@pytest.mark.parametrize("given", [pd.DataFrame({"photo": ["x"]}), [{"picture": "x"}], "text"])
+def test_an_input_without_the_column_image_is_refused(model: DefocusDeblurring, given: object) -> None:
+    with pytest.raises(MlflowException, match="no column 'image'"):
+        model.predict(None, given)  # type: ignore[arg-type]
+
+
+def test_the_row_that_is_wrong_is_named_and_the_parameter_sets_the_limit(model: DefocusDeblurring) -> None:
+    table = pd.DataFrame({"image": [encode_png(PHOTO[:16, :16]), encode_png(PHOTO)]})
+    with pytest.raises(MlflowException, match="row 1 of column 'image'"):
+        model.predict(None, table, {"max_megapixels": 0.001})  # type: ignore[arg-type]
+
+
+def test_the_file_can_be_loaded_where_it_lies(tmp_path: Path) -> None:
+    missing = SimpleNamespace(artifacts={"weights": str(tmp_path / "gone.safetensors")})
+    with pytest.raises(ValueError, match=r"gone\.safetensors"):
+        DefocusDeblurring().load_context(missing)  # type: ignore[arg-type]
