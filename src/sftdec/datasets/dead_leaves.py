@@ -23,15 +23,20 @@ _LEAST_GRADIENT = 0.012  # of a piece of a photo, a px in sRGB 0..1: less is sky
 
 @dataclass(frozen=True)
 class LeavesModel:
-    """How dense and how large: ``depths`` sheets, each covered by about ``coverage`` of its area, leaf radii in px
-    drawn with density ∝ r^-``exponent`` between ``smallest`` and ``largest`` (a share of the scene's side).
+    """How dense and how large: each sheet is covered by about ``coverage`` of its area, with leaf radii in px drawn
+    with density ∝ r^-``exponent`` between ``smallest`` and ``largest`` (a share of the scene's side).
     """
 
-    depths: int = 14
     coverage: float = 0.22
     smallest: float = 3.0
     largest: float = 0.35
     exponent: float = 2.2
+
+
+def draw_model(generator: np.random.Generator) -> LeavesModel:
+    """A random density: from crowded scenes of small leaves to a few large ones."""
+    smallest = float(np.exp(generator.uniform(np.log(3), np.log(14))))
+    return LeavesModel(float(generator.uniform(0.1, 0.25)), smallest, float(generator.uniform(0.25, 0.6)))
 
 
 def _power_law(low: float, high: float, exponent: float, generator: np.random.Generator) -> float:

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from sftdec.datasets.errors import DataError
 
-DepthModel = Literal["plane", "ramp", "cutout", "relief", "disparity", "dead_leaves"]
+DepthModel = Literal["plane", "ramp", "cutout", "relief", "disparity", "layers"]
 DEPTH_MODELS: tuple[str, ...] = get_args(DepthModel)
 
 # Middlebury 2014 "Motorcycle" at a quarter of its size: focal length (px), baseline (mm), difference of the

@@ -17,6 +17,7 @@ from sftdec.datasets.photos import PHOTO_NAMES
 from sftdec.optics import PSF_SHAPES
 
 SPLITS = ("train", "validation", "test")
+CONTENTS = ("photo", "leaves")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Recipe:
 
     name: str
     split: str
+    content: str  # photo: one of the photos; leaves: dead leaves, with textures of all of them
     photos: tuple[str, ...]
     scale: float  # the photo is shrunk by this first
     height: int  # of the crop after shrinking; 0: all of it
@@ -51,7 +53,7 @@ class Recipe:
         return np.random.default_rng([self.seed, self.number, 1])
 
 
-_CHOICES = {"split": SPLITS, "photo": PHOTO_NAMES, "depth": DEPTH_MODELS, "psf": PSF_SHAPES}
+_CHOICES = {"split": SPLITS, "content": CONTENTS, "photo": PHOTO_NAMES, "depth": DEPTH_MODELS, "psf": PSF_SHAPES}
 _INTEGERS = ("count", "height", "width", "blades", "seed")
 _DRAWN = tuple(field.name for field in fields(Recipe) if field.name not in ("name", "split", "photos", "number"))
 _COLUMNS = ("name", "split", "count", "photo", *_DRAWN)
@@ -110,7 +112,11 @@ def _scenes_of(row: dict[str, str], where: str) -> list[Recipe]:
         generator = np.random.default_rng([seed, number, 0])
         drawn = {key: _drawn(row[key], key, where, generator) for key in _COLUMNS if key not in ("name", "count")}
         photo = drawn.pop("photo")
-        drawn["photos"] = photos if drawn["depth"] == "dead_leaves" else (photo,)
+        drawn["photos"] = photos if drawn["content"] == "leaves" else (photo,)
+        if (drawn["depth"] == "layers") > (drawn["content"] == "leaves"):
+            raise DataError(
+                f"{where}, depth: 'layers' is the depth of leaves; a photo has {', '.join(DEPTH_MODELS[:-1])}"
+            )
         name = row["name"] if count == 1 else f"{row['name']}_{number:03d}"
         recipes.append(Recipe(name=name, number=number, **drawn))
     return recipes

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.transform import resize
 
-from sftdec.datasets.dead_leaves import dead_leaves, focused_layers
+from sftdec.datasets.dead_leaves import dead_leaves, draw_model, focused_layers
 from sftdec.datasets.depth import DepthModel, disparity_depth, model_depth
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.photos import wheel_disparity, wheel_photo
@@ -48,7 +48,7 @@ def render(recipe: Recipe, sigma_max: float) -> Scene:
             f"{sigma_of_radius(recipe.max_coc_px):.2f} px, above fetch.sigma_max={sigma_max}: "
             "raise the one or lower the other"
         )
-    sharp, blurred, radius = (_render_leaves if recipe.depth == "dead_leaves" else _render_wheel_photo)(recipe)
+    sharp, blurred, radius = (_render_leaves if recipe.content == "leaves" else _render_wheel_photo)(recipe)
     if recipe.softness_px > 0:
         sharp, blurred = (
             ndimage.gaussian_filter(x, recipe.softness_px, mode="nearest", axes=(0, 1)) for x in (sharp, blurred)
@@ -58,7 +58,7 @@ def render(recipe: Recipe, sigma_max: float) -> Scene:
         name=f"sample/{recipe.name}",
         dataset="sample",
         split=cast(Split, recipe.split),
-        photo="|".join(recipe.photos) if recipe.depth != "dead_leaves" else recipe.name,
+        photo=recipe.name if recipe.content == "leaves" else recipe.photos[0],
         sigma_max=sigma_max,
         blurred=to_8bit(linear_to_srgb(noisy)),
         sharp=to_8bit(linear_to_srgb(sharp)),
@@ -83,12 +83,15 @@ def _render_leaves(recipe: Recipe) -> Rendered:
     generator = recipe.generator()
     size = (recipe.height, recipe.width)
     if min(size) < 16:
-        raise DataError(f"recipe {recipe.name}: dead leaves need a height and width of 16 px or more, found {size}")
-    nearness = np.sort(generator.random(14))
+        raise DataError(f"recipe {recipe.name}: leaves need a height and width of 16 px or more, found {size}")
+    nearness = np.sort(generator.random(int(generator.integers(5, 15))))
     depths = 1 / (nearness / recipe.near_m + (1 - nearness) / recipe.far_m)
-    sheets = dead_leaves(size, depths, recipe.photos, generator)
+    sheets = dead_leaves(size, depths, recipe.photos, generator, draw_model(generator))
     seen, pinhole, radius = focused_layers(sheets, depths, _lens(recipe, depths))
-    return render_layers(pinhole), render_layers(seen, cast(PsfShape, recipe.psf), recipe.blades), radius
+    sharp = render_layers(pinhole)
+    if recipe.depth == "layers":
+        return sharp, render_layers(seen, cast(PsfShape, recipe.psf), recipe.blades), radius
+    return _defocus(recipe, sharp, None, generator)
 
 
 def _render_wheel_photo(recipe: Recipe) -> Rendered:
@@ -97,22 +100,30 @@ def _render_wheel_photo(recipe: Recipe) -> Rendered:
     (name,) = recipe.photos
     photo = wheel_photo(name)
     size = (round(photo.shape[0] * recipe.scale), round(photo.shape[1] * recipe.scale))
-    sharp = resize(srgb_to_linear(photo / np.float32(255)), size, order=1, anti_aliasing=recipe.scale < 1).astype(
-        np.float32
-    )
+    linear = srgb_to_linear(photo / np.float32(255))
+    sharp = resize(linear, size, order=1, anti_aliasing=recipe.scale < 1).astype(np.float32)
     depth = None
     if recipe.depth == "disparity":
         measured = disparity_depth(wheel_disparity(name), photo.shape[:2], f"recipe {recipe.name}")
         depth = resize(measured, size, order=0, anti_aliasing=False)
     rows, columns = _crop(recipe, size, generator)
-    sharp = np.ascontiguousarray(sharp[rows, columns])
-    if depth is None:
-        depth = model_depth(cast(DepthModel, recipe.depth), sharp.shape[:2], recipe.near_m, recipe.far_m, generator)
-    else:
-        depth = depth[rows, columns]
-    if recipe.depth == "plane":  # one distance is in focus or not: the whole scene has the recipe's circle of confusion
+    cut = None if depth is None else depth[rows, columns]
+    return _defocus(recipe, np.ascontiguousarray(sharp[rows, columns]), cut, generator)
+
+
+def _defocus(
+    recipe: Recipe, sharp: NDArray[np.float32], depth: NDArray[np.float64] | None, generator: np.random.Generator
+) -> Rendered:
+    """A sharp picture and what the recipe's lens makes of it at a measured depth (m, H×W), or at the recipe's model of one.
+
+    A plane is at one distance: all of it has the recipe's circle of confusion.
+    """
+    if recipe.depth == "plane":
         radius = np.full(sharp.shape[:2], recipe.max_coc_px, np.float32)
     else:
+        if depth is None:
+            model = cast(DepthModel, recipe.depth)
+            depth = model_depth(model, sharp.shape[:2], recipe.near_m, recipe.far_m, generator)
         radius = _lens(recipe, depth).coc_radius(depth)
     blurred, rendered = render_photo(sharp, radius, cast(PsfShape, recipe.psf), recipe.blades)
     return sharp, blurred, np.minimum(np.abs(rendered), recipe.max_coc_px)

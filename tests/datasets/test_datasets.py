@@ -1,0 +1,270 @@
+"""Recipes, rendered scenes, folders of triplets, and what they refuse."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from sftdec.datasets import DataError, Scene, load_scenes, read_index, write_index, write_scene
+from sftdec.datasets import folder as folder_data
+from sftdec.datasets.depth import disparity_depth, model_depth
+from sftdec.datasets.fetch import fetch
+from sftdec.datasets.images import read_defocus, read_photo, write_picture
+from sftdec.datasets.photos import wheel_disparity, wheel_photo
+from sftdec.datasets.recipes import read_recipes
+from sftdec.datasets.sample import render
+from sftdec.params import FetchParams
+
+RECIPES = Path(__file__).parents[2] / "data" / "sample" / "recipes.csv"
+ROW = {
+    "name": "leaf",
+    "split": "train",
+    "count": "2",
+    "photo": "brick|grass",
+    "scale": "1",
+    "height": "48",
+    "width": "40",
+    "top": "0",
+    "left": "0",
+    "depth": "dead_leaves",
+    "near_m": "1",
+    "far_m": "8",
+    "focus": "0..1",
+    "focal_length_mm": "50",
+    "pixel_pitch_um": "60",
+    "max_coc_px": "2..6",
+    "psf": "disc|gaussian",
+    "blades": "6",
+    "softness_px": "0..0.5",
+    "shot_noise": "0.00001",
+    "read_noise": "0.001",
+    "seed": "7",
+}
+
+
+def table(tmp_path, *rows):
+    path = tmp_path / "recipes.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def recipe(tmp_path, **changes):
+    return read_recipes(table(tmp_path, {**ROW, "count": "1", **changes}))[0]
+
+
+def scene(name="set/one", split="train", photo="one", size=(20, 24), **changes):
+    generator = np.random.default_rng(len(name))
+    pictures = {part: generator.integers(0, 256, (*size, 3), np.uint8) for part in ("blurred", "sharp")}
+    defocus = generator.random(size).astype(np.float32)
+    return Scene(
+        **{"name": name, "dataset": "set", "split": split, "photo": photo, "sigma_max": 6.0}
+        | pictures
+        | {"defocus": defocus}
+        | changes
+    )
+
+
+def test_the_test_recipes_are_twelve_scenes_of_photos_that_no_other_split_sees():
+    recipes = read_recipes(RECIPES)
+    test = [r for r in recipes if r.split == "test"]
+    assert len(test) == 12 and {p for r in test for p in r.photos} == {"coffee", "china", "motorcycle"}
+    others = {p for r in recipes if r.split != "test" for p in r.photos}
+    assert not others & {"coffee", "china", "motorcycle"}
+    assert {r.max_coc_px for r in test} >= {2.0, 8.0} and {r.psf for r in test} == {"disc", "gaussian"}
+    assert max(r.max_coc_px for r in recipes if r.split == "train") > 11
+
+
+def test_recipes_are_drawn_the_same_each_time_within_their_ranges(tmp_path):
+    first, second = (read_recipes(table(tmp_path, ROW)) for _ in range(2))
+    assert first == second and [r.name for r in first] == ["leaf_000", "leaf_001"]
+    assert all(2 <= r.max_coc_px <= 6 and r.psf in ("disc", "gaussian") for r in first)
+    assert first[0].max_coc_px != first[1].max_coc_px
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("photo", "brick|unicorn", "unicorn"),
+        ("split", "holdout", "train, validation, test"),
+        ("max_coc_px", "6..2", "empty"),
+        ("max_coc_px", "0", "above 0"),
+        ("scale", "half", "expected a number"),
+        ("blades", "2", "3 or more"),
+        ("count", "1.5", "whole number"),
+        ("psf", "star", "disc, gaussian, polygon"),
+    ],
+)
+def test_a_cell_that_makes_no_sense_names_file_row_and_column(tmp_path, column, cell, message):
+    with pytest.raises(DataError, match=message) as caught:
+        read_recipes(table(tmp_path, {**ROW, column: cell}))
+    assert "recipes.csv row 1 (leaf)" in str(caught.value) and column in str(caught.value)
+
+
+def test_a_recipe_table_that_is_missing_or_lacks_a_column_says_so(tmp_path):
+    with pytest.raises(DataError, match="no table of recipes"):
+        read_recipes(tmp_path / "none.csv")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(DataError, match="expected CSV"):
+        read_recipes(tmp_path / "empty.csv")
+    short = {key: value for key, value in ROW.items() if key != "seed"}
+    with pytest.raises(DataError, match="seed"):
+        read_recipes(table(tmp_path, short))
+
+
+def test_names_that_occur_twice_and_photos_in_two_splits_are_refused(tmp_path):
+    with pytest.raises(DataError, match="twice: leaf"):
+        read_recipes(table(tmp_path, {**ROW, "count": "1"}, {**ROW, "count": "1"}))
+    with pytest.raises(DataError, match="one split"):
+        read_recipes(table(tmp_path, ROW, {**ROW, "name": "other", "split": "test"}))
+
+
+def test_dead_leaves_are_rendered_the_same_each_time_and_blur_where_the_map_says(tmp_path):
+    first, second = (render(recipe(tmp_path, softness_px="0"), 6.0) for _ in range(2))
+    assert np.array_equal(first.blurred, second.blurred) and first.sharp.shape == (48, 40, 3)
+    difference = np.abs(first.blurred.astype(int) - first.sharp).mean(axis=2)
+    assert difference[first.defocus > 0.15].mean() > difference[first.defocus < 0.03].mean()
+
+
+@pytest.mark.parametrize("depth", ["plane", "ramp", "cutout", "relief"])
+def test_photos_are_rendered_with_the_largest_circle_of_confusion_of_the_recipe(tmp_path, depth):
+    found = render(recipe(tmp_path, photo="grass", depth=depth, max_coc_px="4", height="64", width="64"), 6.0)
+    assert found.defocus.max() == pytest.approx(4 / 2 / 6.0, abs=0.05)
+    assert found.photo == "grass" and found.blurred.dtype == np.uint8
+
+
+def test_motorcycle_is_rendered_with_its_measured_disparity(tmp_path):
+    found = render(recipe(tmp_path, photo="motorcycle", depth="disparity", scale="0.5", height="0", width="0"), 6.0)
+    assert found.sharp.shape == (250, 370, 3) and len(np.unique(found.defocus)) > 3
+
+
+def test_blur_beyond_sigma_max_and_a_crop_beyond_the_photo_are_refused(tmp_path):
+    with pytest.raises(DataError, match="fetch.sigma_max"):
+        render(recipe(tmp_path, max_coc_px="9"), 4.0)
+    with pytest.raises(DataError, match="width=4000"):
+        render(recipe(tmp_path, photo="grass", depth="ramp", width="4000"), 6.0)
+    with pytest.raises(DataError, match="16 px"):
+        render(recipe(tmp_path, height="8"), 6.0)
+
+
+def test_depth_models_stay_between_near_and_far():
+    for model in ("plane", "ramp", "cutout", "relief"):
+        depth = model_depth(model, (30, 40), 2.0, 9.0, np.random.default_rng(0))
+        assert depth.shape == (30, 40) and depth.min() >= 2 - 1e-9 and depth.max() <= 9 + 1e-9
+    with pytest.raises(DataError, match="near_m"):
+        model_depth("ramp", (8, 8), 5.0, 2.0, np.random.default_rng(0))
+    with pytest.raises(DataError, match="hologram"):
+        model_depth("hologram", (8, 8), 1.0, 2.0, np.random.default_rng(0))  # type: ignore[arg-type]
+
+
+def test_a_disparity_of_another_size_or_without_values_is_refused_and_holes_are_filled():
+    with pytest.raises(DataError, match="10×10 and the photo 10×12"):
+        disparity_depth(np.ones((10, 10), np.float32), (10, 12), "scene")
+    with pytest.raises(DataError, match="no known pixel"):
+        disparity_depth(np.zeros((4, 4), np.float32), (4, 4), "scene")
+    depth = disparity_depth(np.array([[0, 20], [10, 0]], np.float32), (2, 2), "scene")
+    assert np.isfinite(depth).all() and depth[0, 1] < depth[1, 0]
+
+
+def test_photos_that_do_not_ship_are_named():
+    with pytest.raises(DataError, match="unicorn"):
+        wheel_photo("unicorn")
+    with pytest.raises(DataError, match="coffee"):
+        wheel_disparity("coffee")
+
+
+def test_pictures_survive_a_round_trip_and_damaged_ones_are_refused(tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (33, 47, 3), np.uint8)
+    write_picture(tmp_path / "a.png", levels)
+    assert np.array_equal(read_photo(tmp_path / "a.png"), levels)
+    whole = (tmp_path / "a.png").read_bytes()
+    for name, content in {"cut.png": whole[: len(whole) // 2], "text.png": b"no picture", "empty.png": b""}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=name):
+            read_photo(tmp_path / name)
+    with pytest.raises(DataError, match="no such picture"):
+        read_photo(tmp_path / "none.png")
+    with pytest.raises(DataError, match="grey"):
+        read_defocus(tmp_path / "a.png")
+
+
+def test_a_scene_refuses_nan_values_out_of_range_and_pictures_of_unequal_size():
+    with pytest.raises(DataError, match=r"set/one.*NaN"):
+        scene(defocus=np.full((20, 24), np.nan, np.float32))
+    with pytest.raises(DataError, match=r"0\.\.1"):
+        scene(defocus=np.full((20, 24), 1.5, np.float32))
+    with pytest.raises(DataError, match="sharp 8×8"):
+        scene(sharp=np.zeros((8, 8, 3), np.uint8))
+
+
+def test_scenes_are_read_back_as_they_were_written(tmp_path):
+    scenes = [scene("set/one"), scene("set/three", "test", "three")]
+    write_index(tmp_path, [write_scene(tmp_path, each) for each in scenes])
+    for before, after in zip(scenes, load_scenes(tmp_path), strict=True):
+        assert np.array_equal(before.blurred, after.blurred) and after.split == before.split
+        assert np.allclose(before.defocus, after.defocus, atol=1e-4)
+    assert [each.name for each in load_scenes(tmp_path, "test", "set")] == ["set/three"]
+    with pytest.raises(DataError, match="set/test"):
+        list(load_scenes(tmp_path, "validation"))
+
+
+def test_an_index_is_refused_if_names_repeat_or_a_photo_is_in_two_splits(tmp_path):
+    rows = [write_scene(tmp_path, scene()), write_scene(tmp_path, scene())]
+    with pytest.raises(DataError, match="unique"):
+        write_index(tmp_path, rows)
+    rows = [write_scene(tmp_path, scene("a")), write_scene(tmp_path, scene("b", split="test"))]
+    with pytest.raises(DataError, match="one split"):
+        write_index(tmp_path, rows)
+
+
+def test_an_index_that_is_missing_or_damaged_names_the_stage_to_run(tmp_path):
+    with pytest.raises(DataError, match="dvc repro fetch"):
+        read_index(tmp_path)
+    (tmp_path / "index.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match="dvc repro -f fetch"):
+        read_index(tmp_path)
+
+
+def triplets(root, names=("a", "b", "c")):
+    generator = np.random.default_rng(1)
+    for part in ("blurred", "sharp"):
+        (root / part).mkdir(parents=True)
+        for name in names:
+            Image.fromarray(generator.integers(0, 256, (20, 24, 3), np.uint8)).save(root / part / f"{name}.png")
+    (root / "defocus").mkdir()
+    for name in names:
+        Image.fromarray(np.full((20, 24), 32768, np.uint16)).save(root / "defocus" / f"{name}.png")
+    return root
+
+
+def test_a_folder_of_triplets_becomes_scenes(tmp_path):
+    triplets(tmp_path / "data" / "mine")
+    params = FetchParams(datasets=["mine"], sigma_max=6.0, processes=1)
+    index = fetch(params, tmp_path / "data", tmp_path / "scenes")
+    assert index["scene"].tolist() == ["mine/a", "mine/b", "mine/c"]
+    assert index["sigma_mean"].to_numpy() == pytest.approx([3.0] * 3, abs=1e-3)
+
+
+def test_the_split_of_a_photo_depends_on_its_name_alone(tmp_path):
+    names = [f"p{number}" for number in range(60)]
+    splits = {item.name: item.split for item in folder_data.scenes(triplets(tmp_path / "mine", names))}
+    assert set(splits.values()) == {"train", "validation", "test"}
+    few = {item.name: item.split for item in folder_data.scenes(triplets(tmp_path / "few", names[:9]))}
+    assert all(splits[name] == split for name, split in few.items())
+
+
+def test_a_folder_that_lacks_a_part_or_a_partner_says_which(tmp_path):
+    root = triplets(tmp_path / "mine")
+    (root / "defocus" / "b.png").unlink()
+    with pytest.raises(DataError, match=r"defocus: no picture for b"):
+        folder_data.scenes(root)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no such folder"):
+        folder_data.scenes(tmp_path / "empty")
+
+
+def test_a_data_set_that_is_not_there_names_what_is(tmp_path):
+    triplets(tmp_path / "mine")
+    with pytest.raises(DataError, match=r"fetch\.datasets.*mine"):
+        fetch(FetchParams(datasets=["ded"], sigma_max=6.0, processes=1), tmp_path, tmp_path / "out")

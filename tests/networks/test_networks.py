@@ -1,0 +1,169 @@
+"""The network: shapes, identity at the start, gradients, sizes, and weights that explain themselves."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from sftdec.networks import (
+    MODULATIONS,
+    ConfigError,
+    NetworkConfig,
+    WeightsError,
+    build_network,
+    load_into,
+    load_weights,
+    save_weights,
+)
+from sftdec.networks.modulation import DecomposedMap, FeatureTransform
+
+TINY = {"features": 8, "blocks": 2, "dme_features": 8, "condition_features": 8, "sft_features": 8}
+
+
+def network(seed=0, **changes):
+    return build_network(NetworkConfig.of_size("small", **(TINY | changes)), seed)
+
+
+def picture(height=32, width=40, count=1):
+    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("modulation", MODULATIONS)
+@pytest.mark.parametrize("stem", [1, 2, 4])
+@pytest.mark.parametrize("size", [(16, 16), (17, 16), (33, 51)])
+def test_any_height_and_width_from_16_px_up_gives_pictures_of_that_size(modulation, stem, size):
+    restored = network(modulation=modulation, stem=stem)(picture(*size, count=2))
+    assert restored.deblurred.shape == (2, 3, *size) and restored.defocus.shape == (2, 1, *size)
+
+
+@pytest.mark.parametrize("modulation", MODULATIONS)
+@pytest.mark.parametrize("size", ["small", "paper"])
+def test_an_untrained_network_returns_the_blurred_picture(modulation, size):
+    blurred = picture(17, 19)
+    restored = build_network(NetworkConfig.of_size(size, modulation=modulation, features=16, blocks=2))(blurred)
+    assert torch.equal(restored.deblurred, blurred)
+
+
+@pytest.mark.parametrize("modulation", MODULATIONS)
+def test_gradients_reach_every_parameter_that_can_matter(modulation):
+    net = network(modulation=modulation, reduction=1)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)) * 0.05)
+    restored = net(picture())
+    (restored.deblurred.square().sum() + restored.defocus.square().sum()).backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
+
+
+def test_the_given_map_guides_the_deblurring_and_the_returned_map_stays_the_estimate():
+    net = network()
+    with torch.no_grad():
+        net.deblurring.last.weight.normal_(generator=torch.Generator().manual_seed(3))
+    blurred = picture()
+    own, sharp, far = net(blurred), net(blurred, torch.zeros(1, 1, 32, 40)), net(blurred, torch.ones(1, 1, 32, 40))
+    assert not torch.allclose(sharp.deblurred, far.deblurred)
+    assert torch.equal(own.defocus, far.defocus)
+
+
+def test_the_paper_size_has_did_anets_map_network():
+    net = build_network(NetworkConfig.of_size("paper"))
+    assert sum(p.numel() for p in net.defocus_map_estimation.parameters()) == 334_721
+    assert len(net.deblurring.blocks) == 16 and net.config.features == 128
+
+
+def test_a_decomposed_map_is_an_outer_product_of_a_channel_and_a_spatial_part():
+    part = DecomposedMap(NetworkConfig.of_size("small", **TINY, gamma_activation="sigmoid"))
+    gamma = part(torch.randn(1, 8, 9, 11))[0].reshape(8, -1).detach()
+    assert torch.linalg.matrix_rank(gamma, rtol=1e-4) == 1 and gamma.min() > 0 and gamma.max() < 1
+
+
+def test_the_transform_is_gamma_times_features_plus_beta():
+    torch.manual_seed(0)
+    condition, features = torch.randn(1, 8, 6, 7), torch.randn(1, 8, 6, 7)
+    plain = FeatureTransform(NetworkConfig.of_size("small", **TINY, gamma="scale"))
+    expected = plain.gamma(condition) * features + plain.beta(condition)
+    assert torch.allclose(plain(features, condition), expected, atol=1e-6)
+    plain.one_plus = True
+    assert torch.allclose(plain(features, condition), expected + features, atol=1e-6)
+
+
+def test_equal_seeds_give_equal_networks_and_leave_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first, second, other = network(1), network(1), network(2)
+    assert torch.equal(torch.rand(1), expected)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 15, 40), (1, 1, 32, 32), (3, 32, 32)])
+def test_a_picture_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match="N×3×H×W"):
+        network()(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [({"stem": 3}, "stem"), ({"blocks": 0}, "blocks"), ({"modulation": "film"}, "modulation"), ({"gamma": "x"}, "gamma"),
+     ({"dme_dilations": (1, 2)}, "dme_dilations"), ({"sigma_max": 0}, "sigma_max"), ({"depth": 4}, "depth"),
+     ({"gamma_activation": "relu"}, "gamma_activation")],
+)  # fmt: skip
+def test_an_impossible_configuration_names_the_key(changes, key):
+    with pytest.raises(ConfigError, match=f"network.{key}"):
+        NetworkConfig.of_size("small", **changes)
+    with pytest.raises(ConfigError, match="small"):
+        NetworkConfig.of_size("huge")
+
+
+def test_weights_come_back_with_their_configuration_and_equal_networks_give_equal_bytes(tmp_path):
+    net = network(4, modulation="sft_fdec")
+    save_weights(net, tmp_path / "a.safetensors")
+    save_weights(network(4, modulation="sft_fdec"), tmp_path / "b.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    loaded = load_weights(tmp_path / "a.safetensors")
+    assert loaded.config == net.config and not loaded.training
+    assert torch.equal(loaded(picture()).defocus, net(picture()).defocus)
+
+
+def test_weights_of_another_architecture_name_the_difference(tmp_path):
+    save_weights(network(modulation="sft"), tmp_path / "sft.safetensors")
+    with pytest.raises(WeightsError, match=r"sft\.safetensors.*modulation='sft' \(expected 'sft_dec'\)"):
+        load_into(network(), tmp_path / "sft.safetensors")
+
+
+def test_weights_that_are_missing_cut_short_or_foreign_are_refused_by_name(tmp_path):
+    with pytest.raises(WeightsError, match="no such weights file"):
+        load_weights(tmp_path / "none.safetensors")
+    save_weights(network(), tmp_path / "whole.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="cut short"):
+        load_weights(tmp_path / "cut.safetensors")
+    save_file({"w": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(WeightsError, match="without an SFT-Dec configuration"):
+        load_weights(tmp_path / "foreign.safetensors")
+    save_file({"w": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={"sftdec": '{"size": "small"}'})
+    with pytest.raises(WeightsError, match="configuration can't be read"):
+        load_weights(tmp_path / "odd.safetensors")
+    config = network().config.to_json()
+    save_file({"w": torch.zeros(1)}, tmp_path / "other.safetensors", metadata={"sftdec": config})
+    with pytest.raises(WeightsError, match=r"tensor .* expected"):
+        load_weights(tmp_path / "other.safetensors")
+
+
+def test_bf16_stays_near_fp32():
+    net = network()
+    with torch.no_grad():
+        net.deblurring.last.weight.normal_(std=0.05, generator=torch.Generator().manual_seed(3))
+        exact = net(picture()).deblurred
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = net(picture()).deblurred.float()
+    assert 0 < (exact - rounded).abs().max() < 0.1
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_what_the_cpu_gives():
+    net = network()
+    on_gpu = net.cuda()(picture().cuda()).defocus.cpu()
+    assert np.allclose(on_gpu.detach(), net.cpu()(picture()).defocus.detach(), atol=1e-4)
