@@ -1,6 +1,7 @@
 """Checkpoints outside the stages' outs, keyed by what they were trained from, written whole or not at all."""
 
 import hashlib
+import io
 import json
 import shutil
 import warnings
@@ -32,8 +33,10 @@ class Checkpoints:
         Raises:
             OSError: the disk is full; the checkpoints that were there stay whole.
         """
+        buffer = io.BytesIO()  # torch hides a full disk behind errors of its own
+        torch.save(state, buffer)
         with atomic_path(self.folder / f"step-{step:09d}.pt") as temporary:
-            torch.save(state, temporary)
+            temporary.write_bytes(buffer.getbuffer())
         for old in self._newest_first()[_KEPT:]:
             old.unlink(missing_ok=True)
 

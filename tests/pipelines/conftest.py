@@ -1,0 +1,89 @@
+"""A small Git and DVC project whose stages take milliseconds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect looks while it is imported
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+STAGE = """
+import json, os, pathlib, sys
+name, source, out = sys.argv[1:4]
+with open("journal.txt", "a") as journal:  # no out of any stage: what really ran, in its order
+    journal.write(name + "\\n")
+print(f"{name} runs in {sys.executable}")
+print("of run", os.environ.get("SFTDEC_PIPELINE_RUN", "none"))
+files = sorted(p for p in pathlib.Path(source).rglob("*") if p.is_file()) or [pathlib.Path(source)]
+pathlib.Path(out).parent.mkdir(parents=True, exist_ok=True)
+pathlib.Path(out).write_text("".join(f"{p.name} {p.read_text()}" for p in files))
+"""
+REGISTER = """
+import json, pathlib
+from PIL import Image
+print("the gate: version 3 is champion")
+pathlib.Path("reports/figures").mkdir(parents=True)
+Image.new("RGBA", (1500, 300), (255, 0, 0, 128)).save("reports/figures/Loss curves_s1.png")
+metrics = {"sample": {"psnr": 27.123456, "mae": None}, "realistic": {"psnr": float("inf"), "mae": 0.5}}
+pathlib.Path("reports/metrics.json").write_text(json.dumps(metrics))
+"""
+SLEEPER = """
+import os, pathlib, signal, sys, time
+if "deaf" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path("pid.txt").write_text(str(os.getpid()))
+time.sleep(120)
+"""
+# register stands first: the order of the run is that of the dependencies
+PIPELINE = """
+stages:
+  register:
+    cmd: python code/register.py
+    deps: [build/model.txt, code/register.py]
+    outs: [reports/figures]
+    metrics: [reports/metrics.json: {cache: false}]
+  fetch:
+    cmd: python code/stage.py fetch data build/scenes/index.txt
+    deps: [data]
+    outs: [build/scenes]
+  train_s1:
+    cmd: python code/stage.py train_s1 build/scenes/index.txt build/model.txt
+    deps: [build/scenes/index.txt]
+    outs: [build/model.txt: {push: false}]
+"""
+
+
+def make_project(root: Path, pipeline: str) -> Path:
+    for folder in ("data/sample", "code"):
+        (root / folder).mkdir(parents=True)
+    (root / "data/sample/recipes.csv").write_text("photo,lens\n")
+    for name, text in (("stage", STAGE), ("register", REGISTER), ("sleeper", SLEEPER)):
+        (root / f"code/{name}.py").write_text(text)
+    (root / "dvc.yaml").write_text(pipeline)
+    (root / "data.dvc").write_text("outs:\n- path: data\n  cache: false\n")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    for command in (["init", "-q"], ["config", "core.analytics", "false"], ["add", "-q", "data"]):
+        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=root, check=True)
+    return root
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory):
+    return make_project(tmp_path_factory.mktemp("pristine") / "project", PIPELINE)
+
+
+@pytest.fixture
+def project(pristine, tmp_path, monkeypatch):
+    monkeypatch.setenv("SFTDEC_TRACKING", "off")
+    return shutil.copytree(pristine, tmp_path / "project")
+
+
+@pytest.fixture
+def sleeping_project(tmp_path):
+    """One stage that sleeps for minutes and says in pid.txt who it is."""
+    pipeline = "stages:\n  sleep:\n    cmd: python code/sleeper.py\n    outs: [never.txt]\n"
+    return make_project(tmp_path / "project", pipeline)

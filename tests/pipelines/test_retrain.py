@@ -1,0 +1,215 @@
+"""The flow over a small Git and DVC project whose stages take milliseconds."""
+
+import base64
+import io
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pipelines import retrain
+from pipelines.dvc_stages import StageFailed, StageResult, run_dvc
+
+pytestmark = pytest.mark.slow
+
+ORDER = ["fetch", "train_s1", "register"]
+
+
+@pytest.fixture(scope="module")
+def prefect_server(tmp_path_factory):
+    """Prefect's API on an empty database, with a home of its own: the user's stays as it is."""
+    from prefect.settings import PREFECT_HOME, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    home = temporary_settings({PREFECT_HOME: tmp_path_factory.mktemp("prefect")})
+    with home, prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="module")
+def first_run(pristine, tmp_path_factory, prefect_server):
+    """A project after its first execution, with tracking: (root, state of the flow run)."""
+    root = shutil.copytree(pristine, tmp_path_factory.mktemp("first") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SFTDEC_TRACKING", raising=False)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        return root, retrain.retrain(root=root, return_state=True)
+
+
+@pytest.fixture
+def executed(first_run, tmp_path, monkeypatch):
+    """A copy of the executed project, to be changed."""
+    monkeypatch.setenv("SFTDEC_TRACKING", "off")
+    root = shutil.copytree(first_run[0], tmp_path / "project")
+    (root / "journal.txt").unlink()
+    return root
+
+
+def journal(root: Path) -> list[str]:
+    path = root / "journal.txt"
+    return path.read_text().split() if path.is_file() else []
+
+
+def outcomes(results: list[StageResult]) -> dict[str, str]:
+    return {result.stage: result.outcome for result in results}
+
+
+def artifacts_of(state) -> dict[str, object]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        return {artifact.key: artifact.data for artifact in client.read_artifacts(artifact_filter=mine)}
+
+
+def task_logs(state, expected: str, seconds: float = 15.0) -> dict[str, list[str]]:
+    """Log lines of each task, once expected (sent last) has arrived: Prefect sends them in the background."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
+
+    run = state.state_details.flow_run_id
+    deadline = time.monotonic() + seconds
+    with get_client(sync_client=True) as client:
+        of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
+        names = {task.id: task.name for task in client.read_task_runs(flow_run_filter=of_run)}
+        while True:
+            lines: dict[str, list[str]] = {}
+            for log in client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))):
+                lines.setdefault(names.get(log.task_run_id, "flow"), []).append(log.message)
+            if any(expected in line for own in lines.values() for line in own) or time.monotonic() > deadline:
+                return lines
+            time.sleep(0.5)
+
+
+def test_the_first_execution_runs_every_stage_in_the_order_of_the_dependencies(first_run):
+    root, state = first_run
+    assert outcomes(state.result()) == dict.fromkeys(ORDER, "ran")
+    assert journal(root) == ["fetch", "train_s1"]
+    assert [result.stage for result in state.result()] == ORDER
+    assert (root / "build/model.txt").read_text() == "index.txt recipes.csv photo,lens\n"
+
+
+def test_a_stage_writes_its_output_into_the_log_of_its_own_task(first_run):
+    logs = task_logs(first_run[1], "register: ran")
+    assert f"fetch runs in {Path(sys.executable).parent / 'python'}" in logs["fetch"]
+    assert any(line.startswith("train_s1 runs in") for line in logs["train_s1"])
+    assert not any(line.startswith("train_s1 runs in") for line in logs["fetch"])
+    assert "the gate: version 3 is champion" in logs["register"]
+    assert "data.dvc" in logs
+
+
+def test_one_finished_mlflow_run_stands_for_the_execution_and_the_stages_know_it(first_run):
+    from mlflow import MlflowClient
+
+    root, state = first_run
+    fetch = state.result()[0]
+    run_id = next(line for line in fetch.last_lines if line.startswith("of run ")).removeprefix("of run ")
+    assert MlflowClient(f"sqlite:///{root / 'mlflow.db'}").get_run(run_id).info.status == "FINISHED"
+    assert f"`{run_id}`" in artifacts_of(state)["summary"]
+
+
+def test_the_metrics_are_a_table_with_a_row_a_data_set(first_run):
+    table = json.loads(artifacts_of(first_run[1])["metrics"])
+    assert table == [
+        {"data set": "sample", "psnr": 27.1235, "mae": None},
+        {"data set": "realistic", "psnr": "inf", "mae": 0.5},
+    ]
+
+
+def test_the_summary_says_what_ran_and_what_the_gate_decided(first_run):
+    summary = artifacts_of(first_run[1])["summary"]
+    assert all(f"| {stage} | ran |" in summary for stage in ORDER)
+    assert "the gate: version 3 is champion" in summary
+    assert "Nothing changed" not in summary
+
+
+def test_a_figure_travels_in_its_artifact_on_white_and_at_most_1000_px_wide(first_run):
+    markdown = artifacts_of(first_run[1])["figure-loss-curves-s1"]
+    head, _, rest = markdown.partition("base64,")
+    assert head == "![reports/figures/Loss curves_s1.png](data:image/jpeg;"
+    with Image.open(io.BytesIO(base64.b64decode(rest.removesuffix(")")))) as picture:
+        assert picture.size == (1000, 200)
+        red, green, blue = picture.convert("RGB").getpixel((500, 100))
+    assert red > 250 and abs(green - 127) < 5 and abs(blue - 127) < 5
+
+
+def test_a_second_execution_runs_nothing_and_says_so(executed):
+    state = retrain.retrain(root=executed, return_state=True)
+    assert outcomes(state.result()) == dict.fromkeys(ORDER, "unchanged")
+    assert journal(executed) == []
+    assert "Nothing changed" in artifacts_of(state)["summary"]
+
+
+def test_only_what_a_change_reaches_runs_again(executed):
+    script = executed / "code/register.py"
+    script.write_text(script.read_text().replace("version 3", "version 4"))
+    results = retrain.retrain(root=executed)
+    assert outcomes(results) == {"fetch": "unchanged", "train_s1": "unchanged", "register": "ran"}
+    assert journal(executed) == []
+    assert not results[0].ran and results[2].ran
+
+
+def test_a_file_dropped_into_data_is_noticed_and_recorded_in_data_dvc(executed):
+    before = (executed / "data.dvc").read_text()
+    (executed / "data/ded").mkdir()
+    (executed / "data/ded/photo.txt").write_text("a new photo\n")
+    results = retrain.retrain(root=executed, stages=["train_s1", "fetch"])
+    assert outcomes(results) == {"fetch": "ran", "train_s1": "ran"}
+    assert "a new photo" in (executed / "build/model.txt").read_text()
+    assert (executed / "data.dvc").read_text() != before
+    assert "up to date" in "\n".join(run_dvc(["status", "data.dvc", "fetch"], executed, lambda line: None))
+
+
+def test_a_failed_stage_is_named_with_its_last_lines_and_stops_the_later_ones(project, prefect_server):
+    text = (project / "dvc.yaml").read_text()
+    broken = "import sys; print('loss is nan at step 7', flush=True); sys.exit(3)"
+    (project / "code/broken.py").write_text(broken)
+    (project / "dvc.yaml").write_text(text.replace("code/stage.py train_s1", "code/broken.py train_s1"))
+    state = retrain.retrain(root=project, return_state=True)
+    with pytest.raises(StageFailed, match=r"stage 'train_s1' failed with exit code 3") as error:
+        state.result()
+    assert "loss is nan at step 7" in str(error.value)
+    assert journal(project) == ["fetch"]
+    assert not (project / "reports").exists()
+    assert "summary" not in artifacts_of(state)
+
+
+def test_fetch_is_tried_again_and_no_other_stage_is(project, prefect_server, monkeypatch):
+    monkeypatch.setattr(retrain, "FETCH_RETRY_SECONDS", 0.0)
+    flaky = "\nif journal_so_far.count(name) < 2: sys.exit('the disk is away')\n"
+    read = "\njournal_so_far = pathlib.Path('journal.txt').read_text().split()"
+    with (project / "code/stage.py").open("a") as script:
+        script.write(read + flaky)
+    with pytest.raises(StageFailed, match=r"'train_s1' failed with exit code 1"):
+        retrain.retrain(root=project)
+    assert journal(project) == ["fetch", "fetch", "train_s1"]
+
+
+def test_a_tracking_store_that_is_away_stops_nothing(project, prefect_server, monkeypatch):
+    monkeypatch.delenv("SFTDEC_TRACKING")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/data.dvc/no/database.db")
+    results = retrain.retrain(root=project, stages=["fetch"])
+    assert outcomes(results) == {"fetch": "ran"}
+    assert "of run none" in results[0].last_lines
+
+
+def test_serving_without_a_server_is_refused_because_nothing_would_keep_the_schedule(monkeypatch):
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setattr(sys, "argv", ["retrain.py", "--serve"])
+    with (
+        temporary_settings(restore_defaults={PREFECT_API_URL}),
+        pytest.raises(SystemExit, match="prefect server start"),
+    ):
+        retrain.main()
+
+
+def test_an_unknown_stage_is_refused_with_the_names_that_exist(project):
+    with pytest.raises(ValueError, match=r"no stage train_s9; it has fetch, train_s1, register"):
+        retrain.retrain.fn(stages=["fetch", "train_s9"], root=project)

@@ -1,0 +1,261 @@
+"""Losses by their equations, the stages, resuming to the same bits, checkpoints that stay whole."""
+
+import resource
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sftdec.atomic import atomic_path
+from sftdec.datasets import Scene, write_index, write_scene
+from sftdec.networks import NetworkConfig, WeightsError, build_network, save_weights
+from sftdec.params import LossParams, load_params, parse_params
+from sftdec.patches import PatchStore, extract_patches, write_store
+from sftdec.training.checkpoint import Checkpoints, checkpoint_key
+from sftdec.training.losses import (
+    blur_weight,
+    deblurring_loss,
+    defocus_map_loss,
+    fine_tuning_loss,
+    joint_loss,
+    weighted_deblurring_loss,
+)
+from sftdec.training.loop import train_stage
+from sftdec.training.run import StageOrderError, run_training, weights_path, write_curve
+from sftdec.training.schedule import STAGES, learning_rate, total_steps
+
+ROOT = Path(__file__).parents[2]
+WEIGHTS = LossParams(lambda_1=0.2, lambda_2=0.9, lambda_3=0.1)
+
+
+def pictures(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    deblurred, sharp = torch.rand(2, 2, 3, 8, 9, generator=generator)
+    estimate, defocus = torch.rand(2, 2, 1, 8, 9, generator=generator)
+    return deblurred, estimate, sharp, defocus
+
+
+def test_losses_are_equations_3_to_8_by_hand():
+    deblurred, estimate, sharp, defocus = pictures()
+    d, e, s, m = (x.numpy().astype(np.float64) for x in (deblurred, estimate, sharp, defocus))
+    weight = m / m.mean(axis=(1, 2, 3), keepdims=True)
+    dme, df, wd = np.abs(e - m).mean(), np.abs(d - s).mean(), ((weight * (d - s)) ** 2).mean()
+    assert defocus_map_loss(estimate, defocus).item() == pytest.approx(dme, rel=1e-5)
+    assert deblurring_loss(deblurred, sharp).item() == pytest.approx(df, rel=1e-5)
+    assert weighted_deblurring_loss(deblurred, sharp, defocus).item() == pytest.approx(wd, rel=1e-5)
+    assert joint_loss(deblurred, estimate, sharp, defocus, WEIGHTS).total.item() == pytest.approx(0.2 * dme + 0.9 * df)
+    assert fine_tuning_loss(deblurred, estimate, sharp, defocus, WEIGHTS).total.item() == pytest.approx(0.9 * df + 0.1 * wd)
+
+
+def test_a_map_without_blur_weighs_every_pixel_alike():
+    assert torch.equal(blur_weight(torch.zeros(1, 1, 4, 4)), torch.ones(1, 1, 4, 4))
+    mixed = torch.stack([torch.zeros(1, 4, 4), torch.full((1, 4, 4), 0.5)])
+    assert torch.allclose(blur_weight(mixed), torch.ones(2, 1, 4, 4))
+
+
+def test_the_stages_are_those_of_section_3_4():
+    assert [STAGES[name].guided_by_truth for name in ("s1", "s2", "s3", "end_to_end")] == [True, False, False, False]
+    assert [STAGES[name].after for name in ("s1", "s2", "s3", "end_to_end")] == [None, "s1", "s2", None]
+    assert STAGES["s3"].loss is fine_tuning_loss and STAGES["s1"].loss is STAGES["s2"].loss is joint_loss
+
+
+def stage_of(**changes):
+    values = {"steps": 100, "learning_rate": 0.01, "final_learning_rate": 0.001, "warm_up": 10, "decay": "cosine"}
+    return load_params(ROOT / "params.yaml").train.s1.model_copy(update=values | changes)
+
+
+def test_the_rate_warms_up_and_falls_along_a_cosine():
+    rates = [learning_rate(step, 100, stage_of()) for step in range(100)]
+    assert rates[:10] == sorted(rates[:10]) and max(rates) == pytest.approx(0.01)
+    assert rates[10:] == sorted(rates[10:], reverse=True) and rates[55] == pytest.approx(0.0055, rel=0.01)
+    assert learning_rate(80, 100, stage_of(decay="none")) == 0.01
+
+
+def test_a_stage_is_as_long_as_its_steps_or_its_epochs():
+    assert total_steps(stage_of(), 1000, 8) == 100
+    assert total_steps(stage_of(steps=None, epochs=2.0), 1000, 16) == 125
+
+
+def scenes():
+    for number, split in enumerate(["train", "train", "validation"]):
+        generator = np.random.default_rng(number)
+        sharp = generator.integers(0, 256, (48, 48, 3), np.uint8)
+        blurred = (sharp // 2 + np.roll(sharp, 1, axis=1) // 2).astype(np.uint8)
+        yield Scene(f"set/{number}", "set", split, str(number), 6.0, blurred, sharp, np.full((48, 48), 0.2, np.float32))
+
+
+def params(**stage):
+    """params.yaml cut down to seconds."""
+    import yaml
+
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["patches"] |= {"size": 24, "stride": 24}
+    values["network"] |= {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
+    values["train"]["common"] |= {"crop": 16, "batch_size": 2, "threads": 1, "precision": "fp32", "device": "cpu"}
+    for name in ("s1", "s2", "s3", "end_to_end"):
+        short = {"steps": 12, "warm_up": 2, "validate_every": 5, "checkpoint_every": 4}
+        values["train"][name] |= short | stage
+    return parse_params(values, "test")
+
+
+@pytest.fixture
+def build(tmp_path):
+    all_scenes = list(scenes())
+    write_index(tmp_path / "scenes", [write_scene(tmp_path / "scenes", scene) for scene in all_scenes])
+    patches = [patch for scene in all_scenes[:2] for patch in extract_patches(scene, 24, 24)]
+    write_store(tmp_path / "patches", patches, 24, 8)
+    return tmp_path
+
+
+def train(build, stage, settings, folder="checkpoints"):
+    network, curve = run_training(STAGES[stage], settings, build, build / folder)
+    save_weights(network, weights_path(build, stage))
+    return weights_path(build, stage).read_bytes(), curve
+
+
+def test_three_stages_follow_one_another_and_two_runs_end_in_the_same_bytes(build):
+    first = [train(build, stage, params(keep="last")) for stage in ("s1", "s2", "s3")]
+    again = [train(build, stage, params(keep="last")) for stage in ("s1", "s2", "s3")]
+    assert first == again and len({weights for weights, _ in first}) == 3
+    assert not list((build / "checkpoints").glob("*"))
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_at(step):
+    def report(now, metrics):
+        if now >= step:
+            raise Killed
+
+    return report
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_a_training_that_is_cut_off_goes_on_to_the_same_bytes_and_curve(build, keep):
+    settings = params(keep=keep)
+    whole, curve = train(build, "s1", settings)
+    with pytest.raises(Killed):
+        run_training(STAGES["s1"], settings, build, build / "cut", kill_at(10))
+    assert list((build / "cut").rglob("*.pt"))
+    resumed, same_curve = train(build, "s1", settings, "cut")
+    assert resumed == whole and same_curve == curve
+
+
+def test_another_parameter_starts_afresh_and_leaves_the_old_checkpoint_aside(build):
+    with pytest.raises(Killed):
+        run_training(STAGES["s1"], params(), build, build / "cut", kill_at(10))
+    fresh, _ = train(build, "s1", params(learning_rate=0.02), "cut")
+    assert fresh == train(build, "s1", params(learning_rate=0.02))[0]
+    assert list((build / "cut").rglob("*.pt"))
+
+
+def test_what_is_reported_has_every_term(build):
+    heard = {}
+    run_training(STAGES["end_to_end"], params(), build, build / "c", lambda step, metrics: heard.update(metrics))
+    wanted = {"loss", "loss_dme", "loss_df", "loss_wd", "learning_rate", "gradient_norm", "patches_per_second"}
+    assert wanted | {"validation_psnr", "validation_mae"} <= heard.keys()
+
+
+def test_a_stage_without_the_one_before_it_says_which_to_run(build):
+    with pytest.raises(StageOrderError, match=r"s1\.safetensors.*dvc repro train_s1"):
+        run_training(STAGES["s2"], params(), build, build / "c")
+
+
+def test_a_stage_refuses_weights_of_another_network(build):
+    save_weights(build_network(NetworkConfig.of_size("small", modulation="sft")), weights_path(build, "s1"))
+    with pytest.raises(WeightsError, match="modulation='sft'"):
+        run_training(STAGES["s2"], params(), build, build / "c")
+
+
+def test_training_lowers_the_loss(build):
+    _, curve = train(build, "s1", params(steps=100, warm_up=5))
+    losses = [row["loss"] for row in curve if "loss" in row]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path):
+    saved = Checkpoints(tmp_path, "s1", checkpoint_key(a=1))
+    for step in (4, 8, 12):
+        saved.save(step, {"step": step})
+    files = sorted(saved.folder.glob("*.pt"))
+    assert len(files) == 2 and saved.newest() == {"step": 12}
+    files[-1].write_bytes(files[-1].read_bytes()[:50])
+    with pytest.warns(UserWarning, match="can't be read"):
+        assert saved.newest() == {"step": 8}
+    saved.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert saved.newest() is None
+
+
+def test_a_file_that_can_not_be_written_leaves_the_old_one_whole(tmp_path):
+    target = tmp_path / "weights.bin"
+    target.write_bytes(b"old")
+    script = (
+        "import resource, signal, sys; from pathlib import Path; from sftdec.atomic import atomic_path\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "with atomic_path(Path(sys.argv[1])) as temporary: temporary.write_bytes(bytes(5000))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(target)], capture_output=True, text=True)
+    assert done.returncode != 0 and "weights.bin could not be written" in done.stderr
+    assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "shard"])
+def test_a_disk_that_fills_up_loses_nothing(tmp_path, what):
+    scene = next(iter(scenes()))
+    patches = list(extract_patches(scene, 24, 24))
+    saved = Checkpoints(tmp_path, "s1", "key")
+    saved.save(1, {"step": 1})
+    write_store(tmp_path / "store", patches[:1], 24, 8)
+    limits, old_handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"could not be written|File too large|too large"):
+            if what == "checkpoint":
+                saved.save(2, {"step": 2, "network": torch.zeros(10_000)})
+            else:
+                write_store(tmp_path / "store", patches, 24, 8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, old_handler)
+    assert saved.newest() == {"step": 1} and len(PatchStore(tmp_path / "store")) == 1
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_an_atomic_write_that_is_interrupted_leaves_nothing_behind(tmp_path):
+    with pytest.raises(Killed), atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise Killed
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_curve_is_written_the_same_each_time(tmp_path):
+    curve = [{"step": 25.0, "loss": 0.123456789}, {"step": 50.0, "loss": 0.1, "validation_psnr": 30.5}]
+    write_curve(tmp_path / "a.csv", curve)
+    assert (tmp_path / "a.csv").read_text() == "step,loss,validation_psnr\n25,0.12345679,\n50,0.1,30.5\n"
+
+
+def test_a_network_trained_for_40_steps_is_not_worse_than_its_input(build):
+    settings = params(steps=13, keep="best")
+    for stage in ("s1", "s2", "s3"):
+        train(build, stage, settings)
+    validation = [scene for scene in scenes() if scene.split == "validation"]
+    store = PatchStore(build / "patches")
+    stage = STAGES["s3"]
+    network = build_network(settings.network.config(6.0))
+    kept, curve = train_stage(
+        network, store, validation, stage, settings.train.s3, settings.train.common, Checkpoints(build, "x", "y")
+    )
+    from sftdec.training.loop import validate
+
+    untrained = build_network(settings.network.config(6.0))
+    floor = validate(untrained, validation, stage, settings.train.common)["validation_psnr"]
+    assert validate(kept, validation, stage, settings.train.common)["validation_psnr"] >= floor and curve
