@@ -43,17 +43,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _network(arguments: argparse.Namespace) -> "tuple[SFTDec, torch.device]":
+def load_model(model: str, device: str) -> "tuple[SFTDec, torch.device]":
+    """The network of a weights file or of a registered model (``models:/…``), on its device.
+
+    Raises:
+        ValueError: no such model or device; the message says what there is.
+    """
     from sftdec.devices import choose_device
     from sftdec.networks import load_weights
 
-    device = choose_device(arguments.device)
-    path = Path(arguments.model)
-    if arguments.model.startswith("models:/"):
+    chosen = choose_device(device)
+    path = Path(model)
+    if model.startswith("models:/"):
         from sftdec.registry import resolve_weights
 
-        path = resolve_weights(arguments.model, Path.cwd())
-    return load_weights(path).to(device), device
+        path = resolve_weights(model, Path.cwd())
+    return load_weights(path).to(chosen), chosen
 
 
 def _deblur(arguments: argparse.Namespace) -> int:
@@ -62,7 +67,7 @@ def _deblur(arguments: argparse.Namespace) -> int:
     from sftdec.inference.deblur import deblur_file, find_photos
 
     photos = list(find_photos(arguments.photos))
-    network, device = _network(arguments)
+    network, device = load_model(arguments.model, arguments.device)
     failed = 0
     for photo in tqdm(photos, desc="deblur", unit="photo", disable=None):
         try:
@@ -79,7 +84,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from sftdec.datasets import load_scenes
     from sftdec.evaluation.evaluate import evaluate_network, summarise
 
-    network, device = _network(arguments)
+    network, device = load_model(arguments.model, arguments.device)
     scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
     print(json.dumps(summarise(evaluate_network(network, scenes, str(device))), indent=2, sort_keys=True))
     return 0

@@ -113,11 +113,11 @@ def _shaded_texture(height: int, width: int, generator: np.random.Generator) -> 
 def _texture(height: int, width: int, photos: Sequence[str], generator: np.random.Generator) -> Image:
     """A texture in linear light, H×W×3: mostly a photo's piece, or noise, stripes or shade."""
     kind = generator.random()
-    if photos and kind < 0.6:
+    if photos and kind < 0.5:
         texture = _photo_texture(height, width, photos, generator)
-    elif kind < 0.75:
+    elif kind < 0.62:
         texture = _noise_texture(height, width, generator)
-    elif kind < 0.85:
+    elif kind < 0.7:
         texture = _stripes_texture(height, width, generator)
     else:
         texture = _shaded_texture(height, width, generator)

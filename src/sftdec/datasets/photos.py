@@ -1,4 +1,4 @@
-"""The photos and textures that scikit-image and scikit-learn carry in their wheels."""
+"""The photos and textures that scikit-image, scikit-learn and matplotlib carry in their wheels."""
 
 from functools import lru_cache
 from importlib.resources import files
@@ -15,6 +15,7 @@ _WHEEL_PHOTOS = {
     "astronaut": ("skimage", "data", "astronaut.png"),
     "chelsea": ("skimage", "data", "chelsea.png"),
     "coffee": ("skimage", "data", "coffee.png"),
+    "hopper": ("matplotlib", "mpl-data/sample_data", "grace_hopper.jpg"),
     "hubble": ("skimage", "data", "hubble_deep_field.jpg"),
     "ihc": ("skimage", "data", "ihc.png"),
     "motorcycle": ("skimage", "data", "motorcycle_left.png"),

@@ -107,7 +107,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "blocks": 5,
         "dme_features": 32,
         "dme_blocks": 4,
-        "dme_dilations": (1, 1, 1, 1),
+        "dme_dilations": (1, 2, 4, 2),
         "condition_features": 32,
         "sft_features": 32,
         "gamma": "one_plus",

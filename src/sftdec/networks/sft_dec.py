@@ -24,7 +24,11 @@ class Restoration(NamedTuple):
 
 
 class DefocusMapEstimation(nn.Module):
-    """Sec. 3.1: several residual blocks; no activation at the end (DID-ANet)."""
+    """Sec. 3.1: several residual blocks; no activation at the end (DID-ANet).
+
+    The picture is centred first, the last convolution starts small, and no ReLU stands between the last two: with one
+    there the network died at the best constant map in most trainings (measured; the paper says nothing of it).
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -33,11 +37,13 @@ class DefocusMapEstimation(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(config.dme_features, d) for d in config.dme_dilations))
         self.merge = conv(config.dme_features, config.dme_features)
         self.last = conv(config.dme_features, config.stem**2)
+        with torch.no_grad():
+            self.last.weight.mul_(0.1)
 
     def forward(self, blurred: Tensor) -> Tensor:
         """N×3×H×W in 0..1 → N×1×H×W."""
-        features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
-        features = self.merge(self.blocks(features)).relu()
+        features = self.first(pixel_unshuffle(blurred - 0.5, self.stem))  # N×C×h×w
+        features = self.merge(self.blocks(features))
         return pixel_shuffle(self.last(features), self.stem)
 
 

@@ -1,0 +1,74 @@
+"""The command line, on a real (untrained) network."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sftdec.cli import main
+from sftdec.datasets import Scene, write_index, write_scene
+from sftdec.devices import DeviceError, choose_device
+from sftdec.networks import NetworkConfig, build_network, save_weights
+
+TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_weights(build_network(NetworkConfig.of_size("small", **TINY)), path)
+    return str(path)
+
+
+def photo(path, size=(40, 30)):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)).save(path)
+    return str(path)
+
+
+def test_deblur_writes_the_photo_and_its_map(tmp_path, weights, capsys):
+    source = photo(tmp_path / "a.png")
+    assert main(["deblur", source, "-o", str(tmp_path / "out"), "--map", "--model", weights, "--device", "cpu"]) == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "out" / name) for name in ("a.png", "a_defocus.png")]
+    assert Image.open(tmp_path / "out" / "a.png").size == (30, 40)
+
+
+def test_a_bad_photo_is_reported_and_the_rest_go_on(tmp_path, weights, capsys):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    sources = [str(tmp_path / "bad.png"), photo(tmp_path / "good.png")]
+    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights]) == 1
+    assert "bad.png" in capsys.readouterr().err and (tmp_path / "out" / "good.png").exists()
+
+
+def test_a_model_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    assert main(["deblur", photo(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--model", "none.safetensors"]) == 2
+    assert capsys.readouterr().err.startswith("sftdec: none.safetensors: there is no such weights file")
+
+
+def test_evaluate_prints_the_figures_of_a_data_set(tmp_path, weights, capsys):
+    generator = np.random.default_rng(1)
+    sharp = generator.integers(0, 256, (32, 32, 3), np.uint8)
+    scene = Scene("set/a", "set", "test", "a", 6.0, sharp // 2, sharp, np.full((32, 32), 0.3, np.float32))
+    write_index(tmp_path / "scenes", [write_scene(tmp_path / "scenes", scene)])
+    common = ["evaluate", "--model", weights, "--scenes", str(tmp_path / "scenes"), "--dataset"]
+    assert main([*common, "set"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["set"]["images"] == 1 and found["set"]["psnr"] == pytest.approx(found["set"]["psnr_blurred"], abs=1e-6)
+    assert main([*common, "ded"]) == 2 and "set/test" in capsys.readouterr().err
+
+
+def test_help_is_quick_and_imports_no_torch():
+    code = "import sys, sftdec.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "deblur" in done.stdout and done.stdout.strip().endswith("False")
+
+
+def test_auto_takes_a_gpu_where_there_is_one_and_others_are_named():
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(DeviceError, match="CUDA devices"):
+        choose_device("cuda:99")
+    with pytest.raises(DeviceError, match="unknown"):
+        choose_device("abacus")

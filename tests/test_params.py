@@ -1,0 +1,81 @@
+"""Parameter files: one schema, and errors that name the key, the value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sftdec.params import ParamsError, load_params, parse_params
+
+ROOT = Path(__file__).parents[1]
+
+
+def values():
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def changed(path, value):
+    found = values()
+    *folders, key = path.split(".")
+    section = found
+    for folder in folders:
+        section = section[folder]
+    section[key] = value
+    return found
+
+
+def test_the_shipped_files_share_one_schema():
+    small, paper = load_params(ROOT / "params.yaml"), load_params(ROOT / "params.paper.yaml")
+    assert small.network.size == "small" and paper.network.size == "paper"
+    assert values().keys() == yaml.safe_load((ROOT / "params.paper.yaml").read_text()).keys()
+
+
+def test_the_paper_file_has_the_papers_numbers():
+    paper = load_params(ROOT / "params.paper.yaml")
+    assert [getattr(paper.train, stage).epochs for stage in ("s1", "s2", "s3")] == [400, 200, 400]
+    common, config = paper.train.common, paper.network.config(paper.fetch.sigma_max)
+    assert (common.batch_size, common.crop, common.beta_1, common.beta_2) == (16, 256, 0.9, 0.999)
+    assert paper.train.s1.learning_rate == 1e-4 and config.gamma == "scale"
+    assert (config.dme_features, config.features, config.blocks) == (64, 128, 16)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("network.depth", 3, "there is no such key"),
+        ("patches.size", "large", "valid integer"),
+        ("patches.size", 8, "16"),
+        ("train.common.crop", 512, "at most patches.size=128"),
+        ("train.common.loss.lambda_1", -0.1, "greater than or equal to 0"),
+        ("train.s2.learning_rate", 0, "greater than 0"),
+        ("train.common.precision", "fp8", "'bf16' or 'fp32'"),
+        ("train.common.device", "tpu", "auto"),
+        ("network.modulation", "film", "'sft_dec'"),
+        ("network.dme_dilations", [1, 2], "dme_blocks"),
+        ("train.s1.epochs", 3.0, "exactly one"),
+        ("fetch.datasets", [], "at least 1"),
+        ("gate.min_gain", "much", "valid number"),
+    ],
+)
+def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(key, value, allowed):
+    with pytest.raises(ParamsError) as caught:
+        parse_params(changed(key, value), "params.yaml")
+    message = str(caught.value)
+    named = key.rsplit(".", 1)[0] if key == "train.s1.epochs" else key
+    assert named in message and allowed in message
+    assert str(value) in message or isinstance(value, list)
+
+
+def test_a_missing_key_is_named():
+    found = values()
+    del found["train"]["s3"]["steps"], found["evaluate"]
+    with pytest.raises(ParamsError, match=r"train\.s3.*exactly one.*evaluate: the key is missing"):
+        parse_params(found, "params.yaml")
+
+
+def test_a_file_that_is_missing_or_no_yaml_says_so(tmp_path):
+    with pytest.raises(ParamsError, match="no such parameter file"):
+        load_params(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [1")
+    with pytest.raises(ParamsError, match="not YAML"):
+        load_params(tmp_path / "bad.yaml")
