@@ -61,7 +61,9 @@ def test_evaluate_prints_the_figures_of_a_data_set(tmp_path, weights, capsys):
 
 
 def test_help_is_quick_and_imports_no_torch():
-    code = "import sys, sftdec.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    code = (
+        "import sys, sftdec.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "deblur" in done.stdout and done.stdout.strip().endswith("False")
 

@@ -26,7 +26,7 @@ def changed(path, value):
 
 def test_the_shipped_files_share_one_schema():
     small, paper = load_params(ROOT / "params.yaml"), load_params(ROOT / "params.paper.yaml")
-    assert small.network.size == "small" and paper.network.size == "paper"
+    assert small.network.preset == "small" and paper.network.preset == "paper"
     assert values().keys() == yaml.safe_load((ROOT / "params.paper.yaml").read_text()).keys()
 
 
@@ -43,9 +43,9 @@ def test_the_paper_file_has_the_papers_numbers():
     ("key", "value", "allowed"),
     [
         ("network.depth", 3, "there is no such key"),
-        ("patches.size", "large", "valid integer"),
-        ("patches.size", 8, "16"),
-        ("train.common.crop", 512, "at most patches.size=128"),
+        ("patches.patch_size", "large", "valid integer"),
+        ("patches.patch_size", 8, "16"),
+        ("train.common.crop", 512, "at most patches.patch_size=128"),
         ("train.common.loss.lambda_1", -0.1, "greater than or equal to 0"),
         ("train.s2.learning_rate", 0, "greater than 0"),
         ("train.common.precision", "fp8", "'bf16' or 'fp32'"),
@@ -79,3 +79,13 @@ def test_a_file_that_is_missing_or_no_yaml_says_so(tmp_path):
     (tmp_path / "bad.yaml").write_text("a: [1")
     with pytest.raises(ParamsError, match="not YAML"):
         load_params(tmp_path / "bad.yaml")
+
+
+def test_no_key_has_a_name_that_dvcs_run_cache_leaves_out_of_its_hash():
+    def keys(section):
+        for key, value in section.items():
+            yield key
+            yield from keys(value) if isinstance(value, dict) else ()
+
+    for name in ("params.yaml", "params.paper.yaml"):
+        assert not {"size", "nfiles"} & set(keys(yaml.safe_load((ROOT / name).read_text())))

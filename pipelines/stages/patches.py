@@ -21,9 +21,9 @@ def main() -> None:
         patches = (
             patch
             for row in tqdm(rows, desc="patches", unit="scene", disable=None)
-            for patch in extract_patches(load_scene(SCENES, row), params.size, params.stride)
+            for patch in extract_patches(load_scene(SCENES, row), params.patch_size, params.stride)
         )
-        index = write_store(OUT, patches, params.size, params.shard_patches, params.drop_least_sharp)
+        index = write_store(OUT, patches, params.patch_size, params.shard_patches, params.drop_least_sharp)
         means = {f"{key}_mean": float(index[key].mean()) for key in ("sigma_mean", "sharpness", "brightness")}
         tracker.metrics({"patches": float(len(index)), **means}, step=0)
         tracker.writes([OUT])

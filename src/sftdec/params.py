@@ -1,4 +1,8 @@
-"""params.yaml as typed objects: an unknown or impossible value is an error that names the key."""
+"""params.yaml as typed objects: an unknown or impossible value is an error that names the key.
+
+No key may be called ``size`` or ``nfiles``: DVC's run cache leaves such keys out of its hash (it takes them for a file's) and
+would bring back the outs of another value.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -33,7 +37,7 @@ class FetchParams(_Section):
 class PatchesParams(_Section):
     """What is cut from the scenes."""
 
-    size: Annotated[int, Field(ge=16)]  # px
+    patch_size: Annotated[int, Field(ge=16)]  # px
     stride: PositiveInt  # px
     drop_least_sharp: Share
     shard_patches: PositiveInt
@@ -42,7 +46,7 @@ class PatchesParams(_Section):
 class NetworkParams(_Section):
     """The network: a named size, and whatever is to differ from it."""
 
-    size: Literal["small", "paper"]
+    preset: Literal["small", "paper"]
     modulation: Modulation
     stem: Literal[1, 2, 4] | None = None
     features: PositiveInt | None = None
@@ -58,8 +62,8 @@ class NetworkParams(_Section):
 
     def config(self, sigma_max: float) -> NetworkConfig:
         """The network's configuration for maps in units of ``sigma_max`` px."""
-        overrides = self.model_dump(exclude={"size"}, exclude_none=True)
-        return NetworkConfig.of_size(self.size, sigma_max=sigma_max, **overrides)
+        overrides = self.model_dump(exclude={"preset"}, exclude_none=True)
+        return NetworkConfig.of_size(self.preset, sigma_max=sigma_max, **overrides)
 
 
 class LossParams(_Section):
@@ -145,9 +149,9 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
-        if self.train.common.crop > self.patches.size:
+        if self.train.common.crop > self.patches.patch_size:
             raise ValueError(
-                f"train.common.crop: found {self.train.common.crop}, expected at most patches.size={self.patches.size}"
+                f"train.common.crop: found {self.train.common.crop}, expected at most patches.patch_size={self.patches.patch_size}"
             )
         self.network.config(self.fetch.sigma_max)
         return self

@@ -140,7 +140,7 @@ def test_motorcycle_is_rendered_with_its_measured_disparity(tmp_path):
 
 
 def test_blur_beyond_sigma_max_and_a_crop_beyond_the_photo_are_refused(tmp_path):
-    with pytest.raises(DataError, match="fetch.sigma_max"):
+    with pytest.raises(DataError, match=r"fetch\.sigma_max"):
         render(recipe(tmp_path, max_coc_px="9"), 4.0)
     with pytest.raises(DataError, match="width=4000"):
         render(recipe(tmp_path, photo="grass", depth="ramp", width="4000"), 6.0)

@@ -15,7 +15,7 @@ from sftdec.networks import (
     load_weights,
     save_weights,
 )
-from sftdec.networks.modulation import DecomposedMap, FeatureTransform
+from sftdec.networks.modulation import Affine, DecomposedMaps, Modulation
 
 TINY = {"features": 8, "blocks": 2, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 
@@ -71,20 +71,29 @@ def test_the_paper_size_has_did_anets_map_network():
     assert len(net.deblurring.blocks) == 16 and net.config.features == 128
 
 
-def test_a_decomposed_map_is_an_outer_product_of_a_channel_and_a_spatial_part():
-    part = DecomposedMap(NetworkConfig.of_size("small", **TINY, gamma_activation="sigmoid"))
-    gamma = part(torch.randn(1, 8, 9, 11))[0].reshape(8, -1).detach()
-    assert torch.linalg.matrix_rank(gamma, rtol=1e-4) == 1 and gamma.min() > 0 and gamma.max() < 1
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_a_decomposed_map_is_an_outer_product_of_a_channel_and_a_spatial_part(offset):
+    part = DecomposedMaps(NetworkConfig.of_size("small", **TINY, gamma_activation="sigmoid"), 3)
+    maps = part(torch.randn(1, 8, 9, 11), offset)
+    for each in maps:
+        gamma = each[0].reshape(8, -1).detach() - offset
+        assert torch.linalg.matrix_rank(gamma, rtol=1e-4) == 1 and gamma.min() > 0 and gamma.max() < 1
+    assert len(maps) == 3 and not torch.allclose(maps[0], maps[1])
 
 
 def test_the_transform_is_gamma_times_features_plus_beta():
-    torch.manual_seed(0)
-    condition, features = torch.randn(1, 8, 6, 7), torch.randn(1, 8, 6, 7)
-    plain = FeatureTransform(NetworkConfig.of_size("small", **TINY, gamma="scale"))
-    expected = plain.gamma(condition) * features + plain.beta(condition)
-    assert torch.allclose(plain(features, condition), expected, atol=1e-6)
-    plain.one_plus = True
-    assert torch.allclose(plain(features, condition), expected + features, atol=1e-6)
+    gamma, features, beta = torch.randn(3, 1, 8, 6, 7)
+    assert torch.allclose(Affine(gamma, beta)(features), gamma * features + beta, atol=1e-6)
+
+
+@pytest.mark.parametrize("modulation", ["sft", "sft_dec", "sft_fdec"])
+def test_one_plus_adds_one_to_gamma_and_leaves_beta(modulation):
+    part = Modulation(NetworkConfig.of_size("small", **TINY, modulation=modulation), 2)
+    condition = torch.randn(1, 8, 6, 7)
+    with_one = part(condition)
+    part.offset = 0.0
+    for one, plain in zip(with_one, part(condition), strict=True):
+        assert torch.allclose(one.gamma, plain.gamma + 1, atol=1e-6) and torch.equal(one.beta, plain.beta)
 
 
 def test_equal_seeds_give_equal_networks_and_leave_the_global_generator_alone():
@@ -105,10 +114,17 @@ def test_a_picture_of_another_shape_is_refused(shape):
 
 @pytest.mark.parametrize(
     ("changes", "key"),
-    [({"stem": 3}, "stem"), ({"blocks": 0}, "blocks"), ({"modulation": "film"}, "modulation"), ({"gamma": "x"}, "gamma"),
-     ({"dme_dilations": (1, 2)}, "dme_dilations"), ({"sigma_max": 0}, "sigma_max"), ({"depth": 4}, "depth"),
-     ({"gamma_activation": "relu"}, "gamma_activation")],
-)  # fmt: skip
+    [
+        ({"stem": 3}, "stem"),
+        ({"blocks": 0}, "blocks"),
+        ({"modulation": "film"}, "modulation"),
+        ({"gamma": "x"}, "gamma"),
+        ({"dme_dilations": (1, 2)}, "dme_dilations"),
+        ({"sigma_max": 0}, "sigma_max"),
+        ({"depth": 4}, "depth"),
+        ({"gamma_activation": "relu"}, "gamma_activation"),
+    ],
+)
 def test_an_impossible_configuration_names_the_key(changes, key):
     with pytest.raises(ConfigError, match=f"network.{key}"):
         NetworkConfig.of_size("small", **changes)

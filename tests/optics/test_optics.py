@@ -149,7 +149,7 @@ def test_a_sharp_foreground_is_not_bled_into_and_bleeds_nothing():
 
 
 def gather(layers, radii, samples=41):
-    """A brute-force lens: each pixel's light over the aperture, ray by ray; the nearest sheet that a ray meets is seen."""
+    """A brute-force lens: each pixel's light over the aperture, ray by ray; the nearest sheet a ray meets is seen."""
     height, width = layers[0].alpha.shape
     offsets = np.linspace(-1, 1, samples)
     picture, count = np.zeros((height, width, 3)), 0

@@ -61,7 +61,7 @@ def test_the_least_sharp_share_is_left_out(tmp_path):
 
 
 def test_a_patch_larger_than_every_scene_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"64×64 px.*patches\.size"):
+    with pytest.raises(DataError, match=r"64×64 px.*patches\.patch_size"):
         write_store(tmp_path, extract_patches(scene(), 64, 64), 64, 4)
 
 

@@ -17,6 +17,7 @@ from sftdec.networks import NetworkConfig, WeightsError, build_network, save_wei
 from sftdec.params import LossParams, load_params, parse_params
 from sftdec.patches import PatchStore, extract_patches, write_store
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key
+from sftdec.training.loop import train_stage
 from sftdec.training.losses import (
     blur_weight,
     deblurring_loss,
@@ -25,7 +26,6 @@ from sftdec.training.losses import (
     joint_loss,
     weighted_deblurring_loss,
 )
-from sftdec.training.loop import train_stage
 from sftdec.training.run import StageOrderError, run_training, weights_path, write_curve
 from sftdec.training.schedule import STAGES, learning_rate, total_steps
 
@@ -49,7 +49,9 @@ def test_losses_are_equations_3_to_8_by_hand():
     assert deblurring_loss(deblurred, sharp).item() == pytest.approx(df, rel=1e-5)
     assert weighted_deblurring_loss(deblurred, sharp, defocus).item() == pytest.approx(wd, rel=1e-5)
     assert joint_loss(deblurred, estimate, sharp, defocus, WEIGHTS).total.item() == pytest.approx(0.2 * dme + 0.9 * df)
-    assert fine_tuning_loss(deblurred, estimate, sharp, defocus, WEIGHTS).total.item() == pytest.approx(0.9 * df + 0.1 * wd)
+    assert fine_tuning_loss(deblurred, estimate, sharp, defocus, WEIGHTS).total.item() == pytest.approx(
+        0.9 * df + 0.1 * wd
+    )
 
 
 def test_a_map_without_blur_weighs_every_pixel_alike():
@@ -94,7 +96,7 @@ def params(**stage):
     import yaml
 
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["patches"] |= {"size": 24, "stride": 24}
+    values["patches"] |= {"patch_size": 24, "stride": 24}
     values["network"] |= {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
     values["train"]["common"] |= {"crop": 16, "batch_size": 2, "threads": 1, "precision": "fp32", "device": "cpu"}
     for name in ("s1", "s2", "s3", "end_to_end"):

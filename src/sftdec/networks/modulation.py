@@ -1,10 +1,16 @@
 """Spatial feature transform and its decompositions (sec. 3.3, eq. 2, fig. 3 and 4).
 
-N: batch; C: features; D: condition features; H, W: feature map.
+γ and β depend on the condition alone, so those of all transforms of a network are made together: what reads the
+condition is one wide convolution instead of one a transform.
+
+N: batch; C: features; D: condition features; L: transforms; S: features between the 1×1 convolutions; H, W: feature map.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
 
 from sftdec.networks.blocks import conv
 from sftdec.networks.config import NetworkConfig
@@ -12,68 +18,92 @@ from sftdec.networks.config import NetworkConfig
 _SLOPE = 0.1  # SFTGAN's LeakyReLU
 
 
-class FullMap(nn.Module):
-    """γ or β of the plain SFT: conv1×1 → LeakyReLU → conv1×1, C×H×W (fig. 3)."""
+class Affine(NamedTuple):
+    """γ and β of one transform, each N×C×H×W."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    gamma: Tensor
+    beta: Tensor
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """SFT(F) = γ ⊙ F + β (eq. 2), N×C×H×W."""
+        return torch.addcmul(self.beta, self.gamma, features)
+
+
+class FullMaps(nn.Module):
+    """γ or β of the plain SFT: conv1×1 → LeakyReLU → conv1×1 for each transform (fig. 3)."""
+
+    def __init__(self, config: NetworkConfig, transforms: int) -> None:
         super().__init__()
-        self.first = conv(config.condition_features, config.sft_features, 1)
-        self.second = conv(config.sft_features, config.features, 1)
-        _shrink(self.second)
+        self.first = conv(config.condition_features, transforms * config.sft_features, 1)
+        self.second = nn.ModuleList(conv(config.sft_features, config.features, 1) for _ in range(transforms))
+        for layer in self.second:
+            _shrink(layer)
 
-    def forward(self, condition: Tensor) -> Tensor:
-        """N×D×H×W → N×C×H×W."""
-        return self.second(nn.functional.leaky_relu(self.first(condition), _SLOPE))  # type: ignore[no-any-return]
+    def forward(self, condition: Tensor, offset: float = 0.0) -> list[Tensor]:
+        """N×D×H×W → L maps N×C×H×W, ``offset`` added to each."""
+        hidden = self.first(condition).chunk(len(self.second), dim=1)  # L of N×S×H×W
+        maps = [second(leaky_relu(part, _SLOPE)) for second, part in zip(self.second, hidden, strict=True)]
+        return [each + offset for each in maps] if offset else maps
 
 
-class DecomposedMap(nn.Module):
-    """Channel part C×1×1 ⊗ spatial part 1×H×W (fig. 4).
+class DecomposedMaps(nn.Module):
+    """γ or β as channel part C×1×1 ⊗ spatial part 1×H×W for each transform (fig. 4).
 
     The channel part is squeeze-excite's, the spatial part a convolution to one channel as CBAM's; each ends in a
     sigmoid or is left linear (``config.gamma_activation``).
     """
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, transforms: int) -> None:
         super().__init__()
         squeezed = max(1, config.condition_features // config.reduction)
-        self.squeeze = conv(config.condition_features, squeezed, 1)
-        self.excite = conv(squeezed, config.features, 1)
-        self.spatial = conv(config.condition_features, 1)
+        self.squeeze = conv(config.condition_features, transforms * squeezed, 1)
+        self.excite = nn.ModuleList(conv(squeezed, config.features, 1) for _ in range(transforms))
+        self.spatial = conv(config.condition_features, transforms)
         self.bounded = config.gamma_activation == "sigmoid"
         if not self.bounded:
-            _shrink(self.excite)
+            for layer in self.excite:
+                _shrink(layer)
 
-    def forward(self, condition: Tensor) -> Tensor:
-        """N×D×H×W → N×C×H×W, an outer product."""
-        channel = self.excite(self.squeeze(condition.mean((2, 3), keepdim=True)).relu())  # N×C×1×1
-        spatial = self.spatial(condition)  # N×1×H×W
+    def forward(self, condition: Tensor, offset: float = 0.0) -> list[Tensor]:
+        """N×D×H×W → L outer products N×C×H×W, ``offset`` added to each."""
+        squeezed = self.squeeze(condition.mean((2, 3), keepdim=True)).relu().chunk(len(self.excite), dim=1)
+        channels = [layer(part) for layer, part in zip(self.excite, squeezed, strict=True)]  # L of N×C×1×1
+        spatials = self.spatial(condition).chunk(len(self.excite), dim=1)  # L of N×1×H×W
+        return [self._outer(c, s, offset) for c, s in zip(channels, spatials, strict=True)]
+
+    def _outer(self, channel: Tensor, spatial: Tensor, offset: float) -> Tensor:
+        """The product as one matrix product, which leaves it in channels-last order; the offset is its second rank."""
         if self.bounded:
             channel, spatial = channel.sigmoid(), spatial.sigmoid()
-        return channel * spatial  # type: ignore[no-any-return]
+        count, _, height, width = spatial.shape
+        left, right = spatial.reshape(count, height * width, 1), channel.reshape(count, 1, -1)
+        if offset:
+            left = torch.cat([left, torch.ones_like(left)], dim=2)  # N×HW×2
+            right = torch.cat([right, torch.full_like(right, offset)], dim=1)  # N×2×C
+        return torch.bmm(left, right).reshape(count, height, width, -1).permute(0, 3, 1, 2)
 
 
-def _shrink(layer: nn.Conv2d) -> None:
+def _shrink(layer: nn.Module) -> None:
     """Start an unbounded map near zero: at kaiming's scale a chain of 2·blocks products explodes."""
     with torch.no_grad():
-        layer.weight.mul_(0.1)
+        layer.weight.mul_(0.1)  # type: ignore[operator]
 
 
-class FeatureTransform(nn.Module):
-    """SFT(F) = γ ⊙ F + β (eq. 2), γ and β from the condition.
+class Modulation(nn.Module):
+    """γ and β of every transform of a network, from the condition.
 
     ``modulation``: ``sft`` has both whole, ``sft_dec`` (the paper's) decomposes γ, ``sft_fdec`` both.
     """
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, transforms: int) -> None:
         super().__init__()
-        self.gamma: nn.Module = FullMap(config) if config.modulation == "sft" else DecomposedMap(config)
-        self.beta: nn.Module = DecomposedMap(config) if config.modulation == "sft_fdec" else FullMap(config)
-        self.one_plus = config.gamma == "one_plus"
+        self.gamma = (FullMaps if config.modulation == "sft" else DecomposedMaps)(config, transforms)
+        self.beta = (DecomposedMaps if config.modulation == "sft_fdec" else FullMaps)(config, transforms)
+        self.offset = 1.0 if config.gamma == "one_plus" else 0.0
 
-    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        """F N×C×H×W and condition N×D×H×W → N×C×H×W."""
-        transformed = torch.addcmul(self.beta(condition), self.gamma(condition), features)
-        return features + transformed if self.one_plus else transformed
+    def forward(self, condition: Tensor) -> list[Affine]:
+        """N×D×H×W → an affine transform for each of L places."""
+        return [Affine(g, b) for g, b in zip(self.gamma(condition, self.offset), self.beta(condition), strict=True)]
 
 
 class ConditionedResidualBlock(nn.Module):
@@ -81,17 +111,11 @@ class ConditionedResidualBlock(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        plain = config.modulation == "baseline"
-        self.first_transform = None if plain else FeatureTransform(config)
         self.first = conv(config.features, config.features)
-        self.second_transform = None if plain else FeatureTransform(config)
         self.second = conv(config.features, config.features)
-        with torch.no_grad():
-            self.second.weight.mul_(0.1)
+        _shrink(self.second)
 
-    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        """F N×C×H×W and condition N×D×H×W → N×C×H×W."""
-        inner = features if self.first_transform is None else self.first_transform(features, condition)
-        inner = self.first(inner).relu()
-        inner = inner if self.second_transform is None else self.second_transform(inner, condition)
-        return features + self.second(inner)  # type: ignore[no-any-return]
+    def forward(self, features: Tensor, before: Affine | None, between: Affine | None) -> Tensor:
+        """N×C×H×W → N×C×H×W."""
+        inner = self.first(before(features) if before else features).relu()
+        return features + self.second(between(inner) if between else inner)  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
 
 from sftdec.networks.blocks import ResidualBlock, conv
 from sftdec.networks.config import NetworkConfig
-from sftdec.networks.modulation import ConditionedResidualBlock
+from sftdec.networks.modulation import ConditionedResidualBlock, Modulation
 
 SMALLEST = 16  # px, height and width
 
@@ -76,15 +76,17 @@ class DeblurringNetwork(nn.Module):
         super().__init__()
         self.stem = config.stem
         self.first = conv(3 * config.stem**2, config.features)
+        self.modulation = None if config.modulation == "baseline" else Modulation(config, 2 * config.blocks)
         self.blocks = nn.ModuleList(ConditionedResidualBlock(config) for _ in range(config.blocks))
         self.last = conv(config.features, 3 * config.stem**2)
         nn.init.zeros_(self.last.weight)
 
-    def forward(self, blurred: Tensor, condition: Tensor) -> Tensor:
-        """Picture N×3×H×W and condition N×D×h×w → N×3×H×W."""
+    def forward(self, blurred: Tensor, condition: Tensor | None) -> Tensor:
+        """Picture N×3×H×W and condition N×D×h×w → N×3×H×W; the baseline has no condition."""
         features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
-        for block in self.blocks:
-            features = block(features, condition)
+        affine = self.modulation(condition) if self.modulation else [None] * (2 * len(self.blocks))
+        for block, before, between in zip(self.blocks, affine[::2], affine[1::2], strict=True):
+            features = block(features, before, between)
         return blurred + pixel_shuffle(self.last(features), self.stem)
 
 
@@ -114,7 +116,7 @@ class SFTDec(nn.Module):
         blurred = self._padded(blurred)
         estimate = self.defocus_map_estimation(blurred)
         guide = estimate if defocus is None else self._padded(defocus)
-        condition = blurred if self.condition is None else self.condition(guide)
+        condition = None if self.condition is None else self.condition(guide)
         deblurred = self.deblurring(blurred, condition)
         return Restoration(deblurred[..., :height, :width], estimate[..., :height, :width])
 

@@ -49,7 +49,7 @@ def extract_patches(scene: Scene, size: int, stride: int) -> Iterator[Patch]:
         DataError: a size or stride below 1.
     """
     if size < 1 or stride < 1:
-        raise DataError(f"patches.size={size} and patches.stride={stride}: both must be 1 px or more")
+        raise DataError(f"patches.patch_size={size} and patches.stride={stride}: both must be 1 px or more")
     height, width = scene.defocus.shape
     levels = defocus_levels(scene.defocus)
     for top in windows(height, size, stride):

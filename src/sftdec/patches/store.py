@@ -61,7 +61,7 @@ def write_store(
     kept = list(patches)
     if not kept:
         raise DataError(
-            f"no patch of {size}×{size} px fits into any training scene: lower patches.size (and train.common.crop) "
+            f"no patch of {size}×{size} px fits into any training scene: lower patches.patch_size (and train.common.crop) "
             "or bring larger photos"
         )
     statistics = pd.DataFrame([patch.statistics() for patch in kept])

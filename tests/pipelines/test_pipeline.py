@@ -1,0 +1,168 @@
+"""The real pipeline in a copy of this checkout, with seconds of training: everything between photos and a champion."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+STEPS = {"s1": 30, "s2": 60, "s3": 15, "end_to_end": 10}
+
+
+def environment():
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    dropped = ("MLFLOW_TRACKING_URI", "SFTDEC_PIPELINE_RUN", "SFTDEC_TRACKING")
+    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    return {**kept, "PATH": path, "PYTHONPATH": "", "DO_NOT_TRACK": "1"}
+
+
+def dvc(project, *arguments, check=True):
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def git(project, *arguments):
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=project, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def set_params(project, **changes):
+    path = project / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    for key, value in changes.items():
+        section, name = params, key.split("__")
+        for part in name[:-1]:
+            section = section[part]
+        section[name[-1]] = value
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def outs(project):
+    """The hashes of every out in dvc.lock."""
+    lock = yaml.safe_load((project / "dvc.lock").read_text())
+    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A committed copy of the checkout, turned down, after one `dvc repro`."""
+    project = tmp_path_factory.mktemp("clone") / "project"
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project / name)
+    recipes = pd.read_csv(project / "data/sample/recipes.csv", dtype=str, keep_default_na=False)
+    recipes.loc[recipes["split"] == "train", "count"] = "3"
+    recipes.loc[recipes["split"] == "validation", "count"] = "1"
+    recipes = recipes[(recipes["split"] != "test") | recipes["name"].str.contains("motorcycle_far|china_cutout_b")]
+    recipes.to_csv(project / "data/sample/recipes.csv", index=False)
+    set_params(project, evaluate__panels=1, network__features=16, network__blocks=2, train__common__threads=1)
+    for stage, steps in STEPS.items():
+        changes = {"steps": steps, "warm_up": 5, "validate_every": 20, "checkpoint_every": 5}
+        set_params(project, **{f"train__{stage}__{key}": value for key, value in changes.items()})
+    (project / "dvc.lock").unlink(missing_ok=True)
+    git(project, "init", "--quiet")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "turned down")
+    dvc(project, "repro")
+    return project
+
+
+def test_photos_go_in_and_figures_pictures_and_a_report_come_out(project):
+    (metrics,) = json.loads((project / "reports/metrics.json").read_text()).values()
+    assert metrics["images"] == 2 and metrics["psnr"] >= metrics["psnr_blurred"]
+    assert len(pd.read_parquet(project / "reports/per_image.parquet")) == 2
+    assert {"training_curves.png", "gains.png", "contact_sheet.png"} <= {
+        path.name for path in (project / "reports/figures").iterdir()
+    }
+    assert "motorcycle_far" in (project / "reports/report.html").read_text()
+
+
+def test_a_second_repro_runs_nothing_and_git_sees_only_what_dvc_changes(project):
+    assert "up to date" in dvc(project, "repro")
+    changed = {line[3:] for line in git(project, "status", "--porcelain").splitlines()}
+    assert changed <= {"dvc.lock", "data.dvc", "reports/metrics.json"}
+
+
+def test_the_execution_is_one_row_with_its_stages_nested_and_its_figures_on_it(project):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project}/mlflow.db")
+    experiment = client.get_experiment_by_name("sft-dec")
+    runs = client.search_runs([experiment.experiment_id])
+    rows = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    row = min(rows, key=lambda run: run.info.start_time)  # that of the first execution
+    nested = {run.info.run_name: run for run in runs if run.data.tags.get("mlflow.parentRunId") == row.info.run_id}
+    assert {"fetch", "patches", "train_s1", "train_s2", "train_s3", "evaluate", "register"} <= nested.keys()
+    metrics = json.loads((project / "reports/metrics.json").read_text())["sample"]
+    assert row.data.metrics["sample.psnr"] == pytest.approx(metrics["psnr"])
+    wanted = {"loss", "loss_dme", "loss_df", "loss_wd", "learning_rate", "gradient_norm", "patches_per_second"}
+    assert wanted <= nested["train_s2"].data.metrics.keys()
+    upstream = nested["train_s2"].data.tags["upstream.build/models/s1.safetensors"]
+    assert upstream == nested["train_s1"].info.run_id
+
+
+def test_the_registered_model_gives_the_evaluate_stages_own_figures(project):
+    command = ["-m", "sftdec.cli", "evaluate", "--model", "models:/sft-dec@challenger", "--dataset", "sample"]
+    environ = {**environment(), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    done = subprocess.run([sys.executable, *command], cwd=project, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((project / "reports/metrics.json").read_text())
+
+
+def test_changing_s3_re_runs_s3_evaluate_and_register_only(project):
+    set_params(project, train__s3__learning_rate=0.0001)
+    output = dvc(project, "repro")
+    ran = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+    assert ran == ["train_s3", "evaluate", "register"]
+
+
+def test_a_stage_killed_in_the_middle_goes_on_to_the_same_bytes_and_two_repros_at_once_are_refused(project):
+    set_params(project, train__s1__steps=400, train__common__seed=7)
+    undisturbed = "build/models/s1.safetensors"
+    dvc(project, "repro", "--single-item", "train_s1")
+    expected = outs(project)[undisturbed]
+
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--force", "--no-run-cache", "train_s1"]
+    running = subprocess.Popen(command, cwd=project, env=environment(), start_new_session=True, stdout=subprocess.PIPE)
+    patience = time.monotonic() + 60
+    while not list((project / ".checkpoints").rglob("step-*.pt")):
+        assert running.poll() is None and time.monotonic() < patience, "no checkpoint was written"
+        time.sleep(0.05)
+    refused = dvc(project, "repro", "--single-item", "train_s1", check=False)
+    assert "busy" in refused or "lock" in refused
+    for process in psutil.Process(running.pid).children(recursive=True):
+        process.kill()
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert list((project / ".checkpoints").rglob("step-*.pt")) and not (project / undisturbed).exists()
+
+    again = dvc(project, "repro", "--single-item", "--force", "--no-run-cache", "train_s1")
+    assert "Running stage 'train_s1'" in again
+    assert outs(project)[undisturbed] == expected
+    assert not list((project / ".checkpoints").rglob("step-*.pt"))
+
+
+def test_an_impossible_parameter_stops_the_stage_with_a_sentence(project):
+    before = (project / "params.yaml").read_text()
+    set_params(project, patches__patch_size=32)
+    try:
+        output = dvc(project, "repro", "patches", check=False)
+    finally:
+        (project / "params.yaml").write_text(before)
+    assert "error: params.yaml: train.common.crop: found" in output and "Traceback" not in output
