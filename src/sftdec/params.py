@@ -1,7 +1,7 @@
 """params.yaml as typed objects: an unknown or impossible value is an error that names the key.
 
-No key may be called ``size`` or ``nfiles``: DVC's run cache leaves such keys out of its hash (it takes them for a file's) and
-would bring back the outs of another value.
+No key may be called ``size`` or ``nfiles``: DVC's run cache leaves such keys out of its hash (it takes them for a
+file's) and would bring back the outs of another value.
 """
 
 from pathlib import Path
@@ -150,9 +150,8 @@ class Params(_Section):
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
         if self.train.common.crop > self.patches.patch_size:
-            raise ValueError(
-                f"train.common.crop: found {self.train.common.crop}, expected at most patches.patch_size={self.patches.patch_size}"
-            )
+            allowed = f"at most patches.patch_size={self.patches.patch_size}"
+            raise ValueError(f"train.common.crop: found {self.train.common.crop}, expected {allowed}")
         self.network.config(self.fetch.sigma_max)
         return self
 

@@ -162,7 +162,7 @@ def test_what_is_reported_has_every_term(build):
     heard = {}
     run_training(STAGES["end_to_end"], params(), build, build / "c", lambda step, metrics: heard.update(metrics))
     wanted = {"loss", "loss_dme", "loss_df", "loss_wd", "learning_rate", "gradient_norm", "patches_per_second"}
-    assert wanted | {"validation_psnr", "validation_mae"} <= heard.keys()
+    assert wanted | {"validation_psnr", "validation_ssim", "validation_mae"} <= heard.keys()
 
 
 def test_a_stage_without_the_one_before_it_says_which_to_run(build):
@@ -174,6 +174,11 @@ def test_a_stage_refuses_weights_of_another_network(build):
     save_weights(build_network(NetworkConfig.of_size("small", modulation="sft")), weights_path(build, "s1"))
     with pytest.raises(WeightsError, match="modulation='sft'"):
         run_training(STAGES["s2"], params(), build, build / "c")
+
+
+def test_training_is_quiet_where_the_output_is_no_terminal(build, capfd):
+    train(build, "s1", params())
+    assert capfd.readouterr() == ("", "")
 
 
 def test_training_lowers_the_loss(build):

@@ -114,7 +114,7 @@ def _render_wheel_photo(recipe: Recipe) -> Rendered:
 def _defocus(
     recipe: Recipe, sharp: NDArray[np.float32], depth: NDArray[np.float64] | None, generator: np.random.Generator
 ) -> Rendered:
-    """A sharp picture and what the recipe's lens makes of it, at a measured depth (m, H×W) or the recipe's model of one.
+    """A sharp picture and what the recipe's lens makes of it, at a measured depth (m) or the recipe's model of one.
 
     A plane is at one distance: all of it has the recipe's circle of confusion.
     """

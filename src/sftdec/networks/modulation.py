@@ -3,7 +3,8 @@
 γ and β depend on the condition alone, so those of all transforms of a network are made together: what reads the
 condition is one wide convolution instead of one a transform.
 
-N: batch; C: features; D: condition features; L: transforms; S: features between the 1×1 convolutions; H, W: feature map.
+N: batch; C: features; D: condition features; L: transforms; S: features between the 1×1 convolutions;
+H, W: feature map.
 """
 
 from typing import NamedTuple

@@ -61,8 +61,8 @@ def write_store(
     kept = list(patches)
     if not kept:
         raise DataError(
-            f"no patch of {size}×{size} px fits into any training scene: lower patches.patch_size (and train.common.crop) "
-            "or bring larger photos"
+            f"no patch of {size}×{size} px fits into any training scene: lower patches.patch_size (and "
+            "train.common.crop) or bring larger photos"
         )
     statistics = pd.DataFrame([patch.statistics() for patch in kept])
     order = statistics["sharpness"].to_numpy().argsort(kind="stable")

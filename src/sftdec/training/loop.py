@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from sftdec.datasets import Scene
 from sftdec.devices import autocast, choose_device
-from sftdec.evaluation.metrics import psnr, to_uint8
+from sftdec.evaluation.metrics import psnr, ssim, to_uint8
 from sftdec.networks import SFTDec
 from sftdec.params import CommonParams, StageParams
 from sftdec.patches import PatchStore
@@ -111,21 +111,20 @@ def _train_step(state: TrainingState, batch: Batch, stage: Stage, common: Common
 
 @torch.no_grad()
 def validate(network: SFTDec, scenes: Sequence[Scene], stage: Stage, common: CommonParams) -> dict[str, float]:
-    """Mean PSNR (dB) over the validation photos, guided as in this stage, and the maps' mean absolute error."""
+    """Means over the validation photos, guided as in this stage: PSNR (dB), SSIM, and the maps' absolute error."""
     device = next(network.parameters()).device
-    psnrs, errors = [], []
+    found: dict[str, list[float]] = {"validation_psnr": [], "validation_ssim": [], "validation_mae": []}
     for scene in scenes:
         blurred = torch.from_numpy(scene.blurred.copy()).permute(2, 0, 1)[None].to(device).float() / 255
         defocus = torch.from_numpy(scene.defocus)[None, None].to(device)
+        guide = defocus if stage.guided_by_truth else None
         with autocast(device, common.precision):
-            restored = network(
-                blurred.contiguous(memory_format=torch.channels_last),
-                defocus if stage.guided_by_truth else None,
-            )
-        picture = restored.deblurred[0].float().permute(1, 2, 0).cpu().numpy()
-        psnrs.append(psnr(to_uint8(picture), scene.sharp))
-        errors.append(float((restored.defocus.float().clamp(0, 1) - defocus).abs().mean()))
-    return {"validation_psnr": float(np.mean(psnrs)), "validation_mae": float(np.mean(errors))}
+            restored = network(blurred.contiguous(memory_format=torch.channels_last), guide)
+        picture = to_uint8(restored.deblurred[0].float().permute(1, 2, 0).cpu().numpy())
+        found["validation_psnr"].append(psnr(picture, scene.sharp))
+        found["validation_ssim"].append(ssim(picture, scene.sharp))
+        found["validation_mae"].append(float((restored.defocus.float().clamp(0, 1) - defocus).abs().mean()))
+    return {key: float(np.mean(values)) for key, values in found.items()}
 
 
 class Training:
