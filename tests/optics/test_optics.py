@@ -148,6 +148,14 @@ def test_a_sharp_foreground_is_not_bled_into_and_bleeds_nothing():
     assert np.allclose(rendered[30, :20], 0.1, atol=1e-4)
 
 
+def test_what_lies_at_depths_between_does_not_ring_the_edge_of_a_near_thing():
+    picture, radius = np.full((80, 80, 3), 0.8, np.float32), np.full((80, 80), 5.0, np.float32)  # a bright sky, far
+    picture[50:], radius[50:] = 0.05, np.linspace(5, 0, 30)[:, None]  # dark ground that comes near
+    radius[10:30, 30:50] = 0  # a thing in focus before the sky, as bright as it
+    rendered, _ = render_photo(picture, radius)
+    assert np.allclose(rendered[5:38], 0.8, atol=1 / 255)
+
+
 def gather(layers, radii, samples=41):
     """A brute-force lens: each pixel's light over the aperture, ray by ray; the nearest sheet a ray meets is seen."""
     height, width = layers[0].alpha.shape

@@ -39,6 +39,20 @@ def _convolve(image: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArra
     return np.asarray(full[2 * half : 2 * half + image.shape[0], 2 * half : 2 * half + image.shape[1]], np.float32)
 
 
+def _compose(layers: Sequence[Layer], psf: PsfShape, blades: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Premultiplied colour H×W×3 and coverage H×W×1 of layers, from far to near, each blurred alike in both."""
+    picture = np.zeros_like(layers[0].colour)
+    coverage = np.zeros((*layers[0].alpha.shape, 1), np.float32)
+    for layer in layers:
+        sheet = np.concatenate([layer.colour * layer.alpha[..., None], layer.alpha[..., None]], axis=2)
+        if abs(layer.radius) >= _SHARP:
+            sheet = _convolve(sheet, point_spread_function(float(layer.radius), psf, blades))
+        alpha = np.clip(sheet[..., 3:], 0, 1)
+        picture = picture * (1 - alpha) + sheet[..., :3]
+        coverage = coverage * (1 - alpha) + alpha
+    return np.maximum(picture, 0), coverage
+
+
 def render_layers(layers: Sequence[Layer], psf: PsfShape = "disc", blades: int = 6) -> NDArray[np.float32]:
     """Render layers, ordered from far to near, into one picture H×W×3 in linear light.
 
@@ -60,26 +74,22 @@ def render_layers(layers: Sequence[Layer], psf: PsfShape = "disc", blades: int =
             )
     if layers[0].alpha.min() < 1:
         raise ValueError("the farthest layer must cover the whole picture (alpha 1 everywhere)")
-    picture = np.zeros(shape, np.float32)
-    for layer in layers:
-        sheet = np.concatenate([layer.colour * layer.alpha[..., None], layer.alpha[..., None]], axis=2)
-        if abs(layer.radius) >= _SHARP:
-            sheet = _convolve(sheet, point_spread_function(float(layer.radius), psf, blades))
-        picture = picture * (1 - np.clip(sheet[..., 3:], 0, 1)) + sheet[..., :3]
-    return np.maximum(picture, 0)
+    return _compose(layers, psf, blades)[0]
 
 
-def _radius_levels(radius: NDArray[np.float32], step: float) -> NDArray[np.float32]:
-    """Each pixel's radius snapped to a multiple of ``step``."""
-    return np.asarray(np.round(radius / step) * step, np.float32)
+def _surface(photo: NDArray[np.float32], snapped: NDArray[np.float32], level: float, step: float) -> Layer:
+    """The layer of one level of radius: what is seen of it, and what of it nearer things hide.
 
-
-def _extended(colour: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Colour H×W×3 with every unknown pixel taken from the nearest known one."""
-    if known.all():
-        return colour
-    rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    return np.asarray(colour[rows, columns])
+    Radii a little nearer belong to the same surface, so that a slope has no seams. Behind what is much nearer, the
+    surface goes on where the nearest pixel beside that thing is of it; colours go on with it.
+    """
+    same_surface = 2 * step + 0.25 * abs(level)  # px of radius
+    seen = (snapped <= level) & (snapped > level - same_surface)
+    hidden = snapped <= level - same_surface
+    if not hidden.any():
+        return Layer(photo, seen.astype(np.float32), level)
+    rows, columns = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    return Layer(photo[rows, columns], seen[rows, columns].astype(np.float32), level)
 
 
 def render_photo(
@@ -91,9 +101,8 @@ def render_photo(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Render an all-in-focus photo, H×W×3 in linear light, through a lens with these signed radii, H×W in px.
 
-    Radii are snapped to multiples of ``step`` px, and each level is a layer that covers its own pixels *and all
-    nearer ones* (so that a slope has no seams). What a nearer thing hides is continued from the nearest visible
-    pixel of about the same depth.
+    Radii are snapped to multiples of ``step`` px, a layer each. What a nearer thing hides is continued from beside
+    it, since one photo doesn't show it.
 
     Returns:
         The rendered picture, H×W×3 in linear light, and the signed radii as rendered, H×W in px.
@@ -105,12 +114,7 @@ def render_photo(
         raise ValueError(f"the photo is {photo.shape[:2]} and the radii are {radius.shape}: both must be of one size")
     if not np.isfinite(radius).all():
         raise ValueError("radii must be finite: the map holds NaN or infinity, fill it first")
-    snapped = _radius_levels(radius, step)
-    layers: list[Layer] = []
-    for level in np.unique(snapped)[::-1]:
-        same_depth = 2 * step + 0.25 * abs(level)  # px: levels so close are one surface and lend each other colour
-        nearer = snapped <= level
-        known = (snapped > level - same_depth) & (snapped < level + same_depth)
-        alpha = np.ones(radius.shape, np.float32) if not layers else nearer.astype(np.float32)
-        layers.append(Layer(_extended(photo, known), alpha, float(level)))
-    return render_layers(layers, psf, blades), snapped
+    snapped = np.asarray(np.round(radius / step) * step, np.float32)
+    layers = [_surface(photo, snapped, float(level), step) for level in np.unique(snapped)[::-1]]
+    picture, coverage = _compose(layers, psf, blades)
+    return picture / np.maximum(coverage, 1e-6), snapped
