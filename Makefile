@@ -12,6 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: repro test lint ui clean
 
 repro: $(VENV)/.installed
+	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
 	$(BIN)/dvc repro
 
 test: $(VENV)/.installed-dev

@@ -65,7 +65,9 @@ def retrain(stages: list[str] | None = None, root: Path | None = None) -> list[S
         _publish_summary(results, None)
         return results
     with _tracked(root) as pipeline_run:
-        results = [_run(stage, root, pipeline_run) for stage in chosen]
+        results = []
+        for stage in chosen:
+            results.append(_run(stage, root, pipeline_run, results[-1] if results else None))
     _publish_metrics(root)
     _publish_figures(root)
     _publish_summary(results, pipeline_run)
@@ -73,15 +75,18 @@ def retrain(stages: list[str] | None = None, root: Path | None = None) -> list[S
 
 
 @task(cache_policy=NO_CACHE)  # DVC knows what is up to date
-def run_stage(stage: str, root: Path, pipeline_run: str | None) -> StageResult:
-    """Has DVC bring one stage up to date; its output is the task's log."""
+def run_stage(stage: str, root: Path, pipeline_run: str | None, after: StageResult | None = None) -> StageResult:
+    """Has DVC bring one stage up to date; its output is the task's log.
+
+    `after` is the stage before: Prefect draws the run's picture from what a task is given.
+    """
     log = get_run_logger()
     result = reproduce(stage, root, log.info, pipeline_run)
     log.info("%s: %s (%.1f s)", stage, result.outcome, result.seconds)
     return result
 
 
-def _run(stage: str, root: Path, pipeline_run: str | None) -> StageResult:
+def _run(stage: str, root: Path, pipeline_run: str | None, after: StageResult | None = None) -> StageResult:
     """run_stage under the stage's own name."""
     named = run_stage.with_options(
         name=stage,
@@ -89,7 +94,7 @@ def _run(stage: str, root: Path, pipeline_run: str | None) -> StageResult:
         retries=FETCH_RETRIES if stage == "fetch" else 0,
         retry_delay_seconds=FETCH_RETRY_SECONDS,
     )
-    return named(stage, root, pipeline_run)
+    return named(stage, root, pipeline_run, after)
 
 
 @contextmanager

@@ -55,6 +55,10 @@ def test_the_paper_file_has_the_papers_numbers():
         ("train.s1.epochs", 3.0, "exactly one"),
         ("fetch.datasets", [], "at least 1"),
         ("gate.min_gain", "much", "valid number"),
+        ("gate.min_gain", float("nan"), "finite number"),
+        ("train.s2.warm_up", 100_000, "fewer than steps"),
+        ("train.s3.final_learning_rate", 0.5, "at most learning_rate"),
+        ("train.common.rotation", 20.0, "empty corners"),
     ],
 )
 def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(key, value, allowed):
@@ -64,6 +68,12 @@ def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(key, va
     named = key.rsplit(".", 1)[0] if key == "train.s1.epochs" else key
     assert named in message and allowed in message
     assert str(value) in message or isinstance(value, list)
+
+
+def test_small_numbers_may_be_written_as_dvc_writes_them(tmp_path):
+    text = (ROOT / "params.yaml").read_text().replace("final_learning_rate: 0.0\n", "final_learning_rate: 1e-05\n")
+    (tmp_path / "params.yaml").write_text(text)
+    assert load_params(tmp_path / "params.yaml").train.s3.final_learning_rate == 1e-5
 
 
 def test_a_missing_key_is_named():

@@ -2,6 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+from sftdec.params import load_params
 
 
 def run_stage(main: Callable[[], None]) -> None:
@@ -11,3 +14,8 @@ def run_stage(main: Callable[[], None]) -> None:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def check(params: Path) -> None:
+    """Refuse a parameter file that can't be used before anything runs."""
+    run_stage(lambda: print(f"{params}: {load_params(params).network.preset} network, parameters are valid"))

@@ -26,6 +26,7 @@ def main() -> None:
     device = choose_device(params.evaluate.device)
     reads = [WEIGHTS, BUILD / "scenes", BUILD / "curves"]
     with track_stage("evaluate", Path.cwd(), reads=reads, params=params.evaluate.model_dump()) as tracker:
+        tracker.dataset("scenes", BUILD / "scenes", checksum(BUILD / "scenes" / "index.parquet"), 0, context="testing")
         gallery = Gallery(REPORTS / "figures", params.evaluate.panels)
         network = load_weights(WEIGHTS).to(device)
         scenes = load_scenes(BUILD / "scenes", params.evaluate.split)
@@ -43,7 +44,7 @@ def main() -> None:
             per_image,
             curves,
             comparisons=gallery.comparisons,
-            params=params.model_dump(exclude={"gate"}, exclude_none=True),
+            params=params.model_dump(exclude={"gate": True, "train": {"end_to_end": True}}, exclude_none=True),
             lineage={str(path): checksum(path) for path in (WEIGHTS, BUILD / "scenes", BUILD / "patches")},
         )
         tracker.log_final_metrics(metrics)

@@ -7,13 +7,15 @@ import pandas as pd
 
 from pipelines.stages.entry import run_stage
 from sftdec.datasets import load_scenes
+from sftdec.devices import choose_device
 from sftdec.evaluation.evaluate import evaluate_network
 from sftdec.networks import load_weights
 from sftdec.params import load_params
 from sftdec.registry import champion, decide, record_decision, register, resolve_weights
-from sftdec.tracking import track_stage
+from sftdec.tracking import checksum, track_stage
 
 WEIGHTS, REPORTS, SCENES = Path("build/models/s3.safetensors"), Path("reports"), Path("build/scenes")
+MARK = Path("build/registered.json")  # an out, so that a checkout without it registers
 
 
 def main() -> None:
@@ -23,6 +25,7 @@ def main() -> None:
     with track_stage("register", root, reads=reads, params=params.gate.model_dump()) as tracker:
         metrics = json.loads((REPORTS / "metrics.json").read_text())
         version = register(WEIGHTS, tracker.run_id(), metrics, root)
+        MARK.write_text(json.dumps({"weights_sha256": checksum(WEIGHTS)}) + "\n")
         serving = champion(root)
         if serving is not None and serving.number == version.number:
             print(f"{version.uri} already serves")
@@ -30,7 +33,8 @@ def main() -> None:
         theirs = None
         if serving is not None:
             network = load_weights(resolve_weights(serving.uri, root))
-            theirs = evaluate_network(network, load_scenes(SCENES, params.evaluate.split))
+            device = choose_device(params.evaluate.device)
+            theirs = evaluate_network(network.to(device), load_scenes(SCENES, params.evaluate.split), str(device))
         decision = decide(pd.read_parquet(REPORTS / "per_image.parquet"), theirs, params.gate.min_gain)
         record_decision(version, decision, root)
         tracker.tags({"version": version.number, "gate.promoted": decision.promote, "gate.reason": decision.reason})

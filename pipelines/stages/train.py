@@ -32,7 +32,7 @@ def main() -> None:
         statistics = pd.read_parquet(index)[["sigma_mean", "sharpness", "brightness"]]
         means = {str(key): round(float(value), 4) for key, value in statistics.mean().items()}
         tracker.dataset("patches", index.parent, checksum(index), len(statistics), means)
-        network, curve = run_training(
+        network, curve, checkpoints = run_training(
             stage, params, BUILD, Path(".checkpoints"), lambda step, metrics: tracker.metrics(metrics, step)
         )
         save_weights(network, weights_path(BUILD, stage.name))
@@ -40,6 +40,7 @@ def main() -> None:
         write_curve(table, curve)
         tracker.artifact(table, "curves")
         tracker.writes([weights_path(BUILD, stage.name)])
+    checkpoints.clear()
 
 
 if __name__ == "__main__":

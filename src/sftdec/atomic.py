@@ -1,5 +1,6 @@
 """Writing files whole or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +22,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{path} could not be written ({error.strerror}); the old file, if any, is untouched: make room",
-        ) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        mend = ": make room and run again" if full else ""
+        message = f"{path} could not be written ({error.strerror or error}); the old file, if any, is untouched{mend}"
+        raise OSError(error.errno, message) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -64,9 +64,10 @@ def load_model(model: str, device: str) -> "tuple[SFTDec, torch.device]":
 def _deblur(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from sftdec.inference.deblur import deblur_file, find_photos
+    from sftdec.inference.deblur import deblur_file, find_photos, refuse_equal_names
 
-    photos = list(find_photos(arguments.photos))
+    photos = list(dict.fromkeys(find_photos(arguments.photos)))
+    refuse_equal_names(photos)
     network, device = load_model(arguments.model, arguments.device)
     failed = 0
     for photo in tqdm(photos, desc="deblur", unit="photo", disable=None):

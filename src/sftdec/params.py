@@ -4,11 +4,13 @@ No key may be called ``size`` or ``nfiles``: DVC's run cache leaves such keys ou
 file's) and would bring back the outs of another value.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from sftdec.networks.config import Gamma, GammaActivation, Modulation, NetworkConfig
 
@@ -23,7 +25,7 @@ class ParamsError(ValueError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class FetchParams(_Section):
@@ -107,9 +109,14 @@ class StageParams(_Section):
     keep: Literal["last", "best"]  # best: on the validation photos
 
     @model_validator(mode="after")
-    def _one_length(self) -> Self:
+    def _consistent(self) -> Self:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError(f"found steps={self.steps} and epochs={self.epochs}, expected exactly one of them")
+        if self.steps is not None and self.warm_up >= self.steps:
+            raise ValueError(f"warm_up: found {self.warm_up}, expected fewer than steps={self.steps}")
+        if self.final_learning_rate > self.learning_rate:
+            allowed = f"at most learning_rate={self.learning_rate}"
+            raise ValueError(f"final_learning_rate: found {self.final_learning_rate}, expected {allowed}")
         return self
 
 
@@ -149,6 +156,11 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
+        common = self.train.common
+        if common.rotation > 0 and math.ceil(common.crop * math.sqrt(2)) > self.patches.patch_size:
+            size = self.patches.patch_size
+            allowed = f"0 for crops of {common.crop} px from patches of {size} px (a turned crop has empty corners)"
+            raise ValueError(f"train.common.rotation: found {common.rotation}, expected {allowed}")
         if self.train.common.crop > self.patches.patch_size:
             allowed = f"at most patches.patch_size={self.patches.patch_size}"
             raise ValueError(f"train.common.crop: found {self.train.common.crop}, expected {allowed}")
@@ -188,9 +200,11 @@ def load_params(path: Path) -> Params:
         ParamsError: no file, no YAML, or as ``parse_params``.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = YAML(typ="safe", pure=True).load(
+            path.read_text(encoding="utf-8")
+        )  # YAML 1.2, as DVC: 1e-4 is a number
     except FileNotFoundError:
         raise ParamsError(f"{path}: there is no such parameter file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not YAML ({error})") from error
     return parse_params(values, str(path))

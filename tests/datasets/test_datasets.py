@@ -94,6 +94,8 @@ def test_recipes_are_drawn_the_same_each_time_within_their_ranges(tmp_path):
         ("blades", "2", "3 or more"),
         ("count", "1.5", "whole number"),
         ("psf", "star", "disc, gaussian, polygon"),
+        ("near_m", "20", "far_m"),
+        ("focus", "1.5", "1 or less"),
     ],
 )
 def test_a_cell_that_makes_no_sense_names_file_row_and_column(tmp_path, column, cell, message):
@@ -239,11 +241,18 @@ def triplets(root, names=("a", "b", "c")):
 
 
 def test_a_folder_of_triplets_becomes_scenes(tmp_path):
-    triplets(tmp_path / "data" / "mine")
+    names = [f"p{number:02d}" for number in range(40)]
+    triplets(tmp_path / "data" / "mine", names)
     params = FetchParams(datasets=["mine"], sigma_max=6.0, processes=1)
     index = fetch(params, tmp_path / "data", tmp_path / "scenes")
-    assert index["scene"].tolist() == ["mine/a", "mine/b", "mine/c"]
-    assert index["sigma_mean"].to_numpy() == pytest.approx([3.0] * 3, abs=1e-3)
+    assert index["scene"].tolist() == [f"mine/{name}" for name in names]
+    assert index["sigma_mean"].to_numpy() == pytest.approx([3.0] * 40, abs=1e-3)
+
+
+def test_too_few_photos_for_three_splits_are_refused_before_anything_is_trained(tmp_path):
+    triplets(tmp_path / "data" / "mine")
+    with pytest.raises(DataError, match="no photo is for"):
+        fetch(FetchParams(datasets=["mine"], sigma_max=6.0, processes=1), tmp_path / "data", tmp_path / "scenes")
 
 
 def test_the_split_of_a_photo_depends_on_its_name_alone(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from sftdec.datasets import DataError
-from sftdec.inference.deblur import PhotoError, deblur_array, deblur_file, find_photos
+from sftdec.inference.deblur import PhotoError, deblur_array, deblur_file, find_photos, refuse_equal_names
 from sftdec.networks import NetworkConfig, build_network
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
@@ -91,3 +91,15 @@ def test_folders_and_files_are_found_in_order(tmp_path):
         list(find_photos([tmp_path / "empty"]))
     with pytest.raises(PhotoError, match="no such file"):
         list(find_photos([tmp_path / "none.png"]))
+
+
+def test_photos_whose_results_would_overwrite_each_other_are_named(tmp_path):
+    refuse_equal_names([tmp_path / "a" / "1.jpg", tmp_path / "a" / "2.jpg"])
+    with pytest.raises(PhotoError, match=r"a.1\.jpg and .*b.1\.png"):
+        refuse_equal_names([tmp_path / "a" / "1.jpg", tmp_path / "b" / "1.png"])
+
+
+def test_16_bit_grey_is_scaled_not_clipped(network, tmp_path):
+    Image.fromarray(np.linspace(0, 65535, 400).reshape(20, 20).astype(np.uint16)).save(tmp_path / "grey.png")
+    (written,) = deblur_file(network, tmp_path / "grey.png", tmp_path / "out")
+    assert 100 < np.asarray(Image.open(written)).mean() < 155

@@ -74,7 +74,7 @@ def test_the_paper_size_has_did_anets_map_network():
 @pytest.mark.parametrize("offset", [0.0, 1.0])
 def test_a_decomposed_map_is_an_outer_product_of_a_channel_and_a_spatial_part(offset):
     part = DecomposedMaps(NetworkConfig.of_size("small", **TINY, gamma_activation="sigmoid"), 3)
-    maps = part(torch.randn(1, 8, 9, 11), offset)
+    maps = list(part(torch.randn(1, 8, 9, 11), offset))
     for each in maps:
         gamma = each[0].reshape(8, -1).detach() - offset
         assert torch.linalg.matrix_rank(gamma, rtol=1e-4) == 1 and gamma.min() > 0 and gamma.max() < 1
@@ -90,10 +90,19 @@ def test_the_transform_is_gamma_times_features_plus_beta():
 def test_one_plus_adds_one_to_gamma_and_leaves_beta(modulation):
     part = Modulation(NetworkConfig.of_size("small", **TINY, modulation=modulation), 2)
     condition = torch.randn(1, 8, 6, 7)
-    with_one = part(condition)
+    with_one = list(part(condition))
     part.offset = 0.0
     for one, plain in zip(with_one, part(condition), strict=True):
         assert torch.allclose(one.gamma, plain.gamma + 1, atol=1e-6) and torch.equal(one.beta, plain.beta)
+
+
+@pytest.mark.parametrize("modulation", MODULATIONS)
+def test_without_gradients_the_result_is_the_same(modulation):
+    net = network(modulation=modulation)
+    with torch.no_grad():
+        net.deblurring.last.weight.normal_(std=0.05, generator=torch.Generator().manual_seed(3))
+        one_by_one = net(picture()).deblurred
+    assert torch.allclose(net(picture()).deblurred, one_by_one, atol=1e-5)
 
 
 def test_equal_seeds_give_equal_networks_and_leave_the_global_generator_alone():

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from sftdec.datasets import folder, sample
 from sftdec.datasets.errors import DataError
+from sftdec.datasets.recipes import SPLITS
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.params import FetchParams
 
@@ -38,4 +39,11 @@ def fetch(params: FetchParams, data: Path, out: Path) -> pd.DataFrame:
         importer = _importer(name)
         jobs += [delayed(_write)(importer, item, params.sigma_max, out) for item in importer.scenes(data / name)]
     rows = Parallel(n_jobs=params.processes, return_as="generator")(jobs)
-    return write_index(out, list(tqdm(rows, total=len(jobs), desc="fetch", unit="scene", disable=None)))
+    index = write_index(out, list(tqdm(rows, total=len(jobs), desc="fetch", unit="scene", disable=None)))
+    for split in SPLITS:
+        if not (index["split"] == split).any():
+            counts = index["split"].value_counts().to_dict()
+            raise DataError(
+                f"{data}: no photo is for {split} (found {counts}); bring more photos: the split goes by name"
+            )
+    return index

@@ -41,7 +41,16 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, corrupt, cut short or no picture.
     """
-    return np.asarray(open_picture(path).convert("RGB"))
+    return rgb_levels(open_picture(path))
+
+
+def rgb_levels(picture: Image.Image) -> NDArray[np.uint8]:
+    """A decoded picture as uint8 H×W×3; grey is repeated (16-bit grey scaled, not clipped), alpha dropped."""
+    if picture.mode.startswith("I"):
+        grey = np.asarray(picture)
+        eight = np.asarray(np.rint(np.clip(grey, 0, MAP_LEVELS) / 257), np.uint8)
+        return np.repeat(eight[..., None], 3, axis=2)
+    return np.asarray(picture.convert("RGB"))
 
 
 def read_defocus(path: Path) -> NDArray[np.float32]:

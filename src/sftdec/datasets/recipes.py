@@ -79,6 +79,8 @@ def _number(text: str, key: str, where: str) -> float:
     if not np.isfinite(value) or (key in _ABOVE_ZERO and value <= 0) or value < _MINIMUM.get(key, -np.inf):
         limit = "above 0" if key in _ABOVE_ZERO else f"{_MINIMUM.get(key, 'finite')} or more"
         raise DataError(f"{where}, {key}: found {text}, expected {limit}")
+    if key == "focus" and value > 1:
+        raise DataError(f"{where}, focus: found {text}, expected 1 or less")
     if key in _INTEGERS and value != int(value):
         raise DataError(f"{where}, {key}: found {text}, expected a whole number")
     return value
@@ -113,6 +115,8 @@ def _scenes_of(row: dict[str, str], where: str) -> list[Recipe]:
         drawn = {key: _drawn(row[key], key, where, generator) for key in _COLUMNS if key not in ("name", "count")}
         photo = drawn.pop("photo")
         drawn["photos"] = photos if drawn["content"] == "leaves" else (photo,)
+        if drawn["near_m"] > drawn["far_m"]:
+            raise DataError(f"{where}, near_m: found {drawn['near_m']}, expected at most far_m={drawn['far_m']}")
         if (drawn["depth"] == "layers") > (drawn["content"] == "leaves"):
             raise DataError(
                 f"{where}, depth: 'layers' is the depth of leaves; a photo has {', '.join(DEPTH_MODELS[:-1])}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from sftdec.atomic import atomic_path
 from sftdec.evaluation.metrics import (
@@ -51,9 +52,11 @@ def evaluate_network(
     """
     rows: list[dict[str, str | int | float]] = []
     maps: dict[str, list[MapLevels]] = {}
-    for scene in scenes:
+    bar = tqdm(scenes, desc="evaluate", unit="photo", disable=None)
+    for scene in bar:
         row, deblurred, estimate = _measure(network, scene, device)
         rows.append(row)
+        bar.set_postfix(psnr=f"{row['psnr']:.2f}", refresh=False)
         maps.setdefault(scene.dataset, []).append(count_levels(scene.defocus))
         if on_scene is not None:
             on_scene(scene, deblurred, estimate)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from sftdec.atomic import atomic_path
-from sftdec.datasets.images import MAP_LEVELS, open_picture
+from sftdec.datasets.images import MAP_LEVELS, open_picture, rgb_levels
 from sftdec.devices import Precision, autocast
 from sftdec.networks import SFTDec
 
@@ -77,6 +77,19 @@ def find_photos(inputs: Sequence[Path]) -> Iterator[Path]:
             raise PhotoError(f"{path}: there is no such file or folder")
 
 
+def refuse_equal_names(photos: Sequence[Path]) -> None:
+    """Refuse photos whose results, or maps, would have one name.
+
+    Raises:
+        PhotoError: naming two of them.
+    """
+    seen: dict[str, Path] = {}
+    for photo in photos:
+        other = seen.setdefault(photo.stem.lower(), photo)
+        if other is not photo:
+            raise PhotoError(f"{other} and {photo}: their results would have one name; deblur them into two folders")
+
+
 def deblur_file(
     network: SFTDec,
     source: Path,
@@ -100,13 +113,14 @@ def deblur_file(
     picture = open_picture(source)
     rotated = ImageOps.exif_transpose(picture) or picture
     try:
-        deblurred, defocus = deblur_array(network, np.asarray(rotated.convert("RGB")), device, precision)
+        deblurred, defocus = deblur_array(network, rgb_levels(rotated), device, precision)
     except PhotoError as error:
         raise PhotoError(f"{source}: {error}") from error
     quality = {"quality": 95} if source.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
     with atomic_path(target) as temporary:
         result = Image.fromarray(np.rint(deblurred * 255).astype(np.uint8))
-        result.save(temporary, format=picture.format or "PNG", **quality)
+        profile = picture.info.get("icc_profile")
+        result.save(temporary, format=picture.format or "PNG", icc_profile=profile, **quality)
     if not with_map:
         return [target]
     map_path = folder / f"{source.stem}_defocus.png"

@@ -1,17 +1,19 @@
 """Spatial feature transform and its decompositions (sec. 3.3, eq. 2, fig. 3 and 4).
 
-γ and β depend on the condition alone, so those of all transforms of a network are made together: what reads the
-condition is one wide convolution instead of one a transform.
+γ and β depend on the condition alone, so in training those of all transforms are made together: what reads the
+condition is one wide convolution instead of one a transform. Without gradients each is made when its block needs it,
+so that memory doesn't grow with the number of blocks.
 
 N: batch; C: features; D: condition features; L: transforms; S: features between the 1×1 convolutions;
 H, W: feature map.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import conv2d, leaky_relu
 
 from sftdec.networks.blocks import conv
 from sftdec.networks.config import NetworkConfig
@@ -40,11 +42,21 @@ class FullMaps(nn.Module):
         for layer in self.second:
             _shrink(layer)
 
-    def forward(self, condition: Tensor, offset: float = 0.0) -> list[Tensor]:
+    def forward(self, condition: Tensor, offset: float = 0.0) -> Iterator[Tensor]:
         """N×D×H×W → L maps N×C×H×W, ``offset`` added to each."""
-        hidden = self.first(condition).chunk(len(self.second), dim=1)  # L of N×S×H×W
-        maps = [second(leaky_relu(part, _SLOPE)) for second, part in zip(self.second, hidden, strict=True)]
-        return [each + offset for each in maps] if offset else maps
+        for second, hidden in zip(self.second, self._hidden(condition), strict=True):
+            each = second(leaky_relu(hidden, _SLOPE))
+            yield each + offset if offset else each
+
+    def _hidden(self, condition: Tensor) -> Iterator[Tensor]:
+        """L of N×S×H×W: at once where there are gradients, else one by one."""
+        if torch.is_grad_enabled():
+            yield from self.first(condition).chunk(len(self.second), dim=1)
+            return
+        assert self.first.bias is not None
+        parts = len(self.second)
+        for weight, bias in zip(self.first.weight.chunk(parts), self.first.bias.chunk(parts), strict=True):
+            yield conv2d(condition, weight, bias)
 
 
 class DecomposedMaps(nn.Module):
@@ -65,12 +77,13 @@ class DecomposedMaps(nn.Module):
             for layer in self.excite:
                 _shrink(layer)
 
-    def forward(self, condition: Tensor, offset: float = 0.0) -> list[Tensor]:
+    def forward(self, condition: Tensor, offset: float = 0.0) -> Iterator[Tensor]:
         """N×D×H×W → L outer products N×C×H×W, ``offset`` added to each."""
         squeezed = self.squeeze(condition.mean((2, 3), keepdim=True)).relu().chunk(len(self.excite), dim=1)
         channels = [layer(part) for layer, part in zip(self.excite, squeezed, strict=True)]  # L of N×C×1×1
         spatials = self.spatial(condition).chunk(len(self.excite), dim=1)  # L of N×1×H×W
-        return [self._outer(c, s, offset) for c, s in zip(channels, spatials, strict=True)]
+        for channel, spatial in zip(channels, spatials, strict=True):
+            yield self._outer(channel, spatial, offset)
 
     def _outer(self, channel: Tensor, spatial: Tensor, offset: float) -> Tensor:
         """The product as one matrix product, which leaves it in channels-last order; the offset is its second rank."""
@@ -102,9 +115,10 @@ class Modulation(nn.Module):
         self.beta = (DecomposedMaps if config.modulation == "sft_fdec" else FullMaps)(config, transforms)
         self.offset = 1.0 if config.gamma == "one_plus" else 0.0
 
-    def forward(self, condition: Tensor) -> list[Affine]:
-        """N×D×H×W → an affine transform for each of L places."""
-        return [Affine(g, b) for g, b in zip(self.gamma(condition, self.offset), self.beta(condition), strict=True)]
+    def forward(self, condition: Tensor) -> Iterator[Affine]:
+        """N×D×H×W → an affine transform for each of L places, in their order."""
+        for gamma, beta in zip(self.gamma(condition, self.offset), self.beta(condition), strict=True):
+            yield Affine(gamma, beta)
 
 
 class ConditionedResidualBlock(nn.Module):
@@ -116,7 +130,7 @@ class ConditionedResidualBlock(nn.Module):
         self.second = conv(config.features, config.features)
         _shrink(self.second)
 
-    def forward(self, features: Tensor, before: Affine | None, between: Affine | None) -> Tensor:
-        """N×C×H×W → N×C×H×W."""
-        inner = self.first(before(features) if before else features).relu()
-        return features + self.second(between(inner) if between else inner)  # type: ignore[no-any-return]
+    def forward(self, features: Tensor, transforms: Iterator[Affine] | None) -> Tensor:
+        """N×C×H×W → N×C×H×W; takes the next two of the network's transforms."""
+        inner = self.first(next(transforms)(features) if transforms else features).relu()
+        return features + self.second(next(transforms)(inner) if transforms else inner)  # type: ignore[no-any-return]

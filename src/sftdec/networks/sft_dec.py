@@ -84,9 +84,9 @@ class DeblurringNetwork(nn.Module):
     def forward(self, blurred: Tensor, condition: Tensor | None) -> Tensor:
         """Picture N×3×H×W and condition N×D×h×w → N×3×H×W; the baseline has no condition."""
         features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
-        affine = self.modulation(condition) if self.modulation else [None] * (2 * len(self.blocks))
-        for block, before, between in zip(self.blocks, affine[::2], affine[1::2], strict=True):
-            features = block(features, before, between)
+        transforms = self.modulation(condition) if self.modulation else None
+        for block in self.blocks:
+            features = block(features, transforms)
         return blurred + pixel_shuffle(self.last(features), self.stem)
 
 

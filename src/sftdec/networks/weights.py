@@ -77,6 +77,7 @@ def load_into(network: SFTDec, path: Path) -> None:
         shapes = [tuple(group[name].shape) if name in group else "nothing" for group in (tensors, expected)]
         if shapes[0] != shapes[1]:
             raise WeightsError(
-                f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}; the file is damaged, retrain"
+                f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}; "
+                "the file is damaged or of another version: retrain"
             )
     network.load_state_dict(tensors)

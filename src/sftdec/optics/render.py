@@ -117,4 +117,4 @@ def render_photo(
     snapped = np.asarray(np.round(radius / step) * step, np.float32)
     layers = [_surface(photo, snapped, float(level), step) for level in np.unique(snapped)[::-1]]
     picture, coverage = _compose(layers, psf, blades)
-    return picture / np.maximum(coverage, 1e-6), snapped
+    return np.asarray(picture / np.maximum(coverage, 1e-6), np.float32), snapped

@@ -26,7 +26,7 @@ from sftdec.tracking.settings import TrackingSettings, fluent_store, read_settin
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_MEND = "run `make repro` to make one, or give a weights file with --model path"
+_MEND = "run `make repro`, or `dvc repro -f register` where it has run, to make one, or give a weights file (--model)"
 
 
 def register(

@@ -103,7 +103,12 @@ class StageTracker:
             return
         for file in sorted(inner for inner in path.rglob("*") if inner.is_file()) if path.is_dir() else [path]:
             place = Path(folder) / file.relative_to(path.parent).parent
-            self._record_file(Path(shutil.copyfile(file, self._spool.new_file(file.name))), place.as_posix())
+            try:
+                copy = Path(shutil.copyfile(file, self._spool.new_file(file.name)))
+            except OSError as error:  # a full disk must not cost the stage
+                LOG.warning("%s is not among the run's artifacts: %s", file, error)
+                continue
+            self._record_file(copy, place.as_posix())
 
     def writes(self, paths: Sequence[Path]) -> None:
         """What the stage wrote, by whose checksums (taken now) later stages find this run."""

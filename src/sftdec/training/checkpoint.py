@@ -21,6 +21,17 @@ def checkpoint_key(**inputs: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def file_hashes(*places: Path) -> dict[str, str]:
+    """SHA-256 of each file at or below the places, by name; Python's own caches left out."""
+    found = {}
+    for place in places:
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and path.suffix != ".pyc":
+                with path.open("rb") as file:
+                    found[f"{place.name}/{path.name}"] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
 class Checkpoints:
     """The checkpoints of one training: ``root/<stage>-<key>/step-<n>.pt``."""
 

@@ -189,7 +189,7 @@ class Training:
             speed = self.common.batch_size * LOG_EVERY / max(1e-9, now - self._logged)
             self._logged = now
             self.report(step, {**row, "patches_per_second": speed})
-        if step % self.params.checkpoint_every == 0 and not last:
+        if step % self.params.checkpoint_every == 0 or last:
             self.checkpoints.save(step, self.state.to_dict())
         return row
 

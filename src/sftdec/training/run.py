@@ -12,11 +12,13 @@ from sftdec.devices import compute_exactly
 from sftdec.networks import SFTDec, build_network, load_into
 from sftdec.params import Params, StageParams
 from sftdec.patches import PatchStore
-from sftdec.training.checkpoint import Checkpoints, checkpoint_key
+from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.loop import Report, train_stage
 from sftdec.training.schedule import Stage
 
 Curve = list[dict[str, float]]
+_PACKAGE = Path(__file__).parents[1]
+_CODE = ("networks", "training", "patches", "devices.py", "evaluation/metrics.py")  # what a result depends on
 
 
 class StageOrderError(ValueError):
@@ -42,10 +44,11 @@ def stage_params(params: Params, stage: Stage) -> StageParams:
 
 def run_training(
     stage: Stage, params: Params, build: Path, checkpoints: Path, report: Report = lambda step, metrics: None
-) -> tuple[SFTDec, Curve]:
+) -> tuple[SFTDec, Curve, Checkpoints]:
     """Train one stage on ``build/scenes`` and ``build/patches``, from the weights of the stage before.
 
-    It goes on from a checkpoint of the same inputs and parameters below ``checkpoints``, and removes it when done.
+    It goes on from a checkpoint of the same inputs, code and parameters below ``checkpoints``. The last one stays, for
+    the caller to clear when the result is safe.
 
     Raises:
         StageOrderError: the weights of the stage before are missing.
@@ -74,14 +77,14 @@ def run_training(
         common=common.model_dump(),
         stage=stage_params(params, stage).model_dump(),
         weights=started_from,
-        patches=hashlib.sha256((build / "patches" / "index.parquet").read_bytes()).hexdigest(),
+        patches=file_hashes(build / "patches"),
+        code=file_hashes(*(_PACKAGE / part for part in _CODE)),
         validation=[str(value) for value in index.loc[index["split"] == "validation", "blurred_sha256"]],
         torch=torch.__version__,
     )
     saved = Checkpoints(checkpoints, stage.name, key)
     trained, curve = train_stage(network, store, validation, stage, stage_params(params, stage), common, saved, report)
-    saved.clear()
-    return trained, curve
+    return trained, curve, saved
 
 
 def write_curve(path: Path, curve: Curve) -> None:
