@@ -22,13 +22,14 @@ ROW = {
     "name": "leaf",
     "split": "train",
     "count": "2",
+    "content": "leaves",
     "photo": "brick|grass",
     "scale": "1",
     "height": "48",
     "width": "40",
     "top": "0",
     "left": "0",
-    "depth": "dead_leaves",
+    "depth": "layers",
     "near_m": "1",
     "far_m": "8",
     "focus": "0..1",
@@ -129,15 +130,22 @@ def test_dead_leaves_are_rendered_the_same_each_time_and_blur_where_the_map_says
     assert difference[first.defocus > 0.15].mean() > difference[first.defocus < 0.03].mean()
 
 
+def test_leaves_can_have_a_smooth_depth_but_photos_no_layers(tmp_path):
+    found = render(recipe(tmp_path, depth="ramp", height="64", width="64", max_coc_px="6"), 6.0)
+    assert len(np.unique(found.defocus)) > 5
+    with pytest.raises(DataError, match="depth: 'layers'"):
+        recipe(tmp_path, content="photo", photo="grass")
+
+
 @pytest.mark.parametrize("depth", ["plane", "ramp", "cutout", "relief"])
 def test_photos_are_rendered_with_the_largest_circle_of_confusion_of_the_recipe(tmp_path, depth):
-    found = render(recipe(tmp_path, photo="grass", depth=depth, max_coc_px="4", height="64", width="64"), 6.0)
+    found = render(recipe(tmp_path, content="photo", photo="grass", depth=depth, max_coc_px="4", height="64", width="64"), 6.0)
     assert found.defocus.max() == pytest.approx(4 / 2 / 6.0, abs=0.05)
     assert found.photo == "grass" and found.blurred.dtype == np.uint8
 
 
 def test_motorcycle_is_rendered_with_its_measured_disparity(tmp_path):
-    found = render(recipe(tmp_path, photo="motorcycle", depth="disparity", scale="0.5", height="0", width="0"), 6.0)
+    found = render(recipe(tmp_path, content="photo", photo="motorcycle", depth="disparity", scale="0.5", height="0", width="0"), 6.0)
     assert found.sharp.shape == (250, 370, 3) and len(np.unique(found.defocus)) > 3
 
 
@@ -145,7 +153,7 @@ def test_blur_beyond_sigma_max_and_a_crop_beyond_the_photo_are_refused(tmp_path)
     with pytest.raises(DataError, match=r"fetch\.sigma_max"):
         render(recipe(tmp_path, max_coc_px="9"), 4.0)
     with pytest.raises(DataError, match="width=4000"):
-        render(recipe(tmp_path, photo="grass", depth="ramp", width="4000"), 6.0)
+        render(recipe(tmp_path, content="photo", photo="grass", depth="ramp", width="4000"), 6.0)
     with pytest.raises(DataError, match="16 px"):
         render(recipe(tmp_path, height="8"), 6.0)
 
