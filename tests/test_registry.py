@@ -294,7 +294,7 @@ def test_an_unknown_address_names_what_there_is_and_the_mend(
         with pytest.raises(RegistryError) as caught:
             resolve_weights(address, root, settings)
         assert address in str(caught.value) and there in str(caught.value)
-        assert "make repro" in str(caught.value) and "--model path" in str(caught.value)
+        assert "make repro" in str(caught.value) and "--model" in str(caught.value)
     with pytest.raises(RegistryError, match="expected models:/sft-dec@champion"):
         resolve_weights("models:/sft-dec", root, settings)
     empty = tmp_path / "empty"

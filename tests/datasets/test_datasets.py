@@ -139,13 +139,18 @@ def test_leaves_can_have_a_smooth_depth_but_photos_no_layers(tmp_path):
 
 @pytest.mark.parametrize("depth", ["plane", "ramp", "cutout", "relief"])
 def test_photos_are_rendered_with_the_largest_circle_of_confusion_of_the_recipe(tmp_path, depth):
-    found = render(recipe(tmp_path, content="photo", photo="grass", depth=depth, max_coc_px="4", height="64", width="64"), 6.0)
+    found = render(
+        recipe(tmp_path, content="photo", photo="grass", depth=depth, max_coc_px="4", height="64", width="64"), 6.0
+    )
     assert found.defocus.max() == pytest.approx(4 / 2 / 6.0, abs=0.05)
     assert found.photo == "grass" and found.blurred.dtype == np.uint8
 
 
 def test_motorcycle_is_rendered_with_its_measured_disparity(tmp_path):
-    found = render(recipe(tmp_path, content="photo", photo="motorcycle", depth="disparity", scale="0.5", height="0", width="0"), 6.0)
+    found = render(
+        recipe(tmp_path, content="photo", photo="motorcycle", depth="disparity", scale="0.5", height="0", width="0"),
+        6.0,
+    )
     assert found.sharp.shape == (250, 370, 3) and len(np.unique(found.defocus)) > 3
 
 
