@@ -58,7 +58,6 @@ def test_the_paper_file_has_the_papers_numbers():
         ("gate.min_gain", float("nan"), "finite number"),
         ("train.s2.warm_up", 100_000, "fewer than steps"),
         ("train.s3.final_learning_rate", 0.5, "at most learning_rate"),
-        ("train.common.rotation", 20.0, "empty corners"),
     ],
 )
 def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(key, value, allowed):
@@ -75,6 +74,15 @@ def test_small_numbers_may_be_written_as_dvc_writes_them(tmp_path):
     text = (ROOT / "params.yaml").read_text().replace("final_learning_rate: 0.0\n", "final_learning_rate: 1e-05\n")
     (tmp_path / "params.yaml").write_text(text)
     assert load_params(tmp_path / "params.yaml").train.s3.final_learning_rate == 1e-5
+
+
+def test_a_crop_that_is_turned_must_leave_no_empty_corners():
+    found = changed("train.common.rotation", 20.0)
+    found["train"]["common"]["crop"] = 90  # 90·√2 is 127.3
+    assert parse_params(found, "params.yaml").train.common.rotation == 20
+    found["train"]["common"]["crop"] = 91
+    with pytest.raises(ParamsError, match=r"train\.common\.rotation: found 20\.0.*empty corners"):
+        parse_params(found, "params.yaml")
 
 
 def test_a_missing_key_is_named():

@@ -99,13 +99,11 @@ def test_forty_steps_are_not_worse_than_no_network_on_photos_that_nothing_was_ch
 
 
 def test_a_clone_with_the_lock_but_no_registry_registers(project):
-    from sftdec.registry import versions
-
     (project / "mlflow.db").rename(project / "away.db")
     (project / "build/registered.json").unlink()
     try:
-        assert "Running stage 'register'" in dvc(project, "repro")
-        assert len(versions(project)) == 1
+        output = dvc(project, "repro")  # asked in no other way: this process would keep the database open
+        assert "Running stage 'register'" in output and "models:/sft-dec/1:" in output
     finally:
         (project / "away.db").replace(project / "mlflow.db")
 
