@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
-from sftdec.datasets import load_scenes
+from sftdec.datasets import load_scenes, read_index, select_scenes
 from sftdec.devices import choose_device
 from sftdec.evaluation.evaluate import evaluate_network, summarise, write_metrics, write_per_image
 from sftdec.evaluation.gallery import Gallery
@@ -26,7 +26,9 @@ def main() -> None:
     device = choose_device(params.evaluate.device)
     reads = [WEIGHTS, BUILD / "scenes", BUILD / "curves"]
     with track_stage("evaluate", Path.cwd(), reads=reads, params=params.evaluate.model_dump()) as tracker:
-        tracker.dataset("scenes", BUILD / "scenes", checksum(BUILD / "scenes" / "index.parquet"), 0, context="testing")
+        index = BUILD / "scenes" / "index.parquet"
+        judged = select_scenes(read_index(index.parent), params.evaluate.split)
+        tracker.dataset("scenes", index.parent, checksum(index), len(judged), context="testing")
         gallery = Gallery(REPORTS / "figures", params.evaluate.panels)
         network = load_weights(WEIGHTS).to(device)
         scenes = load_scenes(BUILD / "scenes", params.evaluate.split)
