@@ -44,6 +44,30 @@ def test_an_untrained_network_returns_the_blurred_picture(modulation, size):
     assert torch.equal(restored.deblurred, blurred)
 
 
+READINGS = (
+    {"spatial_kernel": 7},
+    {"slope": 0.3},
+    {"global_residual": False},
+    {"map_init": 1.0},
+    {"block_init": 1.0},
+    {"dme_block_init": 1.0},
+    {"dme_output_init": 1.0},
+    {"dme_centre": 0.0},
+    {"dme_relu": True},
+)
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=str)
+def test_each_reading_changes_what_the_network_computes(reading):
+    plain, other = (network(output_init=1.0, **changes)(picture()) for changes in ({}, reading))
+    assert not (torch.equal(plain.deblurred, other.deblurred) and torch.equal(plain.defocus, other.defocus))
+
+
+def test_without_the_global_residual_the_network_makes_the_picture_itself():
+    added = network(output_init=1.0)(picture()).deblurred - picture()
+    assert torch.allclose(network(output_init=1.0, global_residual=False)(picture()).deblurred, added, atol=1e-6)
+
+
 @pytest.mark.parametrize("modulation", MODULATIONS)
 def test_gradients_reach_every_parameter_that_can_matter(modulation):
     net = network(modulation=modulation, reduction=1)
@@ -132,6 +156,10 @@ def test_a_picture_of_another_shape_is_refused(shape):
         ({"sigma_max": 0}, "sigma_max"),
         ({"depth": 4}, "depth"),
         ({"gamma_activation": "relu"}, "gamma_activation"),
+        ({"spatial_kernel": 4}, "spatial_kernel"),
+        ({"slope": 1.0}, "slope"),
+        ({"map_init": -0.1}, "map_init"),
+        ({"dme_centre": 2.0}, "dme_centre"),
     ],
 )
 def test_an_impossible_configuration_names_the_key(changes, key):

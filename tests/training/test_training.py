@@ -21,15 +21,15 @@ from sftdec.training.losses import (
     blur_weight,
     deblurring_loss,
     defocus_map_loss,
-    fine_tuning_loss,
-    joint_loss,
+    stage_loss,
     weighted_deblurring_loss,
 )
 from sftdec.training.run import StageOrderError, run_training, weights_path, write_curve
 from sftdec.training.schedule import STAGES, learning_rate, total_steps
 
 ROOT = Path(__file__).parents[2]
-WEIGHTS = LossParams(lambda_1=0.2, lambda_2=0.9, lambda_3=0.1)
+EQUATION_7 = LossParams(lambda_1=0.2, lambda_2=0.9, lambda_3=0.0)
+EQUATION_8 = LossParams(lambda_1=0.0, lambda_2=0.9, lambda_3=0.1)
 
 
 def pictures(seed=0):
@@ -47,10 +47,26 @@ def test_losses_are_equations_3_to_8_by_hand():
     assert defocus_map_loss(estimate, defocus).item() == pytest.approx(dme, rel=1e-5)
     assert deblurring_loss(deblurred, sharp).item() == pytest.approx(df, rel=1e-5)
     assert weighted_deblurring_loss(deblurred, sharp, defocus).item() == pytest.approx(wd, rel=1e-5)
-    assert joint_loss(deblurred, estimate, sharp, defocus, WEIGHTS).total.item() == pytest.approx(0.2 * dme + 0.9 * df)
-    assert fine_tuning_loss(deblurred, estimate, sharp, defocus, WEIGHTS).total.item() == pytest.approx(
-        0.9 * df + 0.1 * wd
-    )
+    given = (deblurred, estimate, sharp, defocus)
+    assert stage_loss(*given, EQUATION_7).total.item() == pytest.approx(0.2 * dme + 0.9 * df)
+    assert stage_loss(*given, EQUATION_8).total.item() == pytest.approx(0.9 * df + 0.1 * wd)
+    assert [term.item() for term in stage_loss(*given, EQUATION_8)[1:]] == pytest.approx([dme, df, wd])
+
+
+def test_the_weight_is_squared_or_not_as_asked():
+    deblurred, _, sharp, defocus = pictures()
+    d, s, m = (x.numpy().astype(np.float64) for x in (deblurred, sharp, defocus))
+    expected = (m / m.mean(axis=(1, 2, 3), keepdims=True) * (d - s) ** 2).mean()
+    found = weighted_deblurring_loss(deblurred, sharp, defocus, square_weight=False).item()
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_term_of_weight_0_moves_nothing():
+    deblurred, estimate, sharp, defocus = (x.requires_grad_() for x in pictures())
+    stage_loss(deblurred, estimate, sharp, defocus, EQUATION_8).total.backward()
+    assert estimate.grad is None and deblurred.grad.abs().sum() > 0
+    stage_loss(deblurred, estimate, sharp, defocus, EQUATION_7).total.backward()
+    assert estimate.grad.abs().sum() > 0
 
 
 def test_a_map_without_blur_weighs_every_pixel_alike():
@@ -62,7 +78,12 @@ def test_a_map_without_blur_weighs_every_pixel_alike():
 def test_the_stages_are_those_of_section_3_4():
     assert [STAGES[name].guided_by_truth for name in ("s1", "s2", "s3", "end_to_end")] == [True, False, False, False]
     assert [STAGES[name].after for name in ("s1", "s2", "s3", "end_to_end")] == [None, "s1", "s2", None]
-    assert STAGES["s3"].loss is fine_tuning_loss and STAGES["s1"].loss is STAGES["s2"].loss is joint_loss
+
+
+@pytest.mark.parametrize("file", ["params.yaml", "params.paper.yaml"])
+def test_the_shipped_stages_have_the_paper_s_losses(file):
+    train = load_params(ROOT / file).train
+    assert train.s1.loss == train.s2.loss == train.end_to_end.loss == EQUATION_7 and train.s3.loss == EQUATION_8
 
 
 def stage_of(**changes):

@@ -36,6 +36,19 @@ class NetworkConfig:
     gamma: Gamma = "scale"  # eq. 2 is γ⊙F + β; "one_plus" is (1 + γ)⊙F + β, which starts near the identity
     gamma_activation: GammaActivation = "sigmoid"  # of the decomposed parts: SE and CBAM end in a sigmoid
     reduction: int = 16  # squeeze-excite's, in the channel part
+    spatial_kernel: int = (
+        3  # of the spatial part's convolution, not given: CBAM has 7, the condition has seen its share
+    )
+    slope: float = 0.1  # of the LeakyReLUs in the condition network and in SFT, not given: SFTGAN's
+    global_residual: bool = True  # the network adds to the blurred picture, as DID-ANet's; false: it makes the picture
+    # Weights start at so many times kaiming's scale (DID-ANet has 1 throughout). Not given, and what training hangs on:
+    map_init: float = 0.1  # unbounded γ and β: at 1 a chain of 2·blocks products explodes
+    block_init: float = 0.1  # a conditioned block's second convolution: blocks start near the identity
+    output_init: float = 0.0  # the last convolution: an untrained network returns the blurred picture
+    dme_block_init: float = 0.0  # a map block's second convolution: blocks start as the identity
+    dme_output_init: float = 0.1  # the map's last convolution: at 1 the first steps go into unlearning it
+    dme_centre: float = 0.5  # taken from the picture before the map network: inputs around 0 suit kaiming's scale
+    dme_relu: bool = False  # before the map's last convolution: with it most trainings died at the best constant map
 
     def __post_init__(self) -> None:
         for key in (
@@ -46,8 +59,14 @@ class NetworkConfig:
             "condition_features",
             "sft_features",
             "reduction",
+            "spatial_kernel",
         ):
             self._require(key, getattr(self, key) >= 1, "1 or more")
+        self._require("spatial_kernel", self.spatial_kernel % 2 == 1, "an odd number")
+        self._require("slope", 0 <= self.slope < 1, "0 or more and below 1")
+        for key in ("map_init", "block_init", "output_init", "dme_block_init", "dme_output_init"):
+            self._require(key, getattr(self, key) >= 0, "0 or more")
+        self._require("dme_centre", 0 <= self.dme_centre <= 1, "0 to 1, a level of the picture")
         self._require("stem", self.stem in (1, 2, 4), "1, 2 or 4")
         self._require("sigma_max", self.sigma_max > 0, "above 0 px")
         self._require("modulation", self.modulation in MODULATIONS, f"one of {', '.join(MODULATIONS)}")

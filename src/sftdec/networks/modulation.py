@@ -18,8 +18,6 @@ from torch.nn.functional import conv2d, leaky_relu
 from sftdec.networks.blocks import conv
 from sftdec.networks.config import NetworkConfig
 
-_SLOPE = 0.1  # SFTGAN's LeakyReLU
-
 
 class Affine(NamedTuple):
     """γ and β of one transform, each N×C×H×W."""
@@ -37,15 +35,16 @@ class FullMaps(nn.Module):
 
     def __init__(self, config: NetworkConfig, transforms: int) -> None:
         super().__init__()
+        self.slope = config.slope
         self.first = conv(config.condition_features, transforms * config.sft_features, 1)
-        self.second = nn.ModuleList(conv(config.sft_features, config.features, 1) for _ in range(transforms))
-        for layer in self.second:
-            _shrink(layer)
+        self.second = nn.ModuleList(
+            conv(config.sft_features, config.features, 1, scale=config.map_init) for _ in range(transforms)
+        )
 
     def forward(self, condition: Tensor, offset: float = 0.0) -> Iterator[Tensor]:
         """N×D×H×W → L maps N×C×H×W, ``offset`` added to each."""
         for second, hidden in zip(self.second, self._hidden(condition), strict=True):
-            each = second(leaky_relu(hidden, _SLOPE))
+            each = second(leaky_relu(hidden, self.slope))
             yield each + offset if offset else each
 
     def _hidden(self, condition: Tensor) -> Iterator[Tensor]:
@@ -70,12 +69,10 @@ class DecomposedMaps(nn.Module):
         super().__init__()
         squeezed = max(1, config.condition_features // config.reduction)
         self.squeeze = conv(config.condition_features, transforms * squeezed, 1)
-        self.excite = nn.ModuleList(conv(squeezed, config.features, 1) for _ in range(transforms))
-        self.spatial = conv(config.condition_features, transforms)
         self.bounded = config.gamma_activation == "sigmoid"
-        if not self.bounded:
-            for layer in self.excite:
-                _shrink(layer)
+        scale = 1.0 if self.bounded else config.map_init
+        self.excite = nn.ModuleList(conv(squeezed, config.features, 1, scale=scale) for _ in range(transforms))
+        self.spatial = conv(config.condition_features, transforms, config.spatial_kernel)
 
     def forward(self, condition: Tensor, offset: float = 0.0) -> Iterator[Tensor]:
         """N×D×H×W → L outer products N×C×H×W, ``offset`` added to each."""
@@ -95,12 +92,6 @@ class DecomposedMaps(nn.Module):
             left = torch.cat([left, torch.ones_like(left)], dim=2)  # N×HW×2
             right = torch.cat([right, torch.full_like(right, offset)], dim=1)  # N×2×C
         return torch.bmm(left, right).reshape(count, height, width, -1).permute(0, 3, 1, 2)
-
-
-def _shrink(layer: nn.Module) -> None:
-    """Start an unbounded map near zero: at kaiming's scale a chain of 2·blocks products explodes."""
-    with torch.no_grad():
-        layer.weight.mul_(0.1)  # type: ignore[operator]
 
 
 class Modulation(nn.Module):
@@ -127,8 +118,7 @@ class ConditionedResidualBlock(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.first = conv(config.features, config.features)
-        self.second = conv(config.features, config.features)
-        _shrink(self.second)
+        self.second = conv(config.features, config.features, scale=config.block_init)
 
     def forward(self, features: Tensor, transforms: Iterator[Affine] | None) -> Tensor:
         """N×C×H×W → N×C×H×W; takes the next two of the network's transforms."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import leaky_relu, pad, pixel_shuffle, pixel_unshuffle
 
 from sftdec.networks.blocks import ResidualBlock, conv
 from sftdec.networks.config import NetworkConfig
@@ -24,27 +24,23 @@ class Restoration(NamedTuple):
 
 
 class DefocusMapEstimation(nn.Module):
-    """Sec. 3.1: several residual blocks; no activation at the end (DID-ANet).
-
-    The picture is centred first, the last convolution starts small, and no ReLU stands between the last two: with one
-    there the network died at the best constant map in most trainings (measured; the paper says nothing of it).
-    """
+    """Sec. 3.1: several residual blocks; no activation at the end (DID-ANet)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.stem = config.stem
+        self.stem, self.centre, self.relu = config.stem, config.dme_centre, config.dme_relu
         self.first = conv(3 * config.stem**2, config.dme_features)
-        self.blocks = nn.Sequential(*(ResidualBlock(config.dme_features, d) for d in config.dme_dilations))
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(config.dme_features, d, config.dme_block_init) for d in config.dme_dilations)
+        )
         self.merge = conv(config.dme_features, config.dme_features)
-        self.last = conv(config.dme_features, config.stem**2)
-        with torch.no_grad():
-            self.last.weight.mul_(0.1)
+        self.last = conv(config.dme_features, config.stem**2, scale=config.dme_output_init)
 
     def forward(self, blurred: Tensor) -> Tensor:
         """N×3×H×W in 0..1 → N×1×H×W."""
-        features = self.first(pixel_unshuffle(blurred - 0.5, self.stem))  # N×C×h×w
+        features = self.first(pixel_unshuffle(blurred - self.centre, self.stem))  # N×C×h×w
         features = self.merge(self.blocks(features))
-        return pixel_shuffle(self.last(features), self.stem)
+        return pixel_shuffle(self.last(features.relu() if self.relu else features), self.stem)
 
 
 class ConditionNetwork(nn.Module):
@@ -52,7 +48,7 @@ class ConditionNetwork(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.stem = config.stem
+        self.stem, self.slope = config.stem, config.slope
         width = config.condition_features
         self.first, self.second, self.third = (
             conv(config.stem**2, width),
@@ -62,24 +58,20 @@ class ConditionNetwork(nn.Module):
 
     def forward(self, defocus: Tensor) -> Tensor:
         """N×1×H×W → N×D×h×w."""
-        features = nn.functional.leaky_relu(self.first(pixel_unshuffle(defocus, self.stem)), 0.1)
-        return self.third(nn.functional.leaky_relu(self.second(features), 0.1))  # type: ignore[no-any-return]
+        features = leaky_relu(self.first(pixel_unshuffle(defocus, self.stem)), self.slope)
+        return self.third(leaky_relu(self.second(features), self.slope))  # type: ignore[no-any-return]
 
 
 class DeblurringNetwork(nn.Module):
-    """Sec. 3.3: conditioned residual blocks between two convolutions, and a global residual.
-
-    The last convolution starts at zero, so an untrained network returns the blurred picture.
-    """
+    """Sec. 3.3: conditioned residual blocks between two convolutions, and a global residual."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.stem = config.stem
+        self.stem, self.global_residual = config.stem, config.global_residual
         self.first = conv(3 * config.stem**2, config.features)
         self.modulation = None if config.modulation == "baseline" else Modulation(config, 2 * config.blocks)
         self.blocks = nn.ModuleList(ConditionedResidualBlock(config) for _ in range(config.blocks))
-        self.last = conv(config.features, 3 * config.stem**2)
-        nn.init.zeros_(self.last.weight)
+        self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
 
     def forward(self, blurred: Tensor, condition: Tensor | None) -> Tensor:
         """Picture N×3×H×W and condition N×D×h×w → N×3×H×W; the baseline has no condition."""
@@ -87,7 +79,8 @@ class DeblurringNetwork(nn.Module):
         transforms = self.modulation(condition) if self.modulation else None
         for block in self.blocks:
             features = block(features, transforms)
-        return blurred + pixel_shuffle(self.last(features), self.stem)
+        made = pixel_shuffle(self.last(features), self.stem)
+        return blurred + made if self.global_residual else made
 
 
 class SFTDec(nn.Module):

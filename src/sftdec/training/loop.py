@@ -16,11 +16,11 @@ from sftdec.datasets import Scene
 from sftdec.devices import autocast, choose_device
 from sftdec.evaluation.metrics import psnr, ssim, to_uint8
 from sftdec.networks import SFTDec
-from sftdec.params import CommonParams, StageParams
+from sftdec.params import CommonParams, LossParams, StageParams
 from sftdec.patches import PatchStore
 from sftdec.patches.augment import Batch, CropDataset, batches
 from sftdec.training.checkpoint import Checkpoints
-from sftdec.training.losses import Losses
+from sftdec.training.losses import Losses, stage_loss
 from sftdec.training.schedule import Stage, learning_rate, total_steps
 
 LOG_EVERY = 25  # steps
@@ -93,13 +93,15 @@ def _to_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tens
     return moved(batch["blurred"]).float() / 255, moved(batch["sharp"]).float() / 255, moved(batch["defocus"])
 
 
-def _train_step(state: TrainingState, batch: Batch, stage: Stage, common: CommonParams) -> tuple[Losses, float]:
+def _train_step(
+    state: TrainingState, batch: Batch, stage: Stage, weights: LossParams, common: CommonParams
+) -> tuple[Losses, float]:
     """One step of the optimizer; returns the losses and the norm of the gradient before clipping."""
     device = next(state.network.parameters()).device
     blurred, sharp, defocus = _to_device(batch, device)
     with autocast(device, common.precision):
         restored = state.network(blurred, defocus if stage.guided_by_truth else None)
-    losses = stage.loss(restored.deblurred, restored.defocus, sharp, defocus, common.loss)
+    losses = stage_loss(restored.deblurred, restored.defocus, sharp, defocus, weights)
     state.optimizer.zero_grad(set_to_none=True)
     losses.total.backward()  # type: ignore[no-untyped-call]
     limit = float("inf") if common.gradient_clip is None else common.gradient_clip
@@ -167,7 +169,7 @@ class Training:
         """Take one step."""
         for group in self.state.optimizer.param_groups:
             group["lr"] = rate
-        losses, norm = _train_step(self.state, batch, self.stage, self.common)
+        losses, norm = _train_step(self.state, batch, self.stage, self.params.loss, self.common)
         terms = {"loss": losses.total, "loss_dme": losses.dme, "loss_df": losses.df, "loss_wd": losses.wd}
         values = {key: float(term.detach()) for key, term in terms.items()}
         for key, value in {**values, "gradient_norm": norm, "learning_rate": rate, "steps": 1.0}.items():
@@ -221,7 +223,8 @@ def train_stage(
     """
     training = Training(network, validation, stage, params, common, checkpoints, report)
     steps, first = total_steps(params, len(store), common.batch_size), training.state.step
-    dataset = CropDataset(store, common.crop, common.seed, common.rotation, common.flips)
+    photometric = (common.brightness, common.noise, common.channel_shuffle)
+    dataset = CropDataset(store, common.crop, common.seed, common.rotation, common.flips, *photometric)
     pin = choose_device(common.device).type == "cuda"
     stream = batches(dataset, first, steps, common.batch_size, common.workers, pin)
     shown: dict[str, str] = {}

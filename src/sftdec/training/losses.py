@@ -6,6 +6,7 @@ is usual they are taken as means over pixels, so that the weights λ don't depen
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from sftdec.params import LossParams
@@ -29,9 +30,10 @@ def blur_weight(defocus: Tensor) -> Tensor:
     return (defocus / mean.clamp_min(_LEAST_MEAN)).where(mean > _LEAST_MEAN, defocus.new_ones(()))
 
 
-def weighted_deblurring_loss(deblurred: Tensor, sharp: Tensor, defocus: Tensor) -> Tensor:
-    """L_wd, eq. 5: mean of the squared differences, weighted (before squaring) by the true blur."""
-    return (blur_weight(defocus) * (deblurred.float() - sharp)).square().mean()
+def weighted_deblurring_loss(deblurred: Tensor, sharp: Tensor, defocus: Tensor, square_weight: bool = True) -> Tensor:
+    """L_wd, eq. 5: mean of the squared differences, weighted by the true blur before squaring or after."""
+    weight, difference = blur_weight(defocus), deblurred.float() - sharp
+    return (weight * difference).square().mean() if square_weight else (weight * difference.square()).mean()
 
 
 class Losses(NamedTuple):
@@ -43,17 +45,20 @@ class Losses(NamedTuple):
     wd: Tensor
 
 
-def joint_loss(deblurred: Tensor, estimate: Tensor, sharp: Tensor, defocus: Tensor, weights: LossParams) -> Losses:
-    """Loss_1, eq. 7: λ1·L_dme + λ2·L_df, of stages one and two and of end-to-end training."""
-    dme, df = defocus_map_loss(estimate, defocus), deblurring_loss(deblurred, sharp)
-    wd = weighted_deblurring_loss(deblurred.detach(), sharp, defocus)
-    return Losses(weights.lambda_1 * dme + weights.lambda_2 * df, dme, df, wd)
+def stage_loss(deblurred: Tensor, estimate: Tensor, sharp: Tensor, defocus: Tensor, weights: LossParams) -> Losses:
+    """λ1·L_dme + λ2·L_df + λ3·L_wd: Loss_1, eq. 7, where λ3 is 0 and Loss_2, eq. 8, where λ1 is 0.
 
-
-def fine_tuning_loss(
-    deblurred: Tensor, estimate: Tensor, sharp: Tensor, defocus: Tensor, weights: LossParams
-) -> Losses:
-    """Loss_2, eq. 8: λ2·L_df + λ3·L_wd, of stage three."""
-    dme, df = defocus_map_loss(estimate.detach(), defocus), deblurring_loss(deblurred, sharp)
-    wd = weighted_deblurring_loss(deblurred, sharp, defocus)
-    return Losses(weights.lambda_2 * df + weights.lambda_3 * wd, dme, df, wd)
+    A term of weight 0 is still measured, but no gradient flows through it.
+    """
+    parts = (
+        (weights.lambda_1, defocus_map_loss(estimate if weights.lambda_1 else estimate.detach(), defocus)),
+        (weights.lambda_2, deblurring_loss(deblurred if weights.lambda_2 else deblurred.detach(), sharp)),
+        (
+            weights.lambda_3,
+            weighted_deblurring_loss(
+                deblurred if weights.lambda_3 else deblurred.detach(), sharp, defocus, weights.square_weight
+            ),
+        ),
+    )
+    total = torch.stack([weight * term for weight, term in parts if weight]).sum()
+    return Losses(total, *(term for _, term in parts))

@@ -1,30 +1,27 @@
 """The stages of sec. 3.4 and the learning rate along one of them."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sftdec.params import StageParams
-from sftdec.training.losses import Losses, fine_tuning_loss, joint_loss
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: what guides the deblurring network, which loss, and which stage's weights it starts from."""
+    """One stage: what guides the deblurring network, and which stage's weights it starts from."""
 
     name: str
     guided_by_truth: bool
-    loss: Callable[..., Losses]
     after: str | None
 
 
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("s1", guided_by_truth=True, loss=joint_loss, after=None),  # avoids the divergence of a random map
-        Stage("s2", guided_by_truth=False, loss=joint_loss, after="s1"),
-        Stage("s3", guided_by_truth=False, loss=fine_tuning_loss, after="s2"),
-        Stage("end_to_end", guided_by_truth=False, loss=joint_loss, after=None),  # table 3's "-end"
+        Stage("s1", guided_by_truth=True, after=None),  # avoids the divergence of a random map
+        Stage("s2", guided_by_truth=False, after="s1"),
+        Stage("s3", guided_by_truth=False, after="s2"),
+        Stage("end_to_end", guided_by_truth=False, after=None),  # table 3's "-end"
     )
 }
 
