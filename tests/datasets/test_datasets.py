@@ -5,17 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from sftdec.datasets import DataError, Scene, load_scenes, read_index, write_index, write_scene
-from sftdec.datasets import folder as folder_data
 from sftdec.datasets.depth import disparity_depth, model_depth
-from sftdec.datasets.fetch import fetch
 from sftdec.datasets.images import read_defocus, read_photo, write_picture
 from sftdec.datasets.photos import wheel_disparity, wheel_photo
 from sftdec.datasets.recipes import read_recipes
-from sftdec.datasets.sample import render
-from sftdec.params import FetchParams
+from sftdec.datasets.sample import read
 
 RECIPES = Path(__file__).parents[2] / "data" / "sample" / "recipes.csv"
 ROW = {
@@ -124,14 +120,14 @@ def test_names_that_occur_twice_and_photos_in_two_splits_are_refused(tmp_path):
 
 
 def test_dead_leaves_are_rendered_the_same_each_time_and_blur_where_the_map_says(tmp_path):
-    first, second = (render(recipe(tmp_path, softness_px="0"), 6.0) for _ in range(2))
+    first, second = (read(recipe(tmp_path, softness_px="0"), 6.0) for _ in range(2))
     assert np.array_equal(first.blurred, second.blurred) and first.sharp.shape == (48, 40, 3)
     difference = np.abs(first.blurred.astype(int) - first.sharp).mean(axis=2)
     assert difference[first.defocus > 0.15].mean() > difference[first.defocus < 0.03].mean()
 
 
 def test_leaves_can_have_a_smooth_depth_but_photos_no_layers(tmp_path):
-    found = render(recipe(tmp_path, depth="ramp", height="64", width="64", max_coc_px="6"), 6.0)
+    found = read(recipe(tmp_path, depth="ramp", height="64", width="64", max_coc_px="6"), 6.0)
     assert len(np.unique(found.defocus)) > 5
     with pytest.raises(DataError, match="depth: 'layers'"):
         recipe(tmp_path, content="photo", photo="grass")
@@ -139,7 +135,7 @@ def test_leaves_can_have_a_smooth_depth_but_photos_no_layers(tmp_path):
 
 @pytest.mark.parametrize("depth", ["plane", "ramp", "cutout", "relief"])
 def test_photos_are_rendered_with_the_largest_circle_of_confusion_of_the_recipe(tmp_path, depth):
-    found = render(
+    found = read(
         recipe(tmp_path, content="photo", photo="grass", depth=depth, max_coc_px="4", height="64", width="64"), 6.0
     )
     assert found.defocus.max() == pytest.approx(4 / 2 / 6.0, abs=0.05)
@@ -147,7 +143,7 @@ def test_photos_are_rendered_with_the_largest_circle_of_confusion_of_the_recipe(
 
 
 def test_motorcycle_is_rendered_with_its_measured_disparity(tmp_path):
-    found = render(
+    found = read(
         recipe(tmp_path, content="photo", photo="motorcycle", depth="disparity", scale="0.5", height="0", width="0"),
         6.0,
     )
@@ -156,11 +152,11 @@ def test_motorcycle_is_rendered_with_its_measured_disparity(tmp_path):
 
 def test_blur_beyond_sigma_max_and_a_crop_beyond_the_photo_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"fetch\.sigma_max"):
-        render(recipe(tmp_path, max_coc_px="9"), 4.0)
+        read(recipe(tmp_path, max_coc_px="9"), 4.0)
     with pytest.raises(DataError, match="width=4000"):
-        render(recipe(tmp_path, content="photo", photo="grass", depth="ramp", width="4000"), 6.0)
+        read(recipe(tmp_path, content="photo", photo="grass", depth="ramp", width="4000"), 6.0)
     with pytest.raises(DataError, match="16 px"):
-        render(recipe(tmp_path, height="8"), 6.0)
+        read(recipe(tmp_path, height="8"), 6.0)
 
 
 def test_depth_models_stay_between_near_and_far():
@@ -239,54 +235,3 @@ def test_an_index_that_is_missing_or_damaged_names_the_stage_to_run(tmp_path):
     (tmp_path / "index.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(DataError, match="dvc repro -f fetch"):
         read_index(tmp_path)
-
-
-def triplets(root, names=("a", "b", "c")):
-    generator = np.random.default_rng(1)
-    for part in ("blurred", "sharp"):
-        (root / part).mkdir(parents=True)
-        for name in names:
-            Image.fromarray(generator.integers(0, 256, (20, 24, 3), np.uint8)).save(root / part / f"{name}.png")
-    (root / "defocus").mkdir()
-    for name in names:
-        Image.fromarray(np.full((20, 24), 32768, np.uint16)).save(root / "defocus" / f"{name}.png")
-    return root
-
-
-def test_a_folder_of_triplets_becomes_scenes(tmp_path):
-    names = [f"p{number:02d}" for number in range(40)]
-    triplets(tmp_path / "data" / "mine", names)
-    params = FetchParams(datasets=["mine"], sigma_max=6.0, processes=1)
-    index = fetch(params, tmp_path / "data", tmp_path / "scenes")
-    assert index["scene"].tolist() == [f"mine/{name}" for name in names]
-    assert index["sigma_mean"].to_numpy() == pytest.approx([3.0] * 40, abs=1e-3)
-
-
-def test_too_few_photos_for_three_splits_are_refused_before_anything_is_trained(tmp_path):
-    triplets(tmp_path / "data" / "mine")
-    with pytest.raises(DataError, match="no photo is for"):
-        fetch(FetchParams(datasets=["mine"], sigma_max=6.0, processes=1), tmp_path / "data", tmp_path / "scenes")
-
-
-def test_the_split_of_a_photo_depends_on_its_name_alone(tmp_path):
-    names = [f"p{number}" for number in range(60)]
-    splits = {item.name: item.split for item in folder_data.scenes(triplets(tmp_path / "mine", names))}
-    assert set(splits.values()) == {"train", "validation", "test"}
-    few = {item.name: item.split for item in folder_data.scenes(triplets(tmp_path / "few", names[:9]))}
-    assert all(splits[name] == split for name, split in few.items())
-
-
-def test_a_folder_that_lacks_a_part_or_a_partner_says_which(tmp_path):
-    root = triplets(tmp_path / "mine")
-    (root / "defocus" / "b.png").unlink()
-    with pytest.raises(DataError, match=r"defocus: no picture for b"):
-        folder_data.scenes(root)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no such folder"):
-        folder_data.scenes(tmp_path / "empty")
-
-
-def test_a_data_set_that_is_not_there_names_what_is(tmp_path):
-    triplets(tmp_path / "mine")
-    with pytest.raises(DataError, match=r"fetch\.datasets.*mine"):
-        fetch(FetchParams(datasets=["ded"], sigma_max=6.0, processes=1), tmp_path, tmp_path / "out")

@@ -1,6 +1,5 @@
 """The sample data set: recipes rendered from the photos that come with scikit-image and scikit-learn."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +11,7 @@ from skimage.transform import resize
 from sftdec.datasets.dead_leaves import dead_leaves, draw_model, focused_layers
 from sftdec.datasets.depth import DepthModel, disparity_depth, model_depth
 from sftdec.datasets.errors import DataError
+from sftdec.datasets.listing import About, Listing
 from sftdec.datasets.photos import wheel_disparity, wheel_photo
 from sftdec.datasets.recipes import Recipe, read_recipes
 from sftdec.datasets.scene import Scene, Split
@@ -31,12 +31,31 @@ from sftdec.optics.psf import PsfShape
 RECIPES = "recipes.csv"
 
 
-def scenes(folder: Path) -> Sequence[Recipe]:
-    """The scenes that ``folder``'s recipes stand for."""
-    return read_recipes(folder / RECIPES)
+ABOUT = About(
+    name="sample",
+    title="recipes rendered from the photos that come with scikit-image and scikit-learn, and dead leaves",
+    layout=f"{RECIPES}   a row a scene, or a row for several",
+    licence="the recipes are this project's; the photos' licences are in those packages",
+    page="https://scikit-image.org/docs/stable/api/skimage.data.html",
+    map_unit="px of sigma, exact: the lens that rendered the scene",
+)
 
 
-def render(recipe: Recipe, sigma_max: float) -> Scene:
+def recognises(folder: Path) -> bool:
+    """Whether a folder holds recipes."""
+    return (folder / RECIPES).is_file()
+
+
+def find(folder: Path) -> Listing:
+    """The scenes that ``folder``'s recipes stand for; its entries are ``Recipe``.
+
+    Raises:
+        DataError: a recipe that can't be used.
+    """
+    return Listing(ABOUT, folder, read_recipes(folder / RECIPES))
+
+
+def read(recipe: Recipe, sigma_max: float) -> Scene:
     """Render one recipe.
 
     Raises:

@@ -16,6 +16,7 @@ from sftdec.datasets.images import defocus_levels, read_defocus, read_photo, wri
 
 Split = Literal["train", "validation", "test"]
 INDEX = "index.parquet"
+REFUSED = "refused.parquet"  # the scenes that failed a check: data set, scene, check, reason
 
 
 @dataclass(frozen=True)

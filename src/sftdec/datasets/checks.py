@@ -1,0 +1,212 @@
+"""Checks on the pixels of a scene: is the pair aligned, the sharp photo the sharper one, the map possible?
+
+A blurred photo is no noisy copy of the sharp one, so the usual measures mislead. Phase correlation follows the finest
+detail, which defocus removes, and near edges of depth the blur itself moves what is seen; here many small windows are
+measured in a band that survives defocus, and the windows that agree best decide. Counting fine detail takes the
+grain of a photo at high ISO for sharpness; here only detail counts that both photos have.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sftdec.datasets.scene import Scene
+
+Check = Literal["unreadable", "size", "aligned", "sharper", "map", "duplicate"]
+Grey = NDArray[np.float32]
+
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
+_WINDOW = 128  # px, side of a window whose shift is measured; at most three quarters of the photo's shorter side
+_SMALLEST = 96  # px, side of the smallest photo whose shift is measured: too few windows in a smaller one
+_WINDOWS = 8  # along a side, at most: enough for the largest photo
+_FLAT = 0.3  # grey levels: less contrast than this is noise and rounding, not texture
+_BELIEVED = 0.5  # correlation of coarse structure; pairs of one scene have over 0.8, those of two hardly any
+_OCTAVES = 3  # of detail, from 0.7..1.4 to 2.8..5.6 px
+_AGREE = 0.8  # correlation from which on an octave's detail is the same in both photos
+_LEAST = 1e-3  # gain of an octave, below which nothing of it is left
+_FULL_SHARE = 0.5  # of a map, at its full level
+_SAME = 1.0  # dB of contrast that photos may differ by where a map says that nothing is blurred
+
+
+@dataclass(frozen=True)
+class CheckLimits:
+    """What a scene may be like.
+
+    ``max_shift``: px between sharp and blurred photo. ``min_sharpening``: dB of contrast that the sharp photo must
+    have beyond the blurred one; a little below 0, so that a pair may be in focus all over. ``duplicate_distance``:
+    bits in which the 64-bit hashes of one photo may differ.
+    """
+
+    max_shift: float = 1.0
+    min_sharpening: float = -0.1
+    duplicate_distance: int = 4
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a scene is not to be used."""
+
+    dataset: str
+    scene: str
+    check: Check
+    reason: str
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a pair's pixels tell; NaN where a photo has no texture to tell it by.
+
+    ``shift``: px, of the blurred photo against the sharp one. ``spread``: px, how far the windows' shifts lie from it
+    (weighted mean deviation). ``likeness``: correlation of coarse structure, -1..1. ``sharpening``: dB of contrast
+    that the blurred photo lacks, in the finest octave whose detail both have, against the coarse structure's (so that
+    exposure doesn't count).
+    """
+
+    shift: float
+    spread: float
+    likeness: float
+    sharpening: float
+
+
+def measure_pair(blurred: NDArray[np.uint8], sharp: NDArray[np.uint8]) -> Measures:
+    """Measure two photos of one size, uint8 H×W×3."""
+    pair = _luminance(sharp), _luminance(blurred)
+    half = _halved(pair[0]), _halved(pair[1])
+    coarse = _band(half[0], 2, 8), _band(half[1], 2, 8)
+    if min(_contrast(coarse[0]), _contrast(coarse[1])) < _FLAT:
+        return Measures(np.nan, np.nan, np.nan, np.nan)
+    shift, spread = _shift(_band(half[0], 2, 4), _band(half[1], 2, 4))
+    return Measures(shift, spread, _correlation(*coarse), _sharpening(*pair))
+
+
+def measure(scene: Scene) -> Measures:
+    """Measure a scene's two photos."""
+    return measure_pair(scene.blurred, scene.sharp)
+
+
+def check_scene(scene: Scene, limits: CheckLimits, measures: Measures | None = None) -> list[Refusal]:
+    """Why a scene is not to be used; nothing if it is. ``measures``: what ``measure`` found, if it is known already."""
+    found = measures or measure(scene)
+    problems = _pair_problems(found, limits) + _map_problems(scene.defocus, found, scene.sigma_max)
+    return [Refusal(scene.dataset, scene.name, check, reason) for check, reason in problems]
+
+
+def check_pair(
+    blurred: NDArray[np.uint8], sharp: NDArray[np.uint8], limits: CheckLimits, dataset: str, scene: str
+) -> list[Refusal]:
+    """Why a pair, uint8 H×W×3 each, is not to be used; as ``check_scene`` for a pair whose map isn't there yet."""
+    if blurred.shape != sharp.shape:
+        found = " and ".join(f"{photo.shape[0]}×{photo.shape[1]}" for photo in (blurred, sharp))
+        return [Refusal(dataset, scene, "size", f"blurred and sharp photo are {found} px; a pair has one size")]
+    problems = _pair_problems(measure_pair(blurred, sharp), limits)
+    return [Refusal(dataset, scene, check, reason) for check, reason in problems]
+
+
+def _pair_problems(found: Measures, limits: CheckLimits) -> list[tuple[Check, str]]:
+    if found.likeness < _BELIEVED:  # what isn't of one scene, has no shift and no sharpness to compare
+        told = f"their coarse structure correlates by {found.likeness:.2f}, expected {_BELIEVED} or more"
+        return [("aligned", f"the photos don't show the same, or lie far apart ({told}): mend the pairing")]
+    problems: list[tuple[Check, str]] = []
+    if found.shift - found.spread > limits.max_shift:
+        told = f"{found.shift:.1f} ± {found.spread:.1f} px, expected at most {limits.max_shift:g}"
+        problems.append(("aligned", f"the photos are shifted by {told}: align them, or raise max_shift"))
+    if found.sharpening < limits.min_sharpening:
+        told = (
+            f"found {found.sharpening:+.1f} dB of contrast in fine detail, expected {limits.min_sharpening:+g} or more"
+        )
+        mend = "are the two swapped?" if found.sharpening < 0 else "take the pair out, or lower min_sharpening"
+        problems.append(("sharper", f"the sharp photo is not sharper than the blurred one ({told}): {mend}"))
+    return problems
+
+
+def _map_problems(defocus: NDArray[np.float32], found: Measures, sigma_max: float) -> list[tuple[Check, str]]:
+    """What is wrong with a map in 0..1, which ``Scene`` has made sure of."""
+    full = float(np.mean(defocus >= 1 - 1e-4))
+    if full > _FULL_SHARE:
+        reason = f"{full:.0%} of the map is at its full level, a sigma of {sigma_max:g} px, expected at most half"
+        return [("map", f"{reason}: blur beyond it is cut off: raise sigma_max")]
+    if not defocus.any() and found.sharpening > _SAME:
+        reason = f"the map is 0 all over, but the blurred photo lacks {found.sharpening:.1f} dB of fine contrast"
+        return [("map", f"{reason}: is it the map of another photo, or empty?")]
+    return []
+
+
+def _luminance(photo: NDArray[np.uint8]) -> Grey:
+    return photo.astype(np.float32) @ _LUMINANCE
+
+
+def _halved(grey: Grey) -> Grey:
+    return np.asarray(cv2.pyrDown(grey), np.float32)
+
+
+def _band(grey: Grey, fine: float, coarse: float) -> Grey:
+    """Detail between two sizes (px, sigma of Gaussians)."""
+    low, high = (cv2.GaussianBlur(grey, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for sigma in (fine, coarse))
+    return np.asarray(low - high, np.float32)
+
+
+def _contrast(detail: Grey) -> float:
+    return float(np.sqrt(np.mean(detail * detail)))
+
+
+def _correlation(first: Grey, second: Grey) -> float:
+    norm = _contrast(first) * _contrast(second)
+    return float(np.mean(first * second)) / norm if norm else 0.0
+
+
+def _sharpening(sharp: Grey, blurred: Grey) -> float:
+    """See ``Measures``.
+
+    The blurred photo's detail is regressed on the sharp one's: grain that only the blurred one has takes no part.
+    """
+    octaves = []
+    for _ in range(_OCTAVES + 1):
+        octaves.append((_band(sharp, 0.7, 1.4), _band(blurred, 0.7, 1.4)))
+        sharp, blurred = _halved(sharp), _halved(blurred)
+    chosen = next((octave for octave in octaves[:-1] if _correlation(*octave) >= _AGREE), octaves[-2])
+    gains = [np.mean(first * second) / max(_contrast(first) ** 2, 1e-12) for first, second in (chosen, octaves[-1])]
+    return float(-20 * np.log10(max(gains[0], _LEAST) / max(gains[1], _LEAST)))
+
+
+def _starts(length: int, window: int) -> NDArray[np.int64]:
+    count = min(_WINDOWS, int(np.ceil(1.5 * length / window)))
+    return np.unique(np.linspace(0, length - window, count).astype(np.int64))
+
+
+def _shift(sharp: Grey, blurred: Grey) -> tuple[float, float]:
+    """Shift and spread (px of the photo) from detail at half its size.
+
+    Windows count by the fourth power of their correlation: where the photo is in focus, that is.
+    """
+    from skimage.registration import phase_cross_correlation
+
+    if 2 * min(sharp.shape) < _SMALLEST:
+        return np.nan, np.nan
+    window = min(_WINDOW // 2, 3 * min(sharp.shape) // 4)
+    taper = np.outer(np.hanning(window), np.hanning(window)).astype(np.float32)
+    shifts, weights = [], []
+    for top, left in product(_starts(sharp.shape[0], window), _starts(sharp.shape[1], window)):
+        place = slice(top, top + window), slice(left, left + window)
+        pair = sharp[place] * taper, blurred[place] * taper
+        if min(_contrast(pair[0]), _contrast(pair[1])) < _FLAT / 3:
+            continue
+        # not whitened: defocus has left nothing but noise in most frequencies
+        shift, error, _ = phase_cross_correlation(*pair, upsample_factor=20, normalization=None)
+        shifts.append(-2 * shift)
+        weights.append(max(0.0, 1 - float(error) ** 2) ** 2)  # error² = 1 - correlation²
+    if not shifts or not sum(weights):
+        return np.nan, np.nan
+    found, weight = np.array(shifts), np.array(weights)
+    middle = np.array([_weighted_median(found[:, axis], weight) for axis in (0, 1)])
+    spread = np.average(np.hypot(*(found - middle).T), weights=weight)
+    return float(np.hypot(*middle)), float(spread)
+
+
+def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])

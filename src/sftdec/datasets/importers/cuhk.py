@@ -1,0 +1,78 @@
+"""CUHK's blur detection set (Shi, Xu and Jia 2014): blurred photos with binary masks, no sharp picture.
+
+It shows how a network does on photos from the street; it can neither train nor be measured against.
+"""
+
+from pathlib import Path
+from typing import NoReturn
+
+from sftdec.datasets.errors import DataError
+from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures
+
+_PHOTOS = frozenset({".jpg", ".jpeg"})
+
+ABOUT = About(
+    name="cuhk",
+    title="CUHK blur detection, partly blurred photos (Shi, Xu and Jia 2014)",
+    layout=(
+        "out_of_focus<number>.jpg (or .JPG)     the photos, flat or in image/\n"
+        "out_of_focus<number>.png               binary masks, flat or in gt/; not needed\n"
+        "motion<number>.jpg                     left out: no defocus"
+    ),
+    licence="none stated; ask the authors",
+    page="http://www.cse.cuhk.edu.hk/leojia/projects/dblurdetect/",
+    map_unit=None,
+    has_sharp=False,
+)
+
+
+def _photos(folder: Path) -> Path:
+    return folder / "image" if (folder / "image").is_dir() else folder
+
+
+def recognises(folder: Path) -> bool:
+    """Whether a folder holds photos by the names that the authors gave."""
+    return any(
+        path.suffix.lower() in _PHOTOS and path.stem.lower().startswith("out_of_focus")
+        for path in pictures(_photos(folder))
+    )
+
+
+def find(folder: Path) -> Listing:
+    """CUHK's photos by name, all for looking at: split ``test``; ``details`` hold the mask where there is one.
+
+    Raises:
+        DataError: there is no photo at all.
+    """
+    place = _photos(folder)
+    files = pictures(place)
+    found = [path for path in files if path.suffix.lower() in _PHOTOS]
+    others = [path for path in files if path.suffix.lower() not in _PHOTOS] + pictures(folder / "gt")
+    masks = {path.stem.lower(): path for path in others}
+    entries: dict[str, Entry] = {}
+    left_out = []
+    for path in found:
+        stem = path.stem.lower()
+        if stem.startswith("motion"):
+            left_out.append(LeftOut(path, "blurred by motion, not by defocus"))
+        elif stem in entries:
+            left_out.append(LeftOut(path, f"a second photo by that name, beside {entries[stem].blurred.name}"))
+        else:
+            details = (("mask", masks[stem]),) if stem in masks else ()
+            entries[stem] = Entry(path.stem, path.stem, "test", path, None, None, details)
+    stems = {path.stem.lower() for path in found}
+    left_out += [LeftOut(path, "a mask without its photo") for path in others if path.stem.lower() not in stems]
+    return list_scenes(ABOUT, folder, entries.values(), left_out)
+
+
+def read(entry: Entry, sigma_max: float) -> NoReturn:
+    """CUHK makes no scene.
+
+    Raises:
+        DataError: always: there is no sharp picture.
+    """
+    raise DataError(
+        f"{entry.blurred}: CUHK has no sharp picture to train on or to compare with; "
+        f"take {ABOUT.name} out of fetch.datasets, and see what a model makes of it: "
+        f"sftdec deblur {entry.blurred.parent} -o OUT"
+    )

@@ -1,0 +1,115 @@
+"""What the importers of pairs share: pictures by name, and a scene whose map is estimated from its pair."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sftdec.datasets.errors import DataError
+from sftdec.datasets.images import picture_header, read_photo
+from sftdec.datasets.listing import About, Entry, LeftOut, pictures
+from sftdec.datasets.scene import Scene
+
+_ROUNDING = 1e-4  # px of sigma that a map may be above its largest value
+
+
+def other_files(folder: Path) -> list[LeftOut]:
+    """What lies in a folder of pictures without being one; hidden files and folders aside."""
+    if not folder.is_dir():
+        return []
+    known = set(pictures(folder))
+    files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
+    return [LeftOut(path, "no PNG, JPEG, TIFF or WebP picture") for path in files if path not in known]
+
+
+def by_name(folders: Sequence[Path]) -> tuple[list[tuple[str, list[Path]]], list[LeftOut]]:
+    """The pictures of equal names in these folders, endings aside: each name with its file in each folder.
+
+    A name that a folder lacks, or has twice, is left out with a reason, and so is a file that is no picture.
+    """
+    held = [pictures(folder) for folder in folders]
+    left_out = [item for folder in folders for item in other_files(folder)]
+    matched = []
+    for name in sorted({path.stem for files in held for path in files}):
+        found = [[path for path in files if path.stem == name] for files in held]
+        lacking = ", ".join(f"{folder.name}/" for folder, files in zip(folders, found, strict=True) if not files)
+        doubled = [path.name for files in found if len(files) > 1 for path in files]
+        if not lacking and not doubled:
+            matched.append((name, [path for files in found for path in files]))
+            continue
+        reason = f"no partner of this name in {lacking}" if lacking else f"{' and '.join(doubled)}: keep one of them"
+        left_out += [LeftOut(path, f"{path.parent.name}/{path.name}: {reason}") for files in found for path in files]
+    return matched, left_out
+
+
+def map_fault(photo: Path, defocus: Path) -> str:
+    """Why a map can't belong to a photo, by their headers; empty if it can."""
+    try:
+        size, other = picture_header(photo).size, picture_header(defocus).size
+    except DataError as error:
+        return str(error)
+    if size != other:
+        return f"{size[0]}×{size[1]} px, but its map is {other[0]}×{other[1]} ({defocus.name}): a scene has one size"
+    return ""
+
+
+def scene_of(
+    dataset: str,
+    entry: Entry,
+    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    sigma: NDArray[np.float32],
+    sigma_max: float,
+) -> Scene:
+    """The scene of a blurred and a sharp photo, uint8 H×W×3, and their sigma in px, H×W.
+
+    Raises:
+        DataError: a sigma above ``sigma_max``, or sizes that differ.
+    """
+    peak = float(sigma.max())
+    if peak > sigma_max + _ROUNDING:
+        raise DataError(
+            f"scene {dataset}/{entry.name}: the blur reaches a sigma of {peak:.2f} px, above "
+            f"fetch.sigma_max={sigma_max}: raise that to {np.ceil(peak * 10) / 10:.1f} or more"
+        )
+    return Scene(
+        name=f"{dataset}/{entry.name}",
+        dataset=dataset,
+        split=entry.split,
+        photo=entry.photo,
+        sigma_max=sigma_max,
+        blurred=pair[0],
+        sharp=pair[1],
+        defocus=np.minimum(sigma / np.float32(sigma_max), 1).astype(np.float32),
+    )
+
+
+def read_photos(entry: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The blurred and the sharp photo of an entry, both uint8 H×W×3.
+
+    Raises:
+        DataError: a picture that can't be read, no sharp one, or sizes that differ.
+    """
+    if entry.sharp is None:
+        raise DataError(f"{entry.blurred}: there is no sharp photo of it; a pair needs both")
+    blurred, sharp = read_photo(entry.blurred), read_photo(entry.sharp)
+    if blurred.shape != sharp.shape:
+        (height, width), (other_height, other_width) = blurred.shape[:2], sharp.shape[:2]
+        raise DataError(
+            f"{entry.blurred}: {height}×{width} px, but {entry.sharp} is {other_height}×{other_width}: "
+            "a pair has one size; take it out of the data set"
+        )
+    return blurred, sharp
+
+
+def read_pair(about: About, entry: Entry, sigma_max: float) -> Scene:
+    """The scene of a pair without a map; ``estimate_defocus`` makes one, in units of ``sigma_max`` px.
+
+    Raises:
+        DataError: a picture that can't be read, or sizes that differ.
+    """
+    from sftdec.datasets.pair_defocus import estimate_defocus
+
+    blurred, sharp = read_photos(entry)
+    sigma = estimate_defocus(blurred, sharp, sigma_max).sigma
+    return scene_of(about.name, entry, (blurred, sharp), sigma, sigma_max)

@@ -1,0 +1,153 @@
+"""What an importer says of its data set, and what it finds in a folder."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sftdec.datasets.errors import DataError
+from sftdec.datasets.images import picture_header
+from sftdec.datasets.scene import Scene, Split
+
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})  # compare with path.suffix.lower()
+
+
+@dataclass(frozen=True)
+class About:
+    """A data set as its authors publish it.
+
+    ``layout``: its folders and files, a line each. ``map_unit``: what a value of its map stands for; None where there
+    is no map and it is estimated from the pair. ``has_sharp``: False for pictures without a sharp partner.
+    """
+
+    name: str  # as in fetch.datasets
+    title: str
+    layout: str
+    licence: str
+    page: str  # where its authors publish it
+    map_unit: str | None
+    has_sharp: bool = True
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The files of one scene. ``photo``: what it was taken of, never in two splits; ``details``: an importer's own."""
+
+    name: str  # unique in its data set
+    photo: str
+    split: Split
+    blurred: Path
+    sharp: Path | None
+    defocus: Path | None = None
+    details: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that no scene is made of, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What an importer found in ``folder``. ``sizes``: pictures by height×width; ``bits``: by bits a channel."""
+
+    about: About
+    folder: Path
+    entries: Sequence[Any]  # what the importer's ``read`` takes; each has name, photo and split
+    left_out: Sequence[LeftOut] = ()
+    sizes: tuple[tuple[tuple[int, int], int], ...] = ()
+    bits: tuple[tuple[int, int], ...] = ()
+
+    def table(self) -> str:
+        """The listing as text: pairs, sizes, bit depth, the map's unit, what was left out and why."""
+        splits = Counter(entry.split for entry in self.entries)
+        rows = {
+            "data set": f"{self.about.name}: {self.about.title}",
+            "pairs" if self.about.has_sharp else "pictures": f"{len(self.entries)} ("
+            + ", ".join(f"{split} {splits[split]}" for split in ("train", "validation", "test"))
+            + ")",
+            "sizes": ", ".join(f"{h}×{w} ({n})" for (h, w), n in self.sizes) or "as its recipes say",
+            "bit depth": ", ".join(f"{bits} bit ({n})" for bits, n in self.bits) or "8 bit",
+            "map": self.about.map_unit or ("estimated from each pair" if self.about.has_sharp else "none"),
+            "left out": str(len(self.left_out)),
+        }
+        lines = [f"{key:<10} {value}" for key, value in rows.items()]
+        return "\n".join(lines + [f"  {item.path.name}: {item.reason}" for item in self.left_out])
+
+
+class Importer(Protocol):
+    """What each module in ``datasets/importers`` offers."""
+
+    ABOUT: About
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether a folder has this data set's layout; looks at names only."""
+
+    def find(self, folder: Path) -> Listing:
+        """Its scenes, by name. What makes no scene is left out with a reason.
+
+        Raises:
+            DataError: there is no scene at all.
+        """
+
+    def read(self, entry: Any, sigma_max: float) -> Scene:
+        """One scene; its map is in units of ``sigma_max`` px.
+
+        Raises:
+            DataError: a picture that can't be read, sizes that differ, or a map out of range.
+        """
+
+
+def split_of(name: str) -> Split:
+    """One photo in ten is for testing and one for validation, by its name alone: new photos move no old one."""
+    tenth = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10
+    return "test" if tenth == 0 else "validation" if tenth == 1 else "train"
+
+
+def pictures(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, by name; none if there is no such folder. Hidden files are no pictures."""
+    if not folder.is_dir():
+        return []
+    found = (path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
+    return sorted(path for path in found if path.is_file())
+
+
+def list_scenes(about: About, folder: Path, candidates: Iterable[Entry], left_out: Iterable[LeftOut] = ()) -> Listing:
+    """A listing of the candidates whose photos' headers can be read and whose blurred and sharp photo are of one size.
+
+    Raises:
+        DataError: none is left; the message names the first reason and the layout that is expected.
+    """
+    entries, refused = [], list(left_out)
+    sizes: Counter[tuple[int, int]] = Counter()
+    bits: Counter[int] = Counter()
+    for entry in candidates:
+        files = [path for path in (entry.blurred, entry.sharp) if path is not None]
+        try:
+            headers = [picture_header(path) for path in files]
+        except DataError as error:
+            refused.append(LeftOut(entry.blurred, str(error)))
+            continue
+        if len({header.size for header in headers}) > 1:
+            (height, width), (other_height, other_width) = (header.size for header in headers)
+            reason = f"{height}×{width} px, but {files[1].name} is {other_height}×{other_width}: a pair has one size"
+            refused.append(LeftOut(entry.blurred, reason))
+            continue
+        entries.append(entry)
+        sizes[headers[0].size] += 1
+        bits[headers[0].bits] += 1
+    if not entries:
+        first = f"; {refused[0].path.name}: {refused[0].reason}" if refused else ""
+        raise DataError(f"{folder}: no scene of {about.name} here{first}. Expected:\n{about.layout}")
+    names = Counter(entry.name for entry in entries)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise DataError(f"{folder}: two scenes of one name: {', '.join(twice[:5])}; rename the files of one")
+    return Listing(
+        about, folder, tuple(entries), tuple(refused), tuple(sorted(sizes.items())), tuple(sorted(bits.items()))
+    )

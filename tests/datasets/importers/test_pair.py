@@ -1,0 +1,66 @@
+"""What the importers of pairs share."""
+
+import numpy as np
+import pytest
+
+from sftdec.datasets import DataError
+from sftdec.datasets.importers.pair import by_name, read_pair, scene_of
+from sftdec.datasets.importers.realdof import ABOUT
+from sftdec.datasets.listing import Entry
+from tests.datasets.importers.pictures import photo, soften, write
+
+
+def entry(tmp_path, blurred, sharp):
+    paths = [write(tmp_path / f"{role}.png", levels) for role, levels in (("blurred", blurred), ("sharp", sharp))]
+    return Entry("a", "a", "test", *paths)
+
+
+def test_equal_names_are_matched_whatever_their_endings(tmp_path):
+    left, right = tmp_path / "left", tmp_path / "right"
+    for path in (left / "a.JPG", right / "a.png", left / "b.png", right / "b.PNG", left / ".hidden.png"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    matched, left_out = by_name([left, right])
+    assert [(name, [path.name for path in files]) for name, files in matched] == [
+        ("a", ["a.JPG", "a.png"]),
+        ("b", ["b.png", "b.PNG"]),
+    ]
+    assert not left_out
+
+
+def test_a_name_that_a_folder_has_twice_is_left_out_with_its_partner(tmp_path):
+    left, right = tmp_path / "left", tmp_path / "right"
+    for path in (left / "a.jpg", left / "a.png", right / "a.png"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    matched, left_out = by_name([left, right])
+    assert not matched and len(left_out) == 3 and all("a.jpg and a.png: keep one" in i.reason for i in left_out)
+
+
+def test_a_folder_that_is_not_there_has_no_pictures(tmp_path):
+    write(tmp_path / "left" / "a.png", photo(8, 8, 0))
+    matched, left_out = by_name([tmp_path / "left", tmp_path / "right"])
+    assert not matched and "no partner of this name in right/" in left_out[0].reason
+
+
+def test_the_estimated_map_follows_the_blur_in_units_of_sigma_max(tmp_path):
+    sharp = np.kron(np.random.default_rng(0).integers(0, 2, (32, 32, 1)), np.ones((3, 3, 3))) * 255
+    sharp = sharp.astype(np.uint8)
+    means = [read_pair(ABOUT, entry(tmp_path, soften(sharp, sigma), sharp), 4.0).defocus.mean() for sigma in (1, 2)]
+    assert 0.1 < means[0] < 0.4 and means[0] + 0.1 < means[1] < 0.65
+
+
+def test_a_pair_of_two_sizes_or_without_a_sharp_photo_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match=r"blurred\.png: 20×24 px, but .*sharp\.png is 18×24"):
+        read_pair(ABOUT, entry(tmp_path, photo(20, 24, 0), photo(18, 24, 0)), 4.0)
+    with pytest.raises(DataError, match=r"blurred\.png: there is no sharp photo"):
+        read_pair(ABOUT, Entry("a", "a", "test", tmp_path / "blurred.png", None), 4.0)
+
+
+def test_a_sigma_above_sigma_max_names_the_scene_its_peak_and_the_key(tmp_path):
+    pair = photo(20, 24, 0), photo(20, 24, 0)
+    sigma = np.full((20, 24), 1.0, np.float32)
+    sigma[3, 4] = 5.23
+    with pytest.raises(DataError, match=r"set/a: .* 5\.23 px, above fetch\.sigma_max=4\.0: raise that to 5\.3"):
+        scene_of("set", Entry("a", "a", "test", tmp_path, None), pair, sigma, 4.0)
+    assert scene_of("set", Entry("a", "a", "test", tmp_path, None), pair, sigma, 5.23).defocus.max() == 1
