@@ -3,12 +3,14 @@
 import pickle
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from sftdec.datasets import DataError, Scene
 from sftdec.patches import PatchStore, extract_patches, windows, write_store
 from sftdec.patches.augment import CropDataset, batches
+from sftdec.patches.shards import lay_out, shard_schema
 
 
 def scene(height=40, width=50, name="set/one"):
@@ -52,6 +54,16 @@ def test_equal_patches_give_equal_bytes(tmp_path):
         store(tmp_path / name)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_a_shard_laid_out_with_holes_has_the_bytes_that_arrow_writes(tmp_path):
+    lay_out(tmp_path / "ours", 11, 96)
+    schema = shard_schema(96)
+    columns = [pa.array([bytes(field.type.byte_width)] * 11, field.type) for field in schema]
+    with pa.OSFile(str(tmp_path / "arrows"), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_batch(pa.record_batch(columns, schema=schema))
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "arrows").read_bytes()
+    assert (tmp_path / "ours").stat().st_blocks * 512 >= (tmp_path / "ours").stat().st_size  # its room is taken
 
 
 def test_the_least_sharp_share_is_left_out(tmp_path):
@@ -115,7 +127,7 @@ def test_a_rotated_crop_has_no_empty_corner(tmp_path):
 
 def test_an_epoch_sees_every_patch_once(tmp_path):
     dataset = CropDataset(store(tmp_path), 16, seed=5)
-    seen = [dataset._patch_at(position) for position in range(36)]
+    seen = [dataset.patch_at(position) for position in range(36)]
     assert sorted(seen[:12]) == sorted(seen[12:24]) == list(range(12)) and seen[:12] != seen[12:24]
 
 

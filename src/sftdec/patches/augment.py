@@ -1,82 +1,138 @@
-"""Augmentation and batches: crops in an order that depends on the seed and the position alone."""
+"""Augmented crops and batches, in an order that depends on the seed and the position alone."""
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from sftdec.datasets import DataError
 from sftdec.patches.store import PatchStore
+
+if TYPE_CHECKING:
+    from sftdec.patches.transforms import Augmentation
 
 Batch = dict[str, torch.Tensor]
 
 
-def build_augmentation(crop: int, rotation: float, flips: bool) -> Any:
-    """The paper's augmentation (sec. 4.1.3): random crop (px), free rotation (up to so many degrees), flips and turns.
-
-    The sharp picture and the map ride along as *images*, so that the map is moved with linear interpolation. A
-    rotated patch is cut from within the rotated picture: no empty corner remains.
-    """
+def build_augmentation(
+    crop: int, rotation: float, flips: bool, brightness: float = 0.0, noise: float = 0.0, channel_shuffle: bool = False
+) -> "Augmentation":
+    """The paper's augmentation and what may be added to it: see ``Augmentation``. Imports albumentations (seconds)."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
-    import albumentations
+    from sftdec.patches.transforms import Augmentation
 
-    steps: list[Any] = []
-    if rotation > 0:
-        room = int(np.ceil(crop * np.sqrt(2)))
-        steps += [
-            albumentations.RandomCrop(room, room, pad_if_needed=True),
-            albumentations.Rotate((-rotation, rotation), interpolation=1, border_mode=2, p=1.0),
-            albumentations.CenterCrop(crop, crop),
-        ]
-    else:
-        steps.append(albumentations.RandomCrop(crop, crop))
-    if flips:
-        steps.append(albumentations.D4(p=1.0))
-    return albumentations.Compose(steps, additional_targets={"sharp": "image", "defocus": "image"})
+    return Augmentation(crop, rotation, flips, brightness, noise, channel_shuffle)
 
 
 class CropDataset(Dataset[Batch]):
     """Augmented crops by *position* in the endless sequence of training: the same position gives the same crop,
     whoever asks and whenever, so that training resumes exactly and workers can't repeat each other.
+
+    An epoch is as many positions as there are patches, and shows each patch once. ``crop`` px, ``rotation`` degrees;
+    the rest as in ``Augmentation``.
+
+    Raises:
+        DataError: the crop, turned as far as it may be, doesn't fit into the store's patches.
     """
 
-    def __init__(self, store: PatchStore, crop: int, seed: int, rotation: float = 0.0, flips: bool = True) -> None:
-        self.store, self.seed = store, seed
-        self._augmentation = build_augmentation(crop, rotation, flips)
+    def __init__(
+        self,
+        store: PatchStore,
+        crop: int,
+        seed: int,
+        rotation: float = 0.0,
+        flips: bool = True,
+        brightness: float = 0.0,
+        noise: float = 0.0,
+        channel_shuffle: bool = False,
+    ) -> None:
+        self.store, self.crop, self.seed = store, crop, seed
+        self._augmentation = build_augmentation(crop, rotation, flips, brightness, noise, channel_shuffle)
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+        from sftdec.patches.transforms import largest_extent
 
-    def _patch_at(self, position: int) -> int:
+        needed = largest_extent(crop, rotation)
+        if needed > store.size:
+            raise DataError(
+                f"train.common.crop={crop} turned by up to {rotation:g} degrees needs patches of {needed} px, but "
+                f"{store.root} has {store.size} px: raise patches.patch_size, or lower the crop or the rotation"
+            )
+
+    def patch_at(self, position: int) -> int:
+        """The number of the patch that a position shows."""
         epoch, place = divmod(position, len(self.store))
         if self._order[0] != epoch:
             self._order = (epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.store)))
         return int(self._order[1][place])
 
     def __getitem__(self, position: int) -> Batch:
-        blurred, sharp, defocus = self.store[self._patch_at(position)]
-        self._augmentation.set_random_seed(int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0]))
-        moved = self._augmentation(image=blurred, sharp=sharp, defocus=(defocus / np.float32(65535))[..., None])
-        return {
-            "blurred": torch.from_numpy(np.ascontiguousarray(moved["image"].transpose(2, 0, 1))),
-            "sharp": torch.from_numpy(np.ascontiguousarray(moved["sharp"].transpose(2, 0, 1))),
-            "defocus": torch.from_numpy(np.ascontiguousarray(moved["defocus"].transpose(2, 0, 1))),
-        }
+        return {part: pictures[0] for part, pictures in self.__getitems__([position]).items()}
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """The batch of these positions, each crop written straight into its place."""
+        shape = (len(positions), 3, self.crop, self.crop)
+        pair = [np.empty(shape, np.uint8), np.empty(shape, np.uint8)]
+        defocus = np.empty((len(positions), 1, self.crop, self.crop), np.float32)
+        for row, position in enumerate(positions):
+            triple = self.store[self.patch_at(position)]
+            seed = np.random.SeedSequence([self.seed, position])
+            *levels, depth = self._augmentation(seed, triple[0], triple[1], triple[2][..., None])
+            for pictures, picture in zip(pair, levels, strict=True):
+                pictures[row] = picture.transpose(2, 0, 1)
+            np.divide(depth[..., 0], np.float32(65535), out=defocus[row, 0])
+        arrays = {"blurred": pair[0], "sharp": pair[1], "defocus": defocus}
+        return {part: torch.from_numpy(pictures) for part, pictures in arrays.items()}
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 class _PositionBatches(Sampler[list[int]]):
-    """Positions from ``first_step`` to ``last_step``, a batch a step."""
+    """Positions from ``first_step`` to ``last_step``, a batch a step, of which this process takes its part."""
 
-    def __init__(self, first_step: int, last_step: int, batch_size: int) -> None:
+    def __init__(self, first_step: int, last_step: int, batch_size: int, rank: int, world_size: int) -> None:
         self.first_step, self.last_step, self.batch_size = first_step, last_step, batch_size
+        self.part = batch_size // world_size
+        self.offset = rank * self.part
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in range(self.first_step, self.last_step):
-            yield list(range(step * self.batch_size, (step + 1) * self.batch_size))
+            first = step * self.batch_size + self.offset
+            yield list(range(first, first + self.part))
 
     def __len__(self) -> int:
         return self.last_step - self.first_step
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Workers that start inside have one OpenCV thread each: there is a worker for each core already.
+
+    It is set before they are forked. A fork of a process whose OpenCV threads are running inherits locks that nobody
+    will ever open, and setting it there waits for ever.
+    """
+    import cv2
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _start_worker(number: int) -> None:
+    """The same for a worker that was started afresh and inherits nothing."""
+    import cv2
+
+    if cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)
 
 
 def batches(
@@ -86,7 +142,32 @@ def batches(
     batch_size: int,
     workers: int = 0,
     pin_memory: bool = False,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> Iterator[Batch]:
-    """Batches (blurred, sharp N×3×S×S uint8; defocus N×1×S×S, 0..1) of steps ``first_step`` to ``last_step``."""
-    sampler = _PositionBatches(first_step, last_step, batch_size)
-    yield from DataLoader(dataset, batch_sampler=sampler, num_workers=workers, pin_memory=pin_memory)
+    """Batches (blurred, sharp N×3×S×S uint8; defocus N×1×S×S, 0..1) of steps ``first_step`` to ``last_step``.
+
+    ``batch_size`` is that of all processes together. Process ``rank`` of ``world_size`` gets its share of each step's
+    batch, in order: N processes see together what one alone would, and none sees what another does.
+
+    Raises:
+        DataError: a batch that can't be shared equally, or a rank outside 0..world_size-1.
+    """
+    if not 0 <= rank < world_size:
+        raise DataError(f"rank={rank} of world_size={world_size}: expected 0 to {world_size - 1}")
+    if batch_size % world_size:
+        raise DataError(
+            f"train.common.batch_size={batch_size} can't be shared equally by {world_size} processes: "
+            f"take a multiple of {world_size}, or each step's mean would weigh patches differently"
+        )
+    sampler = _PositionBatches(first_step, last_step, batch_size, rank, world_size)
+    loader: DataLoader[Any] = DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        num_workers=workers,
+        collate_fn=_as_it_is,  # the data set gives whole batches
+        pin_memory=pin_memory,
+        worker_init_fn=_start_worker,
+    )
+    with _one_thread() if workers else nullcontext():
+        return iter(loader)

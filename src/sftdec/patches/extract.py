@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,15 @@ from numpy.typing import NDArray
 from sftdec.datasets import DataError, Scene
 from sftdec.datasets.images import defocus_levels
 
+STATISTICS = ("sigma_mean", "sharpness", "brightness")
+
 
 @dataclass(frozen=True)
 class Patch:
-    """One window, S×S: ``blurred`` and ``sharp`` uint8 S×S×3, ``defocus`` uint16 S×S, and where it was cut."""
+    """One window, S×S: ``blurred`` and ``sharp`` uint8 S×S×3, ``defocus`` uint16 S×S, and where it was cut.
+
+    ``grey``: the mean of the sharp picture's channels, float32 S×S; windows that overlap share it.
+    """
 
     scene: str
     dataset: str
@@ -22,15 +28,19 @@ class Patch:
     sharp: NDArray[np.uint8]
     defocus: NDArray[np.uint16]
     sigma_max: float
+    grey: NDArray[np.float32]
+
+    @cached_property
+    def sharpness(self) -> float:
+        """Mean gradient of the sharp picture, grey levels a px."""
+        return float(np.abs(np.diff(self.grey, axis=0)).mean() + np.abs(np.diff(self.grey, axis=1)).mean())
 
     def statistics(self) -> dict[str, float]:
-        """Mean blur (px of sigma), sharpness (mean gradient of the sharp picture, grey levels a px), brightness."""
-        grey = self.sharp.mean(axis=2, dtype=np.float32)
-        gradient = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+        """Mean blur (px of sigma), sharpness (grey levels a px) and brightness (0..255)."""
         return {
             "sigma_mean": float(self.defocus.mean() / 65535 * self.sigma_max),
-            "sharpness": float(gradient),
-            "brightness": float(grey.mean()),
+            "sharpness": self.sharpness,
+            "brightness": float(np.ascontiguousarray(self.grey).mean()),
         }
 
 
@@ -45,6 +55,8 @@ def windows(length: int, size: int, stride: int) -> list[int]:
 def extract_patches(scene: Scene, size: int, stride: int) -> Iterator[Patch]:
     """Every window of a scene, row by row; none if the scene is smaller than a window.
 
+    A stride below the size makes windows overlap.
+
     Raises:
         DataError: a size or stride below 1.
     """
@@ -52,6 +64,7 @@ def extract_patches(scene: Scene, size: int, stride: int) -> Iterator[Patch]:
         raise DataError(f"patches.patch_size={size} and patches.stride={stride}: both must be 1 px or more")
     height, width = scene.defocus.shape
     levels = defocus_levels(scene.defocus)
+    grey = scene.sharp.mean(axis=2, dtype=np.float32)
     for top in windows(height, size, stride):
         for left in windows(width, size, stride):
             cut = (slice(top, top + size), slice(left, left + size))
@@ -64,4 +77,5 @@ def extract_patches(scene: Scene, size: int, stride: int) -> Iterator[Patch]:
                 scene.sharp[cut],
                 levels[cut],
                 scene.sigma_max,
+                grey[cut],
             )

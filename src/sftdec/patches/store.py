@@ -1,9 +1,10 @@
 """Patches on disk: few, large, uncompressed Arrow shards that are memory-mapped, and a Parquet index.
 
-A row of a shard is one patch: three fixed-size binaries (blurred and sharp S×S×3 uint8, defocus S×S uint16). Random
-reads cost a view of the page cache, whatever the store's size.
+Random reads cost a view of the page cache, whatever the store's size, and the reading process stays small: pages that
+it has been handed are given back to the cache after a while.
 """
 
+import mmap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,84 +16,85 @@ from numpy.typing import NDArray
 
 from sftdec.atomic import atomic_path
 from sftdec.datasets import DataError
-from sftdec.patches.extract import Patch
+from sftdec.patches.extract import STATISTICS, Patch
+from sftdec.patches.selection import select_patches
+from sftdec.patches.shards import PARTS, lay_out, map_shard
 
 INDEX = "index.parquet"
+RESIDENT = 128 << 20  # bytes of different patches that a store hands out before it gives their pages back
 Triple = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint16]]
 
 
-def _schema(size: int) -> pa.Schema:
-    return pa.schema(
-        [
-            pa.field("blurred", pa.binary(size * size * 3), nullable=False),
-            pa.field("sharp", pa.binary(size * size * 3), nullable=False),
-            pa.field("defocus", pa.binary(size * size * 2), nullable=False),
-        ],
-        metadata={"size": str(size)},
-    )
+def place_rows(table: pd.DataFrame, shard_patches: int) -> pd.DataFrame:
+    """The index of a store: a table of patches (scene, dataset, top, left, statistics) with shard and row before it."""
+    numbers = np.arange(len(table))
+    placed = table[["scene", "dataset", "top", "left", *STATISTICS]].reset_index(drop=True)
+    placed.insert(0, "shard", pd.Series([f"patches-{shard:04d}.arrow" for shard in numbers // shard_patches]))
+    placed.insert(1, "row", numbers % shard_patches)
+    return placed
 
 
-def _write_shard(path: Path, patches: list[Patch], size: int) -> None:
-    columns = [
-        pa.array([np.ascontiguousarray(getattr(patch, part)).tobytes() for patch in patches], field.type)
-        for part, field in zip(("blurred", "sharp", "defocus"), _schema(size), strict=True)
-    ]
-    batch = pa.record_batch(columns, schema=_schema(size))
-    with (
-        atomic_path(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, batch.schema) as writer,
-    ):
-        writer.write_batch(batch)
+def write_index(root: Path, index: pd.DataFrame) -> None:
+    """Write a store's index: whole or not at all, the same bytes for the same rows."""
+    with atomic_path(root / INDEX) as temporary:
+        index.to_parquet(temporary, index=False)
+
+
+def refuse_empty(patches: int, size: int) -> None:
+    """Stop if there is no patch at all.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not patches:
+        raise DataError(
+            f"no patch of {size}×{size} px fits into any training scene: lower patches.patch_size (and "
+            "train.common.crop) or bring larger photos"
+        )
 
 
 def write_store(
     root: Path, patches: Iterable[Patch], size: int, shard_patches: int, drop_least_sharp: float = 0.0
 ) -> pd.DataFrame:
-    """Write patches of ``size`` px as shards of ``shard_patches`` below ``root``; return the index, a row a patch.
+    """Write patches of ``size`` px that are in memory as shards of ``shard_patches`` below ``root``; return the index.
 
-    The share ``drop_least_sharp`` (0..1) of patches with the least gradient in the sharp picture is left out: they
-    teach little. Equal patches give equal bytes.
+    The share ``drop_least_sharp`` (0..1) of patches with the least gradient in the sharp picture is left out. Equal
+    patches give equal bytes. Whole data sets go through ``extract_store``, which holds one scene at a time.
 
     Raises:
         DataError: there is no patch at all.
-        OSError: the disk is full; shards written before stay whole.
+        OSError: the disk is full; files written before stay whole.
     """
-    kept = list(patches)
-    if not kept:
-        raise DataError(
-            f"no patch of {size}×{size} px fits into any training scene: lower patches.patch_size (and "
-            "train.common.crop) or bring larger photos"
-        )
-    statistics = pd.DataFrame([patch.statistics() for patch in kept])
-    order = statistics["sharpness"].to_numpy().argsort(kind="stable")
-    chosen = np.sort(order[int(len(kept) * drop_least_sharp) :])
-    rows: list[dict[str, Any]] = []
-    for shard, start in enumerate(range(0, len(chosen), shard_patches)):
-        name = f"patches-{shard:04d}.arrow"
-        numbers = chosen[start : start + shard_patches]
-        _write_shard(root / name, [kept[number] for number in numbers], size)
-        for row, number in enumerate(numbers):
-            patch = kept[number]
-            place = {"scene": patch.scene, "dataset": patch.dataset, "top": patch.top, "left": patch.left}
-            rows.append({"shard": name, "row": row, **place, **statistics.iloc[number].to_dict()})
-    index = pd.DataFrame(rows)
-    with atomic_path(root / INDEX) as temporary:
-        index.to_parquet(temporary, index=False)
+    there = list(patches)
+    refuse_empty(len(there), size)
+    table = pd.DataFrame([{key: getattr(patch, key) for key in ("scene", "dataset", "top", "left")} for patch in there])
+    table = table.join(pd.DataFrame([patch.statistics() for patch in there]))
+    kept = select_patches(table, drop_least_sharp)
+    index = place_rows(table.iloc[kept], shard_patches)
+    for name, rows in index.groupby("shard"):
+        with atomic_path(root / str(name)) as temporary:
+            layout = lay_out(temporary, len(rows), size)
+            with temporary.open("r+b") as file:
+                for number, row in zip(rows.index, rows["row"], strict=True):
+                    layout.fill(file, row, there[kept[number]])
+    write_index(root, index)
     return index
 
 
 class PatchStore:
     """Random access to a folder of shards: ``store[i]`` gives views (blurred, sharp, defocus) of patch i, read-only.
 
-    Safe in worker processes: the maps are opened anew wherever the store is sent.
+    A view stays good for as long as it is held. Once ``resident`` bytes of different patches have been handed out, the
+    maps' pages are given back to the system's cache (from where they return when they are looked at again), so that
+    the process doesn't grow with the store; of a store no larger than that, none are. Safe in worker processes: the
+    maps are opened anew wherever the store is sent.
 
     Raises:
         DataError: no index, a shard that is missing or cut short, or shards that don't fit the index.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+    def __init__(self, root: Path, resident: int = RESIDENT) -> None:
+        self.root, self.resident = Path(root), resident
         try:
             self.index = pd.read_parquet(self.root / INDEX)
         except FileNotFoundError:
@@ -106,44 +108,54 @@ class PatchStore:
         self._open()
 
     def _open(self) -> None:
+        self._maps: list[mmap.mmap] = []
         self._columns: list[tuple[NDArray[np.uint8], ...]] = []
-        self._shards: list[int] = []
-        self._rows: list[int] = []
-        for number, (name, rows) in enumerate(self.index.groupby("shard", sort=True)):
-            batch = self._batch(self.root / str(name), len(rows))
+        names, shards = np.unique(self.index["shard"].to_numpy(str), return_inverse=True)
+        self._shards, self._rows = shards.tolist(), self.index["row"].tolist()
+        for name, rows in zip(names, np.bincount(shards), strict=True):
+            mapped, batch = _open_shard(self.root / str(name), int(rows))
             self.size = int(batch.schema.metadata[b"size"])
-            self._columns.append(
-                tuple(np.frombuffer(column.buffers()[1], np.uint8).reshape(len(rows), -1) for column in batch.columns)
-            )
-            self._shards += [number] * len(rows)
-            self._rows += rows["row"].tolist()
-
-    @staticmethod
-    def _batch(path: Path, rows: int) -> pa.RecordBatch:
-        try:
-            with pa.memory_map(str(path)) as source:
-                batch = pa.ipc.open_file(source).get_batch(0)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise DataError(f"{path}: the shard is missing or cut short ({error}); run dvc repro -f patches") from error
-        if batch.num_rows != rows:
-            raise DataError(f"{path}: {batch.num_rows} patches, the index says {rows}; run dvc repro -f patches")
-        return batch
+            self._maps.append(mapped)
+            buffers = [batch.column(part).buffers()[1] for part in PARTS]
+            self._columns.append(tuple(np.frombuffer(buffer, np.uint8).reshape(rows, -1) for buffer in buffers))
+        self._seen: set[int] = set()
+        self._limit = max(1, self.resident // (self.size * self.size * 8))  # patches
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, number: int) -> Triple:
-        blurred, sharp, defocus = self._columns[self._shards[number]]
-        row, size = self._rows[number], self.size
+        shard, row, size = self._shards[number], self._rows[number], self.size
+        if number not in self._seen:
+            if len(self._seen) >= self._limit:
+                self._give_back()
+            self._seen.add(number)
+        blurred, sharp, defocus = self._columns[shard]
         return (
             blurred[row].reshape(size, size, 3),
             sharp[row].reshape(size, size, 3),
             defocus[row].view(np.uint16).reshape(size, size),
         )
 
+    def _give_back(self) -> None:
+        for shard in {self._shards[number] for number in self._seen}:
+            if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+                self._maps[shard].madvise(mmap.MADV_DONTNEED)
+        self._seen.clear()
+
     def __getstate__(self) -> dict[str, Any]:
-        return {"root": self.root, "index": self.index}
+        return {"root": self.root, "index": self.index, "resident": self.resident}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._open()
+
+
+def _open_shard(path: Path, rows: int) -> tuple[mmap.mmap, pa.RecordBatch]:
+    try:
+        mapped, batch = map_shard(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: the shard is missing or cut short ({error}); run dvc repro -f patches") from error
+    if batch.num_rows != rows:
+        raise DataError(f"{path}: {batch.num_rows} patches, the index says {rows}; run dvc repro -f patches")
+    return mapped, batch

@@ -1,0 +1,112 @@
+"""What happens to a crop, with albumentations: where it is cut and how it is turned, its light, and its noise."""
+
+import random
+from typing import Any
+
+import albumentations
+import cv2
+import numpy as np
+from albumentations.core.type_definitions import Targets
+from numpy.typing import NDArray
+
+Levels = NDArray[Any]
+
+
+def half_extent(crop: int, angle: float) -> float:
+    """How far (px, along x or y) a pixel of a square of ``crop`` px turned by ``angle`` (radians) is off its centre."""
+    return (crop - 1) / 2 * float(abs(np.cos(angle)) + abs(np.sin(angle)))
+
+
+def largest_extent(crop: int, rotation: float) -> int:
+    """Side (px) of the smallest picture that holds a square of ``crop`` px turned by up to ``rotation`` degrees."""
+    return int(np.ceil(2 * half_extent(crop, np.deg2rad(min(rotation, 45.0))) - 1e-9)) + 1
+
+
+class TurnedCrop(albumentations.DualTransform):  # type: ignore[misc]
+    """A square of ``crop`` px, turned by up to ``rotation`` degrees either way, from anywhere in a picture it fits in.
+
+    With ``flips`` it is mirrored and turned by quarters as well. One affine warp (linear, at exact coordinates)
+    reaches straight for the crop: nothing is turned that isn't needed, and as the whole square lies within the picture
+    no corner is empty.
+    """
+
+    _targets = Targets.IMAGE
+
+    def __init__(self, crop: int, rotation: float, flips: bool) -> None:
+        super().__init__(p=1.0)
+        self.crop, self.rotation, self.flips = crop, rotation, flips
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Where each pixel of the crop (x, y, 1) lies in the part ``box`` of the picture: a 2×3 ``matrix``."""
+        draw = self.py_random
+        angle = np.deg2rad(draw.uniform(-self.rotation, self.rotation))
+        half = half_extent(self.crop, angle)
+        centre = np.array([draw.uniform(half, length - 1 - half) for length in params["shape"][1::-1]])  # x, y
+        quarters, mirror = (draw.randrange(4), draw.choice((1, -1))) if self.flips else (0, 1)
+        cos, sin = np.cos(angle + quarters * np.pi / 2), np.sin(angle + quarters * np.pi / 2)
+        turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([mirror, 1])
+        first = np.floor(centre - half).astype(int)
+        last = np.ceil(centre + half).astype(int)
+        offset = centre - first - turn @ np.full(2, (self.crop - 1) / 2)
+        box = (slice(max(0, first[1]), last[1] + 1), slice(max(0, first[0]), last[0] + 1))
+        return {"box": box, "matrix": np.column_stack([turn, offset])}
+
+    def apply(self, img: Levels, box: tuple[slice, slice], matrix: NDArray[np.float64], **params: Any) -> Levels:
+        """The crop of one picture, H×W×3 uint8 or H×W×1 uint16."""
+        if img.shape[2] != 3:
+            return self._warped(img[box], matrix)[..., None]
+        four = cv2.cvtColor(img[box], cv2.COLOR_RGB2RGBA)  # warped in a third of the time that three channels take
+        return np.asarray(cv2.cvtColor(self._warped(four, matrix), cv2.COLOR_RGBA2RGB))
+
+    def _warped(self, img: Levels, matrix: NDArray[np.float64]) -> Levels:
+        flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (self.crop, self.crop)
+        return np.asarray(cv2.warpAffine(img, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _compose(steps: list[Any], **targets: str) -> Any:
+    return albumentations.Compose(steps, additional_targets=targets)
+
+
+class Augmentation:
+    """The paper's augmentation (sec. 4.1.3: random crop, free rotation, flips and turns), and optional light and noise.
+
+    ``crop`` px, ``rotation`` degrees either way. ``brightness``: blurred and sharp are multiplied by one factor within
+    1 ± it (0..1). ``channel_shuffle``: their colours change places, in both alike. ``noise``: the largest standard
+    deviation, as a share of white, of Gaussian noise on the *blurred* picture alone: a camera's noise is in what comes
+    in, and what is to come out has none, so noise in the sharp picture would only be asked for in vain.
+
+    Blurred, sharp and map are cut and turned as *images*, so that the map too is interpolated linearly. What changes
+    light never sees the map, and draws from another source than what moves: the same seed gives the same place.
+    """
+
+    def __init__(
+        self, crop: int, rotation: float, flips: bool, brightness: float, noise: float, channel_shuffle: bool
+    ) -> None:
+        steps: list[Any] = [TurnedCrop(crop, rotation, flips)]
+        if rotation == 0:
+            steps = [albumentations.RandomCrop(crop, crop)] + ([albumentations.D4(p=1.0)] if flips else [])
+        self._place = _compose(steps, sharp="image", defocus="image")
+        light: list[Any] = []
+        if brightness > 0:  # a factor, as exposure is: in albumentations that is the contrast
+            light.append(albumentations.RandomBrightnessContrast(0.0, brightness, p=1.0))
+        if channel_shuffle:
+            light.append(albumentations.ChannelShuffle(p=1.0))
+        self._light = _compose(light, sharp="image") if light else None
+        self._noise = _compose([albumentations.GaussNoise((0.0, noise), p=1.0)]) if noise > 0 else None
+
+    def __call__(
+        self, seed: np.random.SeedSequence, blurred: Levels, sharp: Levels, defocus: Levels
+    ) -> tuple[Levels, Levels, Levels]:
+        """Crops of blurred and sharp (uint8 H×W×3) and of the map (uint16 H×W×1); one seed, one outcome."""
+        place, light, noise = (int(word) for word in seed.generate_state(3))
+        self._place.set_random_seed(place)
+        moved = self._place(image=blurred, sharp=sharp, defocus=defocus)
+        blurred, sharp, defocus = moved["image"], moved["sharp"], moved["defocus"]
+        if self._light is not None:  # one source for all its steps: of equal ones, the factor would decide the order
+            self._light.set_random_state(np.random.default_rng(light), random.Random(light))
+            lit = self._light(image=blurred, sharp=sharp)
+            blurred, sharp = lit["image"], lit["sharp"]
+        if self._noise is not None:
+            self._noise.set_random_seed(noise)
+            blurred = self._noise(image=blurred)["image"]
+        return blurred, sharp, defocus

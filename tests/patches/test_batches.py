@@ -1,0 +1,103 @@
+"""The order of batches: every patch once an epoch, whatever the number of processes, and no growth with the store."""
+
+from itertools import chain
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sftdec.datasets import DataError
+from sftdec.patches import PatchStore, write_store
+from sftdec.patches.augment import CropDataset, _PositionBatches, batches
+from sftdec.patches.extract import Patch
+
+
+def store(root, count, size=16, **options):
+    """Patches that bear their number in every pixel."""
+    patches = []
+    for number in range(count):
+        levels = np.full((size, size, 3), number % 256, np.uint8)
+        grey = levels[..., 0].astype(np.float32)
+        patches.append(Patch("s", "d", number, 0, levels, levels, np.zeros((size, size), np.uint16), 6.0, grey))
+    write_store(root, patches, size, 40)
+    return PatchStore(root, **options)
+
+
+def numbers(stream):
+    return [batch["blurred"][:, 0, 0, 0].tolist() for batch in stream]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return CropDataset(store(tmp_path_factory.mktemp("store"), 23), 8, seed=9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(share=st.integers(1, 5), world=st.integers(1, 4), first=st.integers(0, 9), steps=st.integers(1, 12))
+def test_processes_together_see_what_one_alone_would_and_nothing_twice_in_an_epoch(dataset, share, world, first, steps):
+    size = share * world
+    alone = [list(each) for each in _PositionBatches(first, first + steps, size, 0, 1)]
+    parts = [list(_PositionBatches(first, first + steps, size, rank, world)) for rank in range(world)]
+    assert [list(chain(*step)) for step in zip(*parts, strict=True)] == alone
+    positions = list(chain(*alone))
+    assert positions == list(range(first * size, (first + steps) * size))
+    for epoch in range(positions[0] // 23, positions[-1] // 23 + 1):
+        seen = [dataset.patch_at(position) for position in positions if position // 23 == epoch]
+        assert len(seen) == len(set(seen))
+        if len(seen) == 23:
+            assert sorted(seen) == list(range(23))
+
+
+def test_two_processes_with_workers_see_the_epoch_of_one_without(dataset):
+    alone = numbers(batches(dataset, 0, 8, 6))
+    ranks = [numbers(batches(dataset, 0, 8, 6, workers=rank, rank=rank, world_size=2)) for rank in range(2)]
+    assert [first + second for first, second in zip(*ranks, strict=True)] == alone
+    epoch = list(chain(*alone))[:23]
+    assert sorted(epoch) == list(range(23))
+
+
+@pytest.mark.parametrize(
+    ("rank", "world", "words"),
+    [(2, 2, "rank=2 of world_size=2"), (-1, 2, "rank=-1"), (0, 4, "batch_size=6 can't be shared equally by 4")],
+)
+def test_a_share_that_cannot_be_is_refused(dataset, rank, world, words):
+    with pytest.raises(DataError, match=words):
+        batches(dataset, 0, 1, 6, rank=rank, world_size=world)
+
+
+def test_workers_start_while_opencv_threads_run_and_leave_their_number_as_it_was(dataset):
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((2000, 2000, 4), np.uint8), (9, 9), 2)  # its threads are running now
+    try:
+        assert len(list(batches(dataset, 0, 3, 4, workers=2))) == 3
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_crops_are_the_callers_own_and_the_store_cannot_be_written_to(dataset):
+    batch = dataset[0]
+    batch["blurred"].fill_(7)
+    batch["defocus"].fill_(0.5)
+    assert dataset[0]["defocus"].max() == 0 and dataset[0]["blurred"].unique().tolist() == [dataset.patch_at(0)]
+    with pytest.raises(ValueError, match="read-only"):
+        dataset.store[0][0][:] = 0
+
+
+def test_the_process_does_not_grow_with_the_store_and_views_stay_good(tmp_path):
+    found = store(tmp_path, 400, size=128, resident=8 << 20)  # 52 MB
+    early = found[3][0]
+    process, largest = psutil.Process(), 0
+    before = process.memory_info().rss
+    for number in range(len(found)):
+        assert found[number][0].sum(dtype=np.int64) == 128 * 128 * 3 * (number % 256)
+        found[number][1].max(), found[number][2].max()
+        largest = max(largest, process.memory_info().rss - before)
+    assert (early == 3).all()
+    assert largest < 24 << 20
+    assert torch.from_numpy(found[399][0].copy()).unique().tolist() == [399 % 256]
