@@ -17,7 +17,7 @@ from sftdec.evaluation.metrics import Picture
 from sftdec.evaluation.plots import training_curves
 from sftdec.evaluation.style import png_bytes
 
-TEMPLATE = "report.html.jinja"
+TEMPLATE, STYLE = "report.html.jinja", "page.css.jinja"
 PAGE_LIMIT = 3_000_000  # bytes
 SHOWN = 12  # pictures with a slider; all of them stand in the table
 OPEN_ROWS = 24  # a longer table starts folded
@@ -78,12 +78,13 @@ def write_report(
     rows = _rows(per_image) if len(per_image) else {}
     _check(path, metrics, rows, comparisons)
     content: dict[str, Any] = {
+        "style": page_style(),
         "metrics": metrics,
         "rows": {name: [row for (dataset, _), row in rows.items() if dataset == name] for name in metrics},
         "open_rows": OPEN_ROWS,
         "total": len(rows),
         "steps": {stage: int(table["step"].max()) for stage, table in curves.items()},
-        "curves": [_png_uri(png_bytes(training_curves(curves, width))) for width in (9.6, 4.4) if curves],
+        "curves": [png_uri(png_bytes(training_curves(curves, width))) for width in (9.6, 4.4) if curves],
         "params": _as_yaml(params),
         "lineage": dict(lineage or {}),
         "gate": dict(gate or {}),
@@ -134,8 +135,8 @@ def _shown(pair: Comparison, row: dict[str, Any], fidelity: Fidelity) -> Shown:
     """A comparison encoded at one fidelity."""
     return Shown(
         row,
-        _jpeg_uri(reduced(pair.blurred, fidelity.slider), fidelity.quality),
-        _jpeg_uri(reduced(pair.deblurred, fidelity.slider), fidelity.quality),
+        jpeg_uri(reduced(pair.blurred, fidelity.slider), fidelity.quality),
+        jpeg_uri(reduced(pair.deblurred, fidelity.slider), fidelity.quality),
         _file_uri(pair.panel, fidelity) if pair.panel else "",
         pair.blurred.shape[1],
         pair.blurred.shape[0],
@@ -148,10 +149,10 @@ def _file_uri(path: Path, fidelity: Fidelity) -> str:
 
     with Image.open(path) as image:
         picture = np.asarray(image.convert("RGB"))
-    return _jpeg_uri(reduced(picture, fidelity.panel), fidelity.quality)
+    return jpeg_uri(reduced(picture, fidelity.panel), fidelity.quality)
 
 
-def _jpeg_uri(picture: Picture, quality: int) -> str:
+def jpeg_uri(picture: Picture, quality: int) -> str:
     """A uint8 picture h×w×3 as a JPEG data URI, colours at full resolution."""
     from PIL import Image
 
@@ -160,7 +161,7 @@ def _jpeg_uri(picture: Picture, quality: int) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _png_uri(content: bytes) -> str:
+def png_uri(content: bytes) -> str:
     """A PNG as a data URI, with a palette: a plot has few colours."""
     from PIL import Image
 
@@ -175,6 +176,11 @@ def _as_yaml(params: Mapping[str, Any] | None) -> str:
     import yaml
 
     return yaml.safe_dump(dict(params), sort_keys=False, allow_unicode=True) if params else ""
+
+
+def page_style() -> str:
+    """The style sheet of all reports' pages."""
+    return files("sftdec.evaluation").joinpath(STYLE).read_text("utf-8")
 
 
 def _render(content: dict[str, Any]) -> bytes:
