@@ -60,12 +60,45 @@ def test_evaluate_prints_the_figures_of_a_data_set(tmp_path, weights, capsys):
     assert main([*common, "ded"]) == 2 and "set/test" in capsys.readouterr().err
 
 
+def test_datasets_prints_a_block_for_each_that_is_known(capsys):
+    from sftdec.datasets.importers import IMPORTERS
+
+    assert main(["datasets"]) == 0
+    printed = capsys.readouterr().out
+    for name, importer in IMPORTERS.items():
+        about = importer.ABOUT
+        block = next(block for block in printed.split("\n\n") if block.startswith(f"{name} "))
+        assert about.title in block and "  layout   " in block and "  licence  " in block and about.page in block
+        assert all(line.strip() in block for line in about.layout.splitlines() if len(line) < 100)
+    assert max(map(len, printed.splitlines())) <= 120
+
+
+def test_datasets_check_tells_by_its_exit_code(tmp_path, capsys):
+    generator = np.random.default_rng(2)
+    for part in ("blurred", "sharp"):
+        (tmp_path / "mine" / part).mkdir(parents=True)
+        Image.fromarray(generator.integers(0, 256, (48, 64, 3), np.uint8)).save(tmp_path / "mine" / part / "a.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "mine" / "blurred" / "a.png").write_bytes((tmp_path / "mine" / "sharp" / "a.png").read_bytes())
+    assert main(["datasets", "check", str(tmp_path / "mine")]) == 0
+    assert capsys.readouterr().out.endswith("mine: nothing wrong with 1 scenes\n")
+    (tmp_path / "mine" / "sharp" / "a.png").write_bytes(b"")
+    assert main(["datasets", "check", str(tmp_path / "mine")]) == 1
+    assert "a.png: not a picture" in capsys.readouterr().out
+    assert main(["datasets", "check", str(tmp_path / "empty")]) == 2
+    assert capsys.readouterr().out.endswith("empty: not recognised\n")
+    assert main(["datasets", "check", str(tmp_path / "gone")]) == 2
+    assert "gone: there is no such file or folder" in capsys.readouterr().err
+    assert main(["datasets", "check", str(tmp_path / "mine"), "--sigma-max", "0"]) == 2
+    assert "--sigma-max" in capsys.readouterr().err
+
+
 def test_help_is_quick_and_imports_no_torch():
     code = (
         "import sys, sftdec.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "deblur" in done.stdout and done.stdout.strip().endswith("False")
+    assert "deblur" in done.stdout and "datasets" in done.stdout and done.stdout.strip().endswith("False")
 
 
 def test_auto_takes_a_gpu_where_there_is_one_and_others_are_named():

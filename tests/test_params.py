@@ -46,7 +46,9 @@ def test_the_paper_file_has_the_papers_numbers():
         ("patches.patch_size", "large", "valid integer"),
         ("patches.patch_size", 8, "16"),
         ("train.common.crop", 512, "at most patches.patch_size=128"),
-        ("train.common.loss.lambda_1", -0.1, "greater than or equal to 0"),
+        ("train.s3.loss.lambda_3", -0.1, "greater than or equal to 0"),
+        ("train.s1.loss", {"lambda_1": 0.0, "lambda_2": 0.0, "lambda_3": 0.0}, "at least one above 0"),
+        ("network.spatial_kernel", 2, "an odd number"),
         ("train.s2.learning_rate", 0, "greater than 0"),
         ("train.common.precision", "fp8", "'bf16' or 'fp32'"),
         ("train.common.device", "tpu", "auto"),
@@ -54,6 +56,12 @@ def test_the_paper_file_has_the_papers_numbers():
         ("network.dme_dilations", [1, 2], "dme_blocks"),
         ("train.s1.epochs", 3.0, "exactly one"),
         ("fetch.datasets", [], "at least 1"),
+        ("fetch.sources", {"dpdd": {"url": "ftp://there/a.zip", "sha256": "0" * 64}}, "should match pattern"),
+        ("fetch.check.duplicate_distance", 65, "less than or equal to 64"),
+        ("compute.backend", "ray", "'joblib' or 'dask'"),
+        ("compute.processes", 0, "every core"),
+        ("patches.balance_levels", -1, "greater than or equal to 0"),
+        ("train.common.noise", -0.1, "greater than or equal to 0"),
         ("gate.min_gain", "much", "valid number"),
         ("gate.min_gain", float("nan"), "finite number"),
         ("train.s2.warm_up", 100_000, "fewer than steps"),
@@ -67,7 +75,7 @@ def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(key, va
     together = ("train.s1.epochs", "train.s2.warm_up", "train.s3.final_learning_rate")  # wrong beside another key
     named = key.rsplit(".", 1)[0] if key in together else key
     assert named in message and allowed in message
-    assert str(value) in message or isinstance(value, list)
+    assert str(value) in message or isinstance(value, list | dict)
 
 
 def test_small_numbers_may_be_written_as_dvc_writes_them(tmp_path):

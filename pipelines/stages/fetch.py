@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
+from sftdec.compute import compute
 from sftdec.datasets.fetch import fetch
+from sftdec.datasets.scene import REFUSED
 from sftdec.params import load_params
 from sftdec.tracking import track_stage
 
@@ -14,10 +16,15 @@ def main() -> None:
     """Fetch what params.yaml names."""
     params = load_params(Path("params.yaml"))
     with track_stage("fetch", Path.cwd(), reads=[DATA], params=params.fetch.model_dump()) as tracker:
-        index = fetch(params.fetch, DATA, OUT)
-        tracker.metrics({"scenes": float(len(index)), "sigma_mean": float(index["sigma_mean"].mean())}, step=0)
+        with compute(**params.compute.model_dump()) as run:
+            index, refused = fetch(params.fetch, DATA, OUT, run)
+        counts = {f"refused_{check}": float(count) for check, count in refused["check"].value_counts().items()}
+        figures = {"scenes": float(len(index)), "sigma_mean": float(index["sigma_mean"].mean())}
+        tracker.metrics({**figures, "refused": float(len(refused)), **counts}, step=0)
         tracker.artifact(OUT / "index.parquet", "scenes")
+        tracker.artifact(OUT / REFUSED, "scenes")
         tracker.writes([OUT])
+        print(f"{len(index)} scenes, {len(refused)} refused")
 
 
 if __name__ == "__main__":

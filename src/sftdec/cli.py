@@ -1,4 +1,4 @@
-"""The command ``sftdec``: photos in, all-in-focus photos out; and a model's figures on a data set."""
+"""The command ``sftdec``: photos in, all-in-focus photos out; a model's figures; and data sets, known and checked."""
 
 import argparse
 import json
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sftdec.commands.datasets import add_datasets
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", **model)
     evaluate.add_argument("--device", **device)
     evaluate.set_defaults(run=_evaluate)
+
+    add_datasets(commands)
     return parser
 
 

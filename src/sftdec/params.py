@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -28,12 +28,49 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class SourceParams(_Section):
+    """Where an archive of a data set is downloaded from."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+class CheckParams(_Section):
+    """What a scene may be like; see ``datasets.checks.CheckLimits``."""
+
+    max_shift: Positive = 1.0  # px between sharp and blurred photo
+    min_sharpening: float = -0.1  # dB of contrast that the sharp photo has beyond the blurred one
+    duplicate_distance: Annotated[int, Field(ge=0, le=64)] = 4  # bits of two photos' perceptual hashes
+
+
 class FetchParams(_Section):
     """Which data sets are brought into build/scenes."""
 
     datasets: Annotated[list[str], Field(min_length=1)]
     sigma_max: Positive  # px of sigma that a map's 1.0 stands for
-    processes: PositiveInt
+    strict: bool = False  # a scene that can't be used stops the stage; else it is left out and counted
+    sources: dict[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], SourceParams] = {}  # by data set
+    check: CheckParams = CheckParams()
+
+
+def _some_or_all(processes: int) -> int:
+    if processes < -1 or processes == 0:
+        raise ValueError(f"found {processes}, expected 1 or more, or -1 for every core")
+    return processes
+
+
+class ComputeParams(_Section):
+    """Where scenes are rendered and patches are cut. It changes no result, so no stage depends on it."""
+
+    backend: Literal["joblib", "dask"] = "joblib"
+    processes: Annotated[int, AfterValidator(_some_or_all)] = -1  # of joblib; -1 is every core
+    address: str | None = None  # of a dask scheduler, such as tcp://host:8786
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.backend == "dask" and not self.address:
+            raise ValueError("address: found none, expected a dask scheduler's (tcp://host:8786) beside backend dask")
+        return self
 
 
 class PatchesParams(_Section):
@@ -41,7 +78,8 @@ class PatchesParams(_Section):
 
     patch_size: Annotated[int, Field(ge=16)]  # px
     stride: PositiveInt  # px
-    drop_least_sharp: Share
+    drop_least_sharp: Share = 0.3  # they teach little, as published gains from leaving them out show
+    balance_levels: Annotated[int, Field(ge=0)] = 0  # levels of mean sigma with equally many patches; 0: as it comes
     shard_patches: PositiveInt
 
 
@@ -61,6 +99,16 @@ class NetworkParams(_Section):
     gamma: Gamma | None = None
     gamma_activation: GammaActivation | None = None
     reduction: PositiveInt | None = None
+    spatial_kernel: PositiveInt | None = None
+    slope: Share | None = None
+    global_residual: bool | None = None
+    map_init: NonNegative | None = None
+    block_init: NonNegative | None = None
+    output_init: NonNegative | None = None
+    dme_block_init: NonNegative | None = None
+    dme_output_init: NonNegative | None = None
+    dme_centre: NonNegative | None = None
+    dme_relu: bool | None = None
 
     def config(self, sigma_max: float) -> NetworkConfig:
         """The network's configuration for maps in units of ``sigma_max`` px."""
@@ -69,11 +117,21 @@ class NetworkParams(_Section):
 
 
 class LossParams(_Section):
-    """Weights of eq. 7 and 8."""
+    """A stage's loss: λ1·L_dme + λ2·L_df + λ3·L_wd. Eq. 7 has λ3 = 0, eq. 8 has λ1 = 0.
 
-    lambda_1: NonNegative  # of L_dme, in s1, s2 and end-to-end
-    lambda_2: NonNegative  # of L_df
-    lambda_3: NonNegative  # of L_wd, in s3
+    DID-ANet's released code has eq. 8's numbers the other way round: 0.1 on L_df and 0.9 on L_wd.
+    """
+
+    lambda_1: NonNegative  # of L_dme, eq. 3
+    lambda_2: NonNegative  # of L_df, eq. 4
+    lambda_3: NonNegative  # of L_wd, eq. 5
+    square_weight: bool = True  # eq. 5 reads as a norm of weight times difference; false weights the square instead
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> Self:
+        if self.lambda_1 + self.lambda_2 + self.lambda_3 == 0:
+            raise ValueError("found three weights of 0, expected at least one above 0")
+        return self
 
 
 class CommonParams(_Section):
@@ -87,12 +145,14 @@ class CommonParams(_Section):
     crop: Annotated[int, Field(ge=16)]  # px
     rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
     flips: bool
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # blurred and sharp alike, by up to this share
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # largest deviation (share of white), on blurred alone
+    channel_shuffle: bool = False  # blurred and sharp alike
     workers: Annotated[int, Field(ge=0)]
     beta_1: Share
     beta_2: Share
     gradient_clip: Positive | None
     ema_decay: Share
-    loss: LossParams
 
 
 class StageParams(_Section):
@@ -107,6 +167,7 @@ class StageParams(_Section):
     validate_every: PositiveInt  # steps
     checkpoint_every: PositiveInt  # steps
     keep: Literal["last", "best"]  # best: on the validation photos
+    loss: LossParams
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -148,6 +209,7 @@ class Params(_Section):
     """A whole params.yaml."""
 
     fetch: FetchParams
+    compute: ComputeParams = ComputeParams()
     patches: PatchesParams
     network: NetworkParams
     train: TrainParams

@@ -71,7 +71,8 @@ def project(tmp_path_factory):
     recipes.loc[recipes["split"] == "validation", "count"] = "1"
     recipes = recipes[(recipes["split"] != "test") | recipes["name"].str.contains("motorcycle_far|china_cutout_b")]
     recipes.to_csv(project / "data/sample/recipes.csv", index=False)
-    set_params(project, evaluate__panels=1, network__features=16, network__blocks=2, train__common__threads=1)
+    set_params(project, evaluate__panels=1, network__features=16, network__blocks=2)
+    set_params(project, train__common__threads=1, train__common__crop=48, train__common__batch_size=4)
     for stage, steps in STEPS.items():
         changes = {"steps": steps, "warm_up": 2, "validate_every": 20, "checkpoint_every": 5}
         set_params(project, **{f"train__{stage}__{key}": value for key, value in changes.items()})
@@ -91,6 +92,7 @@ def test_photos_go_in_and_figures_pictures_and_a_report_come_out(project):
         path.name for path in (project / "reports/figures").iterdir()
     }
     assert "motorcycle_far" in (project / "reports/report.html").read_text()
+    assert "motorcycle_far" in (project / "reports/data.html").read_text()
 
 
 def test_forty_steps_are_not_worse_than_no_network_on_photos_that_nothing_was_chosen_by(project):
@@ -128,6 +130,9 @@ def test_the_execution_is_one_row_with_its_stages_nested_and_its_figures_on_it(p
     assert row.data.metrics["sample.psnr"] == pytest.approx(metrics["psnr"])
     wanted = {"loss", "loss_dme", "loss_df", "loss_wd", "learning_rate", "gradient_norm", "patches_per_second"}
     assert wanted <= nested["train_s2"].data.metrics.keys()
+    assert nested["fetch"].data.metrics["refused"] == 0 and nested["fetch"].data.metrics["scenes"] > 2
+    kept = [item.path for item in client.list_artifacts(nested["patches"].info.run_id, "data")]
+    assert kept == ["data/data.html"]
     upstream = nested["train_s2"].data.tags["upstream.build/models/s1.safetensors"]
     assert upstream == nested["train_s1"].info.run_id
 

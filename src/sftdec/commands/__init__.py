@@ -1,0 +1,1 @@
+"""The commands of ``sftdec`` that have a file of their own; each imports what it needs when it runs."""

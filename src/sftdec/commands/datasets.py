@@ -1,0 +1,64 @@
+"""``sftdec datasets``: which data sets are known; ``sftdec datasets check PATH``: what is wrong with one."""
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import Any
+
+_SIGMA_MAX = 6.0  # px, as in params.yaml
+_WIDTH = 108  # of a value
+
+
+def add_datasets(commands: Any) -> None:
+    """Add the command to ``argparse``'s sub-parsers."""
+    datasets = commands.add_parser(
+        "datasets", help="the data sets that are known, and a check of one", description="List the known data sets."
+    )
+    datasets.set_defaults(run=_list)
+    actions = datasets.add_subparsers(dest="action")
+    check = actions.add_parser(
+        "check",
+        help="what is wrong with a data set",
+        description="Recognise a data set and say what is wrong with it. "
+        "Exit code: 0 nothing is, 1 something is, 2 it isn't one that is known.",
+    )
+    check.add_argument("path", type=Path, metavar="PATH", help="its folder, its archive (zip, tar, 7z), or a picture")
+    check.add_argument(
+        "--sigma-max", type=float, default=_SIGMA_MAX, metavar="PX", help="fetch.sigma_max (default: %(default)s)"
+    )
+    check.add_argument(
+        "--max-shift", type=float, metavar="PX", help="between blurred and sharp photo, at most (default: 1)"
+    )
+    check.add_argument("--processes", type=int, default=1, metavar="N", help="default: %(default)s")
+    check.set_defaults(run=_check)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from sftdec.datasets.importers import IMPORTERS
+
+    print("\n\n".join(_block(importer.ABOUT) for importer in IMPORTERS.values()))
+    print("\nput one into data/NAME and NAME into fetch.datasets; first see: sftdec datasets check data/NAME")
+    return 0
+
+
+def _block(about: Any) -> str:
+    """A data set's lines, aligned."""
+    unit = about.map_unit or ("none: estimated from each pair" if about.has_sharp else "none, and no sharp pictures")
+    rows = {"layout": about.layout, "map": unit, "licence": about.licence, "page": about.page or "none"}
+    lines = [f"{about.name:<10} {about.title}"]
+    for key, value in rows.items():
+        wrapped = [part for line in value.splitlines() for part in textwrap.wrap(line, _WIDTH, break_long_words=False)]
+        lines += [f"  {label:<8} {line}" for label, line in zip([key, *[""] * len(wrapped)], wrapped, strict=False)]
+    return "\n".join(lines)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from sftdec.datasets.checks import CheckLimits
+    from sftdec.datasets.recognise import check_folder
+
+    if not arguments.sigma_max > 0 or arguments.processes < 1:
+        raise ValueError("found a --sigma-max or --processes that makes no sense, expected above 0 and at least 1")
+    limits = CheckLimits() if arguments.max_shift is None else CheckLimits(max_shift=arguments.max_shift)
+    report = check_folder(arguments.path, arguments.sigma_max, limits, arguments.processes)
+    print(report.text())
+    return report.exit_code
