@@ -2,7 +2,8 @@
 
     python benchmarks/pair_defocus.py [--sample data/sample] [--stereo FOLDER] [--pairs FOLDER]
 
-- ``--sample``: recipes; their test and validation scenes are rendered, the maps are known.
+- ``--sample``: recipes; their test and validation scenes are rendered, the maps are known. ``--train-scenes``: of the
+  training recipes as many more, at even distances in their list; they have the wider range of blur.
 - ``--stereo``: a folder a scene, each with ``view1.*`` and ``disp1.png`` (grey, 0 unknown). Each is rendered by a disc
   and by a Gaussian, focused on its far and on its near end, up to a sigma of ``--stereo-sigma`` px, with noise.
 - ``--pairs``: ``input/*.png`` (blurred) and ``ground_truth/*.png``; an input belongs to the sharp picture whose name
@@ -48,12 +49,13 @@ def textured(sharp: NDArray[np.uint8], least: float) -> NDArray[np.bool_]:
     return np.asarray(np.sqrt(cv2.boxFilter(energy, -1, (15, 15))) >= least)
 
 
-def sample_scenes(folder: Path, sigma_max: float) -> Iterator[Rendered]:
-    """Name, blurred, sharp and sigma (px) of the sample's test and validation scenes."""
-    for recipe in read_recipes(folder / sample.RECIPES):
-        if recipe.split != "train":
-            scene = sample.read(recipe, sigma_max)
-            yield recipe.name, scene.blurred, scene.sharp, scene.defocus * np.float32(sigma_max)
+def sample_scenes(folder: Path, sigma_max: float, train: bool, count: int = 0) -> Iterator[Rendered]:
+    """Name, blurred, sharp and sigma (px) of the sample's test and validation scenes, or of ``count`` for training."""
+    recipes = [recipe for recipe in read_recipes(folder / sample.RECIPES) if (recipe.split == "train") == train]
+    chosen = np.linspace(0, len(recipes) - 1, count or len(recipes)).round().astype(int)
+    for recipe in (recipes[number] for number in chosen):
+        scene = sample.read(recipe, sigma_max)
+        yield recipe.name, scene.blurred, scene.sharp, scene.defocus * np.float32(sigma_max)
 
 
 def stereo_scenes(folder: Path, sigma: float) -> Iterator[Rendered]:
@@ -133,6 +135,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=Path)
+    parser.add_argument("--train-scenes", type=int, default=0)
     parser.add_argument("--stereo", type=Path)
     parser.add_argument("--stereo-sigma", type=float, default=5.0)
     parser.add_argument("--pairs", type=Path)
@@ -143,7 +146,10 @@ def main() -> None:
         for sigma_max in arguments.sigma_max:
             show(f"real pairs, sigma_max {sigma_max:g}", measure_pairs(arguments.pairs, sigma_max))
     if arguments.sample:
-        show("rendered recipes", measure_rendered(sample_scenes(arguments.sample, 6), 6, arguments.texture))
+        show("rendered recipes", measure_rendered(sample_scenes(arguments.sample, 6, False), 6, arguments.texture))
+    if arguments.sample and arguments.train_scenes:
+        scenes = sample_scenes(arguments.sample, 6, True, arguments.train_scenes)
+        show("rendered recipes for training", measure_rendered(scenes, 6, arguments.texture))
     if arguments.stereo:
         scenes = stereo_scenes(arguments.stereo, arguments.stereo_sigma)
         show("rendered stereo scenes", measure_rendered(scenes, 6, arguments.texture))
