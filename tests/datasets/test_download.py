@@ -1,111 +1,20 @@
 """Fetching from a real server that breaks off, changes its file, or isn't there."""
 
 import gzip
-import hashlib
-import io
 import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-import zipfile
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from sftdec.datasets.download import DOWNLOADS, download, missing_dataset, obtain
+from sftdec.datasets.download import download
 from sftdec.datasets.errors import DataError
-from sftdec.datasets.listing import About
-
-BODY = np.random.default_rng(0).bytes(700_000)
-OTHER = np.random.default_rng(1).bytes(700_000)
-FAST = (0.0, 0.0, 0.0)
-
-
-def sha(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Gives ``body``; ``cuts``: bytes of the body after which each request's connection breaks, None for none."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.body, self.cuts, self.statuses = BODY, list[int | None](), list[int]()
-        self.validators = {"ETag": '"one"'}
-        self.more_headers: dict[str, str] = {}
-        self.ranges = self.heeds_if_range = True
-        self.status, self.wrong_range = 200, False
-        self.asked: list[dict[str, str]] = []
-        self.after_cut: Callable[[], object] = lambda: None
-
-    def url(self, name: str = "set.zip") -> str:
-        return f"http://127.0.0.1:{self.server_port}/files/{name}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        server, body = self.server, self.server.body
-        server.asked.append(dict(self.headers))
-        if server.statuses:
-            self.send_error(server.statuses.pop(0))
-            return
-        start, status = 0, server.status
-        wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
-        same = condition is None or not server.heeds_if_range or condition in server.validators.values()
-        if wanted and server.ranges and same:
-            start, status = int(wanted.removeprefix("bytes=").removesuffix("-")), 206
-            if start >= len(body):
-                self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(body)}")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-        self.send_response(status)
-        headers = {"Content-Length": str(len(body) - start)} | server.validators | server.more_headers
-        if status == 206:
-            first = start // 2 if server.wrong_range else start
-            headers["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.end_headers()
-        cut = server.cuts.pop(0) if server.cuts else None
-        self.wfile.write(body[start : None if cut is None else start + cut])
-        if cut is not None:
-            self.wfile.flush()
-            server.after_cut()
-            self.close_connection = True
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as served:
-        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield served
-        served.shutdown()
-        thread.join()
-
-
-def files(folder: Path) -> list[str]:
-    """Names of what lies below a folder, but for locks and folders."""
-    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
-
-
-def first_byte(request: dict[str, str]) -> int:
-    return int(request.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+from tests.datasets.unreliable import BODY, FAST, OTHER, Server, files, first_byte, sha
 
 
 def test_a_file_is_fetched_whole_under_its_own_name_and_quietly(
@@ -321,79 +230,3 @@ def test_two_that_want_the_same_file_fetch_it_once(server: Server, tmp_path: Pat
         found = list(pool.map(lambda _: download(server.url(), sha(BODY), tmp_path, FAST), range(2)))
     assert found[0] == found[1] and found[0].read_bytes() == BODY
     assert [first_byte(request) > 0 for request in server.asked] == [False, True]
-
-
-def zipped(*names: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in names:
-            archive.writestr(name, name)
-    return buffer.getvalue()
-
-
-def test_a_data_set_is_fetched_and_unpacked_once_without_its_top_folder(server: Server, tmp_path: Path) -> None:
-    server.body = zipped("set/blurred/a", "set/sharp/a", "__MACOSX/a")
-    folder = obtain("mine", server.url(), sha(server.body), tmp_path)
-    assert folder == tmp_path / "mine"
-    assert files(folder) == [".archive.sha256", "a", "a"]
-    assert (folder / "blurred/a").read_text() == "set/blurred/a" and (folder / "sharp/a").is_file()
-    assert obtain("mine", server.url(), sha(server.body).upper(), tmp_path) == folder
-    assert len(server.asked) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == [DOWNLOADS, "mine"]
-    assert files(tmp_path / DOWNLOADS) == []
-
-
-def test_several_things_at_the_top_of_an_archive_stay_there(server: Server, tmp_path: Path) -> None:
-    server.body = zipped("blurred/a", "sharp/a")
-    folder = obtain("mine", server.url(), sha(server.body), tmp_path)
-    assert files(folder) == [".archive.sha256", "a", "a"] and (folder / "sharp/a").exists()
-
-
-def test_a_set_of_another_archive_is_replaced_whole(server: Server, tmp_path: Path) -> None:
-    server.body = zipped("blurred/old", "sharp/old")
-    obtain("mine", server.url(), sha(server.body), tmp_path)
-    server.body = zipped("blurred/new", "sharp/new")
-    assert files(obtain("mine", server.url(), sha(server.body), tmp_path)) == [".archive.sha256", "new", "new"]
-
-
-@pytest.mark.parametrize("body", [zipped("../../evil"), zipped("a")[:-30]])
-def test_a_refused_archive_leaves_the_set_before_it_whole(server: Server, tmp_path: Path, body: bytes) -> None:
-    data = tmp_path / "in" / "data"
-    server.body = zipped("a", "b")
-    obtain("mine", server.url(), sha(server.body), data)
-    server.body = body
-    with pytest.raises(DataError, match=r"set\.zip"):
-        obtain("mine", server.url(), sha(body), data)
-    assert files(data / "mine") == [".archive.sha256", "a", "b"]
-    assert files(data / DOWNLOADS) == ["set.zip"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
-
-
-def test_half_a_folder_of_a_killed_unpacking_is_no_data_set_and_is_cleared(server: Server, tmp_path: Path) -> None:
-    server.body = zipped("a", "b")
-    half = tmp_path / DOWNLOADS / "mine.unpacking"
-    half.mkdir(parents=True)
-    (half / "c").write_bytes(b"half")
-    assert files(obtain("mine", server.url(), sha(server.body), tmp_path)) == [".archive.sha256", "a", "b"]
-    assert not half.exists()
-
-
-def test_a_folder_that_was_not_unpacked_here_is_not_touched(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "photo.png").write_bytes(b"mine")
-    with pytest.raises(DataError, match=r"mine: there is something that did not come from http.*remove it"):
-        obtain("mine", server.url(), sha(BODY), tmp_path)
-    assert files(tmp_path) == ["photo.png"] and server.asked == []
-
-
-@pytest.mark.parametrize("name", ["../mine", "a/b", "..", ""])
-def test_a_data_set_has_the_name_of_a_folder(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="expected a folder's name"):
-        obtain(name, "http://host/a.zip", sha(BODY), tmp_path)
-
-
-def test_a_missing_data_set_names_its_page_its_place_and_the_keys_of_a_mirror(tmp_path: Path) -> None:
-    about = About("ded", "Defocus pairs", "sharp/a.jpg\nimage/a.jpg", "research only", "https://page.example/ded", None)
-    text = str(missing_dataset(about, tmp_path / "ded"))
-    expected = ["https://page.example/ded", str(tmp_path / "ded"), about.layout, "fetch.sources.ded.url"]
-    assert all(part in text for part in [*expected, "fetch.sources.ded.sha256", "research only"])

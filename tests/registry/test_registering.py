@@ -1,0 +1,138 @@
+"""Registering and promoting."""
+
+import os
+import shutil
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from sftdec.registry import (
+    RegistryError,
+    champion,
+    decide,
+    history,
+    package,
+    record_decision,
+    register,
+    set_champion,
+    versions,
+)
+from sftdec.tracking import TrackingSettings, checksum, read_settings, track_stage
+from sftdec.tracking.settings import fluent_store, open_client
+from tests.registry.results import table
+from tests.tracking.recorded import free_port
+
+
+def test_a_registered_version_is_verified_tagged_and_the_challenger(
+    root: Path, settings: TrackingSettings, trained: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    with track_stage("register", root, settings=settings) as tracker:
+        run_id = tracker.run_id()
+        version = register(trained[0], run_id, {"sample": {"psnr": 25.5}}, root, {"note": "x"}, settings)
+    assert version.number == 1 and version.aliases == ("challenger",) and version.run_id == run_id
+    assert version.tags["weights_sha256"] == checksum(trained[0])
+    assert version.tags["metric.sample.psnr"] == "25.5"
+    assert version.tags["verified"] == "true" and version.tags["note"] == "x"
+    assert "sftdec.lineage" in version.tags
+    with fluent_store(settings):
+        model = mlflow.pyfunc.load_model(version.uri)
+    assert model.metadata.signature.inputs.input_names() == ["image"]
+    assert model.metadata.signature.outputs.input_names() == ["deblurred", "defocus", "sigma_max"]
+    assert list(model.input_example.columns) == ["image"]
+    assert model.metadata.run_id == run_id
+    client = open_client(settings)
+    assert client.get_run(run_id).outputs.model_outputs[0].model_id == model.metadata.model_id
+
+
+def test_the_same_weights_make_no_second_version_and_other_weights_do(
+    root: Path, settings: TrackingSettings, trained: list[Path], tmp_path: Path
+) -> None:
+    first = register(trained[0], None, {}, root, settings=settings)
+    copied = Path(shutil.copy(trained[0], tmp_path / "another_name.safetensors"))
+    assert register(copied, None, {}, root, settings=settings).number == first.number
+    second = register(trained[1], None, {}, root, settings=settings)
+    assert second.number == 2
+    assert [v.aliases for v in versions(root, settings)] == [(), ("challenger",)]
+
+
+def test_a_version_that_answers_otherwise_than_the_network_gets_no_alias(
+    root: Path,
+    settings: TrackingSettings,
+    trained: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served = package.SERVED_MODEL.read_text()
+    wrong = tmp_path / "served_model.py"
+    wrong.write_text(served.replace("np.clip(deblurred, 0, 1)", "np.clip(1 - deblurred, 0, 1)"))
+    monkeypatch.setattr(package, "SERVED_MODEL", wrong)
+    with pytest.raises(RegistryError, match="the served picture differs"):
+        register(trained[0], None, {}, root, settings=settings)
+    (broken,) = versions(root, settings)
+    assert broken.aliases == () and "differs" in broken.tags["broken"]
+    with pytest.raises(RegistryError, match="was not verified"):
+        set_champion(broken, "by hand", {}, root, settings)
+    monkeypatch.undo()
+    assert register(trained[0], None, {}, root, settings=settings).number == 2  # the broken one is no match
+
+
+def test_a_version_that_does_not_load_gets_no_alias(
+    root: Path,
+    settings: TrackingSettings,
+    trained: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = tmp_path / "served_model.py"
+    wrong.write_text(package.SERVED_MODEL.read_text().replace('artifacts["weights"]', 'artifacts["weight"]'))
+    monkeypatch.setattr(package, "SERVED_MODEL", wrong)
+    with pytest.raises(RegistryError, match="got no alias"):
+        register(trained[0], None, {}, root, settings=settings)
+    assert versions(root, settings)[0].aliases == ()
+
+
+def test_a_registry_that_is_away_is_named(root: Path, trained: list[Path]) -> None:
+    away = read_settings(root, {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"})
+    with pytest.raises(RegistryError, match=rf"{away.uri} does not answer; start the MLflow server"):
+        register(trained[0], None, {}, root, settings=away)
+
+
+def test_what_mlflow_complains_of_names_the_registry(
+    root: Path, settings: TrackingSettings, trained: list[Path]
+) -> None:
+    with pytest.raises(RegistryError, match=r"the registry at sqlite:.*not found"):
+        register(trained[0], "0" * 32, {}, root, settings=settings)
+
+
+def test_the_global_store_of_mlflow_is_put_back(
+    root: Path, settings: TrackingSettings, trained: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    register(trained[0], None, {}, root, settings=settings)
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_the_gates_decisions_are_written_down_and_move_the_alias(
+    root: Path, settings: TrackingSettings, trained: list[Path]
+) -> None:
+    assert champion(root, settings) is None
+    assert history(root, settings).empty
+    first = register(trained[0], None, {}, root, settings=settings)
+    promoted = record_decision(first, decide(table([22.0]), None, 0.0), root, settings)
+    assert promoted.aliases == ("challenger", "champion")
+    assert (promoted.tags["gate.decision"], promoted.tags["gate.gain"]) == ("promoted", "2")
+
+    second = register(trained[1], None, {}, root, settings=settings)
+    refused = record_decision(second, decide(table([21.0]), table([22.0]), 0.0), root, settings)
+    assert refused.tags["gate.decision"] == "refused" and "not more than" in refused.tags["gate.reason"]
+    assert champion(root, settings) == versions(root, settings)[0]
+
+    set_champion(second, "a person knew better", {}, root, settings)
+    serving = champion(root, settings)
+    assert serving is not None and serving.number == 2
+    past = history(root, settings)
+    assert list(past["version"]) == [1, 2]
+    assert past["previous"].isna()[0] and past["previous"][1] == 1
+    assert past["reason"][1] == "a person knew better"

@@ -1,0 +1,105 @@
+"""A store that is away, and processes that die."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sftdec.tracking import (
+    TrackingSettings,
+    send_pending,
+    track_stage,
+)
+from sftdec.tracking.settings import EXPERIMENT
+from sftdec.tracking.spool import pending_spools
+from tests.tracking.recorded import only, run_python, stage_runs, steps
+
+
+def test_a_server_that_is_away_costs_seconds_and_its_stages_are_sent_later_once_and_in_order(
+    root: Path, settings: TrackingSettings, away: TrackingSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = time.monotonic()
+    with track_stage("train_s1", root, settings=away) as tracker:
+        tracker.metrics({"loss": 3.0}, 0)
+        tracker.picture("a.png", np.zeros((4, 4), np.uint8))
+        (root / "w").write_text("weights")
+        tracker.writes([Path("w")])
+    with track_stage("train_s2", root, reads=[Path("w")], settings=away) as tracker:
+        tracker.metrics({"loss": 2.0}, 0)
+    assert time.monotonic() - started < 5
+    assert "sent by the next stage" in caplog.text
+    assert send_pending(root, away) == 0
+    assert len(pending_spools(root)) == 2
+
+    assert send_pending(root, settings) == 2
+    assert send_pending(root, settings) == 0
+    first, second = stage_runs(settings)
+    assert [run.info.run_name for run in (first, second)] == ["train_s1", "train_s2"]
+    assert [run.info.status for run in (first, second)] == ["FINISHED", "FINISHED"]
+    assert steps(settings, first, "loss") == [(0, 3.0)]
+    assert second.data.tags["upstream.w"] == first.info.run_id
+    assert (root / "mlruns" / EXPERIMENT / first.info.run_id / "artifacts" / "a.png").is_file()
+
+
+def test_the_next_stage_sends_what_an_earlier_one_could_not(
+    root: Path, settings: TrackingSettings, away: TrackingSettings
+) -> None:
+    with track_stage("train_s1", root, settings=away) as tracker:
+        tracker.metrics({"loss": 3.0}, 0)
+    with track_stage("train_s2", root, settings=settings):
+        pass
+    assert {run.info.run_name for run in stage_runs(settings)} == {"train_s1", "train_s2"}
+    assert pending_spools(root) == []
+
+
+def test_a_repeated_stage_does_not_mix_with_a_finished_one_that_still_waits(
+    root: Path, settings: TrackingSettings, away: TrackingSettings
+) -> None:
+    for value in (1.0, 2.0):
+        with track_stage("fetch", root, settings=away) as tracker:
+            tracker.metrics({"scenes": value}, 0)
+    assert send_pending(root, settings) == 2
+    assert [steps(settings, run, "scenes") for run in stage_runs(settings)] == [[(0, 1.0)], [(0, 2.0)]]
+
+
+def test_a_killed_process_leaves_a_failed_run_with_all_it_had_recorded(root: Path, settings: TrackingSettings) -> None:
+    killed = run_python(
+        """
+        import os, signal, sys
+        from pathlib import Path
+        from sftdec.tracking import track_stage
+        with track_stage("train_s1", Path(sys.argv[1])) as tracker:
+            for step in range(100):
+                tracker.metrics({"loss": float(step)}, step)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """,
+        str(root),
+    )
+    assert killed.returncode == -9
+    assert send_pending(root, settings) == 1
+    run = only(stage_runs(settings))
+    assert run.info.status == "FAILED" and "killed" in run.data.tags["error"]
+    assert steps(settings, run, "loss") == [(step, float(step)) for step in range(100)]
+    with track_stage("train_s1", root, settings=settings) as tracker:  # the resumed stage
+        tracker.metrics({"loss": 100.0}, 100)
+    resumed = only(stage_runs(settings))
+    assert resumed.info.run_id == run.info.run_id and resumed.info.status == "FINISHED"
+    assert len(steps(settings, resumed, "loss")) == 101
+
+
+def test_a_stage_never_imports_mlflow_for_a_server_that_is_away(root: Path, away: TrackingSettings) -> None:
+    done = run_python(
+        """
+        import os, sys
+        from pathlib import Path
+        os.environ["MLFLOW_TRACKING_URI"] = sys.argv[2]
+        from sftdec.tracking import track_stage
+        with track_stage("train_s1", Path(sys.argv[1])) as tracker:
+            tracker.metrics({"loss": 1.0}, 0)
+        print("mlflow" in sys.modules)
+        """,
+        str(root),
+        away.uri,
+    )
+    assert done.stdout.strip() == "False", done.stderr

@@ -1,0 +1,87 @@
+"""A real server that is killed and comes back."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from sftdec.tracking import (
+    read_settings,
+    send_pending,
+    track_stage,
+)
+from sftdec.tracking.settings import open_client
+from sftdec.tracking.spool import pending_spools
+from tests.tracking.recorded import free_port, only, stage_runs, steps
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator["Server"]:
+    started = Server(tmp_path)
+    yield started
+    started.stop()
+
+
+class Server:
+    """A real `mlflow server` on loopback, which can be killed and brought back on its port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
+        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        log = (self.folder / "server.log").open("ab")
+        self.process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, start_new_session=True, cwd=self.folder
+        )
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            try:
+                MlflowClient(f"http://127.0.0.1:{self.port}").search_experiments()
+                return
+            except Exception:
+                time.sleep(0.5)
+        raise AssertionError((self.folder / "server.log").read_text())
+
+    def stop(self) -> None:
+        if self.process is not None:
+            os.killpg(self.process.pid, 9)
+            self.process.wait()
+            self.process = None
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_and_comes_back_gets_every_metric_in_order(
+    root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    settings = read_settings(root, {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{server.port}"})
+    server.start()
+    with track_stage("train_s1", root, settings=settings) as tracker:
+        for step in range(60):
+            if step == 20:
+                assert tracker.run_id() is not None
+                server.stop()
+            if step == 40:
+                server.start()
+            tracker.metrics({"loss": float(step)}, step)
+            time.sleep(0.05)
+        tracker.picture("validation/last.png", np.zeros((4, 4, 3), np.uint8))
+    if pending_spools(root):  # the stage closed before the server was asked again
+        assert send_pending(root, settings) == 1
+    run = only(stage_runs(settings))
+    assert run.info.status == "FINISHED"
+    assert steps(settings, run, "loss") == [(step, float(step)) for step in range(60)]
+    assert open_client(settings).list_artifacts(run.info.run_id, "validation")[0].path == "validation/last.png"
