@@ -16,7 +16,7 @@ repro: $(VENV)/.installed
 	$(BIN)/dvc repro
 
 test: $(VENV)/.installed-dev
-	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
