@@ -74,7 +74,7 @@ def project(tmp_path_factory):
     set_params(project, evaluate__panels=1, network__features=16, network__blocks=2)
     set_params(project, train__common__threads=1, train__common__crop=48, train__common__batch_size=4)
     for stage, steps in STEPS.items():
-        changes = {"steps": steps, "warm_up": 2, "validate_every": 20, "checkpoint_every": 5}
+        changes = {"steps": steps, "warm_up": 2, "validate_every": 100, "checkpoint_every": 5}
         set_params(project, **{f"train__{stage}__{key}": value for key, value in changes.items()})
     (project / "dvc.lock").unlink(missing_ok=True)
     git(project, "init", "--quiet")
@@ -153,7 +153,7 @@ def test_changing_s3_re_runs_s3_evaluate_and_register_only(project):
 
 
 def test_a_stage_killed_in_the_middle_goes_on_to_the_same_bytes_and_two_repros_at_once_are_refused(project):
-    set_params(project, train__s1__steps=400, train__common__seed=7)
+    set_params(project, train__s1__steps=150, train__s1__validate_every=1000, train__common__seed=7)
     undisturbed = "build/models/s1.safetensors"
     dvc(project, "repro", "--single-item", "train_s1")
     expected = outs(project)[undisturbed]
