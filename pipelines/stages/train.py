@@ -1,40 +1,60 @@
 """DVC stages train_s1, train_s2, train_s3 (and end_to_end): patches, and the stage before's weights → weights."""
 
 import argparse
+import os
 from pathlib import Path
 
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
 from sftdec.networks import save_weights
-from sftdec.params import load_params
+from sftdec.params import Params, load_params
 from sftdec.tracking import checksum, track_stage
+from sftdec.training.distributed import Group, joined, start_processes, under_torchrun
 from sftdec.training.run import run_training, stage_inputs, stage_params, weights_path, write_curve
-from sftdec.training.schedule import STAGES
+from sftdec.training.schedule import STAGES, Stage
 
 BUILD = Path("build")
 
 
 def main() -> None:
-    """Train one stage."""
+    """Train one stage, in as many processes as train.processes says or torchrun has started."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stage", required=True, choices=sorted(STAGES))
     stage = STAGES[parser.parse_args().stage]
     params = load_params(Path("params.yaml"))
+    device, processes = params.train.common.device, params.train.processes
+    if processes > 1 and not under_torchrun(os.environ):
+        start_processes(processes, device, "pipelines.stages.train", ["--stage", stage.name])
+    with joined(device, os.environ) as group:
+        train(stage, params, group)
+
+
+def train(stage: Stage, params: Params, group: Group) -> None:
+    """Train one stage as one of the group's processes; the first one tracks and writes."""
     shown = {
         "network": params.network.model_dump(exclude_none=True),
         "common": params.train.common.model_dump(),
         stage.name: stage_params(params, stage).model_dump(),
     }
     reads = stage_inputs(BUILD, stage)
-    with track_stage(f"train_{stage.name}", Path.cwd(), reads=reads, params=shown) as tracker:
+    tracked = None if group.first else False  # None: as the environment says
+    with track_stage(f"train_{stage.name}", Path.cwd(), reads=reads, params=shown, enabled=tracked) as tracker:
         index = BUILD / "patches" / "index.parquet"
         statistics = pd.read_parquet(index)[["sigma_mean", "sharpness", "brightness"]]
         means = {str(key): round(float(value), 4) for key, value in statistics.mean().items()}
         tracker.dataset("patches", index.parent, checksum(index), len(statistics), means)
         network, curve, checkpoints = run_training(
-            stage, params, BUILD, Path(".checkpoints"), lambda step, metrics: tracker.metrics(metrics, step)
+            stage,
+            params,
+            BUILD,
+            Path(".checkpoints"),
+            lambda step, metrics: tracker.metrics(metrics, step),
+            tracker.picture,
+            group,
         )
+        if not group.first:
+            return
         save_weights(network, weights_path(BUILD, stage.name))
         table = BUILD / "curves" / f"{stage.name}.csv"
         write_curve(table, curve)

@@ -153,6 +153,19 @@ class CommonParams(_Section):
     beta_2: Share
     gradient_clip: Positive | None
     ema_decay: Share
+    accumulate: PositiveInt = 1  # parts that a batch is computed in, one after another: less memory, the same batch
+    compile: bool = False  # torch.compile: minutes of compiling, then faster steps
+    checkpoint_activations: bool = False  # compute blocks a second time for the gradient instead of keeping them
+    bad_steps: PositiveInt = 5  # losses in a row that are no number, before training goes back to its last checkpoint
+    returns: Annotated[int, Field(ge=0)] = 2  # how often it goes back before it stops
+    return_rate: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the learning rate's factor each time
+
+    @model_validator(mode="after")
+    def _equal_parts(self) -> Self:
+        if self.batch_size % self.accumulate:
+            allowed = f"a divisor of batch_size={self.batch_size} (unequal parts would weigh patches differently)"
+            raise ValueError(f"accumulate: found {self.accumulate}, expected {allowed}")
+        return self
 
 
 class StageParams(_Section):
@@ -163,7 +176,12 @@ class StageParams(_Section):
     learning_rate: Positive
     final_learning_rate: NonNegative
     warm_up: Annotated[int, Field(ge=0)]  # steps
-    decay: Literal["none", "cosine"]
+    decay: Literal["none", "cosine", "step"]
+    decay_every: PositiveInt | None = None  # steps; of decay step
+    decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5  # each time; of decay step
+    patience: PositiveInt | None = None  # validations in a row without a better PSNR that end the stage early
+    pictures_every: Positive | None = None  # epochs between validation pictures
+    detach_map: bool = False  # true: L_df and L_wd don't move the map network through the condition (not given)
     validate_every: PositiveInt  # steps
     checkpoint_every: PositiveInt  # steps
     keep: Literal["last", "best"]  # best: on the validation photos
@@ -178,6 +196,10 @@ class StageParams(_Section):
         if self.final_learning_rate > self.learning_rate:
             allowed = f"at most learning_rate={self.learning_rate}"
             raise ValueError(f"final_learning_rate: found {self.final_learning_rate}, expected {allowed}")
+        if (self.decay == "step") != (self.decay_every is not None):
+            raise ValueError(
+                f"decay_every: found {self.decay_every} beside decay={self.decay}; step needs it, and no other"
+            )
         return self
 
 
@@ -185,10 +207,22 @@ class TrainParams(_Section):
     """The training's sections: what is common, and each stage (sec. 3.4)."""
 
     common: CommonParams
+    processes: PositiveInt = 1  # of this machine, which share each batch (torchrun); a GPU each where there are some
     s1: StageParams
     s2: StageParams
     s3: StageParams
     end_to_end: StageParams
+
+    @model_validator(mode="after")
+    def _shared_equally(self) -> Self:
+        parts = self.processes * self.common.accumulate
+        if self.common.batch_size % parts:
+            allowed = (
+                f"a number by which common.batch_size={self.common.batch_size} can be divided "
+                f"(times common.accumulate={self.common.accumulate})"
+            )
+            raise ValueError(f"processes: found {self.processes}, expected {allowed}")
+        return self
 
 
 class EvaluateParams(_Section):

@@ -26,6 +26,7 @@ from sftdec.training.losses import (
 )
 from sftdec.training.run import StageOrderError, run_training, weights_path, write_curve
 from sftdec.training.schedule import STAGES, learning_rate, total_steps
+from tests.training.small import Killed, kill_at, params, scenes, train
 
 ROOT = Path(__file__).parents[2]
 EQUATION_7 = LossParams(lambda_1=0.2, lambda_2=0.9, lambda_3=0.0)
@@ -103,61 +104,11 @@ def test_a_stage_is_as_long_as_its_steps_or_its_epochs():
     assert total_steps(stage_of(steps=None, epochs=2.0), 1000, 16) == 125
 
 
-def scenes():
-    for number, split in enumerate(["train", "train", "validation"]):
-        generator = np.random.default_rng(number)
-        sharp = generator.integers(0, 256, (48, 48, 3), np.uint8)
-        blurred = (sharp // 2 + np.roll(sharp, 1, axis=1) // 2).astype(np.uint8)
-        yield Scene(f"set/{number}", "set", split, str(number), 6.0, blurred, sharp, np.full((48, 48), 0.2, np.float32))
-
-
-def params(**stage):
-    """params.yaml cut down to seconds."""
-    import yaml
-
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["patches"] |= {"patch_size": 24, "stride": 24}
-    values["network"] |= {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
-    values["train"]["common"] |= {"crop": 16, "batch_size": 2, "threads": 1, "precision": "fp32", "device": "cpu"}
-    for name in ("s1", "s2", "s3", "end_to_end"):
-        short = {"steps": 12, "warm_up": 2, "validate_every": 5, "checkpoint_every": 4}
-        values["train"][name] |= short | stage
-    return parse_params(values, "test")
-
-
-@pytest.fixture
-def build(tmp_path):
-    all_scenes = list(scenes())
-    write_index(tmp_path / "scenes", [write_scene(tmp_path / "scenes", scene) for scene in all_scenes])
-    patches = [patch for scene in all_scenes[:2] for patch in extract_patches(scene, 24, 24)]
-    write_store(tmp_path / "patches", patches, 24, 8)
-    return tmp_path
-
-
-def train(build, stage, settings, folder="checkpoints"):
-    network, curve, saved = run_training(STAGES[stage], settings, build, build / folder)
-    save_weights(network, weights_path(build, stage))
-    saved.clear()
-    return weights_path(build, stage).read_bytes(), curve
-
-
 def test_three_stages_follow_one_another_and_two_runs_end_in_the_same_bytes(build):
     first = [train(build, stage, params(keep="last")) for stage in ("s1", "s2", "s3")]
     again = [train(build, stage, params(keep="last")) for stage in ("s1", "s2", "s3")]
     assert first == again and len({weights for weights, _ in first}) == 3
     assert not list((build / "checkpoints").glob("*"))
-
-
-class Killed(Exception):
-    pass
-
-
-def kill_at(step):
-    def report(now, metrics):
-        if now >= step:
-            raise Killed
-
-    return report
 
 
 @pytest.mark.parametrize("keep", ["last", "best"])

@@ -93,10 +93,11 @@ class SFTDec(nn.Module):
         self.condition = ConditionNetwork(config) if config.modulation != "baseline" else None
         self.deblurring = DeblurringNetwork(config)
 
-    def forward(self, blurred: Tensor, defocus: Tensor | None = None) -> Restoration:
+    def forward(self, blurred: Tensor, defocus: Tensor | None = None, detach_map: bool = False) -> Restoration:
         """Restore N×3×H×W (0..1, H and W >= 16 px), guided by the estimated map or by ``defocus`` N×1×H×W (0..1).
 
-        The returned map is the estimate in either case.
+        The returned map is the estimate in either case. With ``detach_map`` no gradient flows from the deblurring
+        network into the estimate.
 
         Raises:
             ValueError: a picture that is too small or of the wrong shape.
@@ -108,7 +109,7 @@ class SFTDec(nn.Module):
         height, width = blurred.shape[2:]
         blurred = self._padded(blurred)
         estimate = self.defocus_map_estimation(blurred)
-        guide = estimate if defocus is None else self._padded(defocus)
+        guide = (estimate.detach() if detach_map else estimate) if defocus is None else self._padded(defocus)
         condition = None if self.condition is None else self.condition(guide)
         deblurred = self.deblurring(blurred, condition)
         return Restoration(deblurred[..., :height, :width], estimate[..., :height, :width])

@@ -3,196 +3,119 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sftdec.datasets import Scene
-from sftdec.devices import autocast, choose_device
-from sftdec.evaluation.metrics import psnr, ssim, to_uint8
 from sftdec.networks import SFTDec
-from sftdec.params import CommonParams, LossParams, StageParams
+from sftdec.params import CommonParams, StageParams
 from sftdec.patches import PatchStore
 from sftdec.patches.augment import Batch, CropDataset, batches
 from sftdec.training.checkpoint import Checkpoints
-from sftdec.training.losses import Losses, stage_loss
+from sftdec.training.distributed import Group
+from sftdec.training.recovery import (
+    TrainingError,
+    fitting,
+    is_out_of_memory,
+    memory_advice,
+    probe,
+    save_batch,
+)
 from sftdec.training.schedule import Stage, learning_rate, total_steps
+from sftdec.training.state import begin
+from sftdec.training.step import Stepper, take_step
+from sftdec.training.validation import validate, validation_picture
 
 LOG_EVERY = 25  # steps
 Report = Callable[[int, dict[str, float]], None]
-_PLAIN = (
-    "step",
-    "best",
-    "best_psnr",
-    "curve",
-    "sums",
-)  # what a checkpoint keeps beside the state dictionaries
-
-
-@dataclass
-class TrainingState:
-    """Everything that training changes, in the order it changes it."""
-
-    network: SFTDec
-    average: AveragedModel
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    best: dict[str, Tensor] | None = None
-    best_psnr: float = -np.inf
-    curve: list[dict[str, float]] = field(default_factory=list)
-    sums: dict[str, float] = field(default_factory=dict)  # of the steps since the curve's last row
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values and tensors, for a checkpoint."""
-        return {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            **{key: getattr(self, key) for key in _PLAIN},
-        }
-
-    def restore(self, saved: dict[str, Any]) -> None:
-        """Take over a checkpoint."""
-        for part in ("network", "average", "optimizer"):
-            getattr(self, part).load_state_dict(saved[part])
-        torch.set_rng_state(saved["random"])
-        for key in _PLAIN:
-            setattr(self, key, saved[key])
-
-
-def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """Exponential moving average whose decay warms up, so that short trainings aren't held at their start."""
-
-    def update(averages: list[Tensor], values: list[Tensor], count: Any) -> None:
-        now = min(decay, (1 + float(count)) / (10 + float(count)))
-        torch._foreach_lerp_(averages, values, 1 - now)
-
-    return update
-
-
-def _begin(network: SFTDec, common: CommonParams) -> TrainingState:
-    device = choose_device(common.device)
-    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=_moving_average(common.ema_decay))
-    betas = (common.beta_1, common.beta_2)
-    return TrainingState(network, average, torch.optim.Adam(network.parameters(), lr=0.0, betas=betas, fused=True))
-
-
-def _to_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Blurred and sharp N×3×S×S in 0..1 and defocus N×1×S×S, channels last."""
-
-    def moved(picture: Tensor) -> Tensor:
-        return picture.to(device, non_blocking=True).to(memory_format=torch.channels_last)
-
-    return moved(batch["blurred"]).float() / 255, moved(batch["sharp"]).float() / 255, moved(batch["defocus"])
-
-
-def _train_step(
-    state: TrainingState, batch: Batch, stage: Stage, weights: LossParams, common: CommonParams
-) -> tuple[Losses, float]:
-    """One step of the optimizer; returns the losses and the norm of the gradient before clipping."""
-    device = next(state.network.parameters()).device
-    blurred, sharp, defocus = _to_device(batch, device)
-    with autocast(device, common.precision):
-        restored = state.network(blurred, defocus if stage.guided_by_truth else None)
-    losses = stage_loss(restored.deblurred, restored.defocus, sharp, defocus, weights)
-    state.optimizer.zero_grad(set_to_none=True)
-    losses.total.backward()  # type: ignore[no-untyped-call]
-    limit = float("inf") if common.gradient_clip is None else common.gradient_clip
-    norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), limit)
-    state.optimizer.step()
-    state.average.update_parameters(state.network)
-    return losses, float(norm)
-
-
-@torch.no_grad()
-def validate(network: SFTDec, scenes: Sequence[Scene], stage: Stage, common: CommonParams) -> dict[str, float]:
-    """Means over the validation photos, guided as in this stage: PSNR (dB), SSIM, and the maps' absolute error."""
-    device = next(network.parameters()).device
-    found: dict[str, list[float]] = {"validation_psnr": [], "validation_ssim": [], "validation_mae": []}
-    for scene in scenes:
-        blurred = torch.from_numpy(scene.blurred.copy()).permute(2, 0, 1)[None].to(device).float() / 255
-        defocus = torch.from_numpy(scene.defocus)[None, None].to(device)
-        guide = defocus if stage.guided_by_truth else None
-        with autocast(device, common.precision):
-            restored = network(blurred.contiguous(memory_format=torch.channels_last), guide)
-        picture = to_uint8(restored.deblurred[0].float().permute(1, 2, 0).cpu().numpy())
-        found["validation_psnr"].append(psnr(picture, scene.sharp))
-        found["validation_ssim"].append(ssim(picture, scene.sharp))
-        found["validation_mae"].append(float((restored.defocus.float().clamp(0, 1) - defocus).abs().mean()))
-    return {key: float(np.mean(values)) for key, values in found.items()}
+Picture = Callable[[str, NDArray[np.uint8]], None]
 
 
 class Training:
-    """One stage under way: its state, and what happens every so many steps."""
+    """One stage under way: its state, and what happens every so many steps.
+
+    ``report(step, metrics)`` hears losses, learning rate, gradient norm, speed and validation as they come,
+    ``picture(name, pixels)`` the validation pictures; both in the group's first process alone.
+    """
 
     def __init__(
         self,
         network: SFTDec,
+        dataset: CropDataset,
         validation: Sequence[Scene],
         stage: Stage,
         params: StageParams,
         common: CommonParams,
         checkpoints: Checkpoints,
         report: Report,
+        picture: Picture,
+        group: Group,
     ) -> None:
-        self.state = _begin(network, common)
-        self.validation, self.stage, self.params, self.common = validation, stage, params, common
-        self.checkpoints, self.report = checkpoints, report
+        self.dataset, self.validation, self.stage = dataset, validation, stage
+        self.params, self.common, self.group = params, common, group
+        self.checkpoints, self.report, self.picture = checkpoints, report, picture
+        self.steps = total_steps(params, len(dataset.store), common.batch_size)
+        self.state = begin(network, common, group.device)
+        self.stepper = Stepper.of(network, stage, params, common, group)
         self._logged = time.monotonic()
-        saved = checkpoints.newest()
-        if saved is not None:
-            self.state.restore(saved)
-        elif params.keep == "best":
-            self._validate()
+        if not self._restore():
+            if params.keep == "best":
+                self._validate()
+            self._save()  # to which a training can go back whose first steps fail
 
-    def _validate(self) -> dict[str, float]:
-        """Validate the averaged weights; remember them if they are the best so far."""
-        average = self.state.average.module
-        if not self.validation:
-            return {}
-        found = validate(average, self.validation, self.stage, self.common)  # type: ignore[arg-type]
-        if found["validation_psnr"] > self.state.best_psnr:
-            self.state.best_psnr, self.state.best = (
-                found["validation_psnr"],
-                copy.deepcopy(average.state_dict()),
-            )
-        return found
+    @property
+    def done(self) -> bool:
+        """Whether all steps are taken, or validation has found nothing better for too long."""
+        patience = self.params.patience
+        waited = patience is not None and self.state.validations_since_best >= patience
+        return waited or self.state.step >= self.steps
 
-    def advance(self, batch: Batch, rate: float) -> None:
-        """Take one step."""
-        for group in self.state.optimizer.param_groups:
-            group["lr"] = rate
-        losses, norm = _train_step(self.state, batch, self.stage, self.params.loss, self.common)
-        terms = {"loss": losses.total, "loss_dme": losses.dme, "loss_df": losses.df, "loss_wd": losses.wd}
-        values = {key: float(term.detach()) for key, term in terms.items()}
-        for key, value in {**values, "gradient_norm": norm, "learning_rate": rate, "steps": 1.0}.items():
-            self.state.sums[key] = self.state.sums.get(key, 0.0) + value
-        self.state.step += 1
+    def advance(self, batch: Batch) -> bool:
+        """Take one step. False: too many losses in a row were no number, and the state is an earlier one again.
 
-    def after_step(self, last: bool) -> dict[str, float]:
+        Raises:
+            TrainingError: that happened too often, or there is not enough memory.
+        """
+        state = self.state
+        rate = learning_rate(state.step, self.steps, self.params) * state.rate_factor
+        values = self._step_or_advise(batch, rate)
+        if "skipped" not in values:
+            state.bad_in_a_row = 0
+            for key, value in {**values, "steps": 1.0}.items():
+                state.sums[key] = state.sums.get(key, 0.0) + value
+        else:
+            state.skipped, state.bad_in_a_row = state.skipped + 1, state.bad_in_a_row + 1
+            if state.bad_in_a_row >= self.common.bad_steps:
+                self._go_back(values)
+                return False
+        state.step += 1
+        return True
+
+    def after_step(self) -> dict[str, float]:
         """Log, validate and save when it is time; returns what was logged."""
-        step, row = self.state.step, {}
-        if step % LOG_EVERY == 0 or last:
-            count = self.state.sums.pop("steps")
-            row = {"step": float(step), **{key: total / count for key, total in self.state.sums.items()}}
-            self.state.sums = {}
-        if step % self.params.validate_every == 0 or last:
-            row = {**({"step": float(step)} | row), **self._validate()}
+        state, row = self.state, {}
+        step = state.step
+        validated = self._validate() if step % self.params.validate_every == 0 or step == self.steps else {}
+        if step % LOG_EVERY == 0 or self.done:
+            count = state.sums.pop("steps", 0.0)
+            row = {"step": float(step), **{key: total / count for key, total in state.sums.items()}}
+            state.sums = {}
+        if validated:
+            row = {**({"step": float(step)} | row), **validated}
         if row:
-            self.state.curve.append(row)
+            row |= {"skipped": float(state.skipped)} if state.skipped else {}
+            state.curve.append(row)
             now = time.monotonic()
             speed = self.common.batch_size * LOG_EVERY / max(1e-9, now - self._logged)
             self._logged = now
-            self.report(step, {**row, "patches_per_second": speed})
-        if step % self.params.checkpoint_every == 0 or last:
-            self.checkpoints.save(step, self.state.to_dict())
+            if self.group.first:
+                self.report(step, {**row, "patches_per_second": speed})
+        self._show(step)
+        if (step % self.params.checkpoint_every == 0 and not state.bad_in_a_row) or self.done:
+            self._save()
         return row
 
     def result(self) -> SFTDec:
@@ -201,6 +124,74 @@ class Training:
         if self.params.keep == "best" and self.state.best is not None:
             average.load_state_dict(self.state.best)
         return average.cpu().eval()
+
+    def _restore(self) -> bool:
+        """Take over the newest checkpoint, which the first process reads for all; whether there is one."""
+        saved: dict[str, Any] | None = self.group.from_first(self.checkpoints.newest() if self.group.first else None)
+        if saved is not None:
+            self.state.restore(saved)
+        return saved is not None
+
+    def _save(self) -> None:
+        if self.group.first:
+            self.checkpoints.save(self.state.step, self.state.to_dict())
+
+    def _validate(self) -> dict[str, float]:
+        """Validate the averaged weights; remember them if they are the best so far."""
+        average: SFTDec = self.state.average.module  # type: ignore[assignment]
+        if not self.validation:
+            return {}
+        found = validate(average, self.validation, self.stage, self.common, self.group)
+        self.state.validations_since_best += 1
+        if found["validation_psnr"] > self.state.best_psnr:
+            self.state.best_psnr, self.state.best = found["validation_psnr"], copy.deepcopy(average.state_dict())
+            self.state.validations_since_best = 0
+        return found
+
+    def _show(self, step: int) -> None:
+        """A validation picture where the first step after so many epochs is."""
+        if self.params.pictures_every is None or not self.validation or not self.group.first:
+            return
+        every = self.params.pictures_every * len(self.dataset.store) / self.common.batch_size  # steps
+        if step // every > (step - 1) // every:
+            average: SFTDec = self.state.average.module  # type: ignore[assignment]
+            pixels = validation_picture(average, self.validation, self.stage, self.common)
+            self.picture(f"validation/{self.stage.name}-step-{step:06d}.png", pixels)
+
+    def _go_back(self, values: dict[str, float]) -> None:
+        """Take the last checkpoint again, with a smaller rate; or stop, if that was done often enough."""
+        state, common = self.state, self.common
+        name, at, returns, skipped = self.stage.name, state.step, state.returns + 1, state.skipped
+        if returns > common.returns:
+            first = at * common.batch_size
+            path = self.checkpoints.folder / "bad_batch.json"
+            if self.group.first:
+                save_batch(path, self.dataset, range(first, first + common.batch_size), values)
+            raise TrainingError(
+                f"stage {name}, step {at}: {common.bad_steps} losses in a row were no finite number, also after going "
+                f"back {common.returns} times with a smaller learning rate; the patches of the last batch stand in "
+                f"{path}: look at them, lower train.{name}.learning_rate or set train.common.gradient_clip"
+            )
+        factor = state.rate_factor * common.return_rate
+        self._restore()
+        state.returns, state.rate_factor, state.skipped, state.bad_in_a_row = returns, factor, skipped, 0
+        tqdm.write(
+            f"stage {name}, step {at}: {common.bad_steps} losses in a row were no finite number; back to step "
+            f"{state.step} with {factor:g} times the learning rate"
+        )
+
+    def _step_or_advise(self, batch: Batch, rate: float) -> dict[str, float]:
+        """Take the step; where its memory isn't there, find out what would fit."""
+        try:
+            return take_step(self.state, self.stepper, batch, rate)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        self.state.optimizer.zero_grad(set_to_none=True)  # here the failed step's tensors are gone
+        share, crop = self.common.batch_size // self.group.size, self.common.crop
+        trial = self.stepper.trial(self.state.network)
+        found = fitting(share // self.common.accumulate, crop, probe(trial))
+        raise TrainingError(memory_advice(share, crop, self.common.accumulate, found))
 
 
 def train_stage(
@@ -212,27 +203,38 @@ def train_stage(
     common: CommonParams,
     checkpoints: Checkpoints,
     report: Report = lambda step, metrics: None,
+    picture: Picture = lambda name, pixels: None,
+    group: Group | None = None,
 ) -> tuple[SFTDec, list[dict[str, float]]]:
     """Train ``network`` through one stage, going on from the newest checkpoint if there is one.
 
-    ``report(step, metrics)`` hears losses, learning rate, gradient norm, speed and validation as they come.
+    ``report`` and ``picture`` are ``Training``'s; ``group`` is left out where one process trains alone.
 
     Returns:
         The averaged weights at the end (``keep: last``), or where the validation PSNR was best, the start included
         (``keep: best``), as a network on the CPU; and the curve, a row each ``LOG_EVERY`` steps.
+
+    Raises:
+        TrainingError: the loss stays no finite number, or there is not enough memory.
     """
-    training = Training(network, validation, stage, params, common, checkpoints, report)
-    steps, first = total_steps(params, len(store), common.batch_size), training.state.step
+    group = group or Group.alone(common.device)
     photometric = (common.brightness, common.noise, common.channel_shuffle)
     dataset = CropDataset(store, common.crop, common.seed, common.rotation, common.flips, *photometric)
-    pin = choose_device(common.device).type == "cuda"
-    stream = batches(dataset, first, steps, common.batch_size, common.workers, pin)
+    training = Training(network, dataset, validation, stage, params, common, checkpoints, report, picture, group)
     shown: dict[str, str] = {}
-    with tqdm(total=steps, initial=first, desc=f"train {stage.name}", unit="step", disable=None) as bar:
-        for step, batch in enumerate(stream, first):
-            training.advance(batch, learning_rate(step, steps, params))
-            row = training.after_step(last=step + 1 == steps)
-            shown |= {key[-4:]: f"{row[key]:.4g}" for key in ("loss", "validation_psnr") if key in row}
-            bar.set_postfix(shown, refresh=False)
-            bar.update()
+    quiet = None if group.first else True  # None: where the output is no terminal
+    with tqdm(total=training.steps, desc=f"train {stage.name}", unit="step", disable=quiet) as bar:
+        while not training.done:
+            first, pinned = training.state.step, group.device.type == "cuda"
+            bar.n = first
+            shares = (common.workers, pinned, group.rank, group.size)
+            for batch in batches(dataset, first, training.steps, common.batch_size, *shares):
+                if not training.advance(batch):
+                    break  # the state is an earlier one: the batches after that one are next
+                row = training.after_step()
+                shown |= {key[-4:]: f"{row[key]:.4g}" for key in ("loss", "validation_psnr") if key in row}
+                bar.set_postfix(shown, refresh=False)
+                bar.update()
+                if training.done:
+                    break
     return training.result(), training.state.curve

@@ -13,7 +13,8 @@ from sftdec.networks import SFTDec, build_network, load_into
 from sftdec.params import Params, StageParams
 from sftdec.patches import PatchStore
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
-from sftdec.training.loop import Report, train_stage
+from sftdec.training.distributed import Group
+from sftdec.training.loop import Picture, Report, train_stage
 from sftdec.training.schedule import Stage
 
 Curve = list[dict[str, float]]
@@ -43,17 +44,24 @@ def stage_params(params: Params, stage: Stage) -> StageParams:
 
 
 def run_training(
-    stage: Stage, params: Params, build: Path, checkpoints: Path, report: Report = lambda step, metrics: None
+    stage: Stage,
+    params: Params,
+    build: Path,
+    checkpoints: Path,
+    report: Report = lambda step, metrics: None,
+    picture: Picture = lambda name, pixels: None,
+    group: Group | None = None,
 ) -> tuple[SFTDec, Curve, Checkpoints]:
     """Train one stage on ``build/scenes`` and ``build/patches``, from the weights of the stage before.
 
     It goes on from a checkpoint of the same inputs, code and parameters below ``checkpoints``. The last one stays, for
-    the caller to clear when the result is safe.
+    the caller to clear when the result is safe. ``group``: the processes that train together (``joined``).
 
     Raises:
         StageOrderError: the weights of the stage before are missing.
         WeightsError: they are of another network.
         DataError: scenes or patches are missing or damaged.
+        TrainingError: the loss stays no finite number, or there is not enough memory.
     """
     common = params.train.common
     compute_exactly(common.threads)
@@ -81,9 +89,11 @@ def run_training(
         code=file_hashes(*(_PACKAGE / part for part in _CODE)),
         validation=[str(value) for value in index.loc[index["split"] == "validation", "blurred_sha256"]],
         torch=torch.__version__,
+        processes=1 if group is None else group.size,
     )
     saved = Checkpoints(checkpoints, stage.name, key)
-    trained, curve = train_stage(network, store, validation, stage, stage_params(params, stage), common, saved, report)
+    own = stage_params(params, stage)
+    trained, curve = train_stage(network, store, validation, stage, own, common, saved, report, picture, group)
     return trained, curve, saved
 
 

@@ -35,11 +35,17 @@ def total_steps(params: StageParams, patches: int, batch_size: int) -> int:
 
 
 def learning_rate(step: int, steps: int, params: StageParams) -> float:
-    """The rate of step 0 ≤ ``step`` < ``steps``: linear warm-up, then constant or a half cosine to the final rate."""
+    """The rate of step 0 ≤ ``step`` < ``steps``: linear warm-up, then constant, or falling to the final rate in stairs
+    or along half a cosine.
+    """
     if step < params.warm_up:
         return params.learning_rate * (step + 1) / (params.warm_up + 1)
     if params.decay == "none":
         return params.learning_rate
+    if params.decay == "step":
+        assert params.decay_every is not None
+        stairs = params.decay_factor ** ((step - params.warm_up) // params.decay_every)
+        return max(params.final_learning_rate, params.learning_rate * stairs)
     share = (step - params.warm_up) / max(1, steps - params.warm_up)
     fall = 0.5 * (1 + math.cos(math.pi * share))
     return params.final_learning_rate + (params.learning_rate - params.final_learning_rate) * fall

@@ -1,0 +1,71 @@
+"""A training of seconds: three scenes of noise, a network of 8 features, 12 steps."""
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from sftdec.datasets import Scene, write_index, write_scene
+from sftdec.networks import save_weights
+from sftdec.params import parse_params
+from sftdec.patches import extract_patches, write_store
+from sftdec.training.run import run_training, weights_path
+from sftdec.training.schedule import STAGES
+
+ROOT = Path(__file__).parents[2]
+
+
+def scenes():
+    for number, split in enumerate(["train", "train", "validation"]):
+        generator = np.random.default_rng(number)
+        sharp = generator.integers(0, 256, (48, 48, 3), np.uint8)
+        blurred = (sharp // 2 + np.roll(sharp, 1, axis=1) // 2).astype(np.uint8)
+        yield Scene(f"set/{number}", "set", split, str(number), 6.0, blurred, sharp, np.full((48, 48), 0.2, np.float32))
+
+
+def values(common=None, network=None, processes=1, **stage):
+    """params.yaml cut down to seconds, as plain values."""
+    found = yaml.safe_load((ROOT / "params.yaml").read_text())
+    found["patches"] |= {"patch_size": 24, "stride": 24}
+    narrow = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
+    found["network"] |= narrow | (network or {})
+    fixed = {"crop": 16, "batch_size": 2, "threads": 1, "precision": "fp32", "device": "cpu"}
+    found["train"]["common"] |= fixed | (common or {})
+    found["train"]["processes"] = processes
+    for name in ("s1", "s2", "s3", "end_to_end"):
+        short = {"steps": 12, "warm_up": 2, "validate_every": 5, "checkpoint_every": 4}
+        found["train"][name] |= short | stage
+    return found
+
+
+def params(**changes):
+    """The same as typed parameters."""
+    return parse_params(values(**changes), "test")
+
+
+def make_build(folder):
+    """Scenes and patches, as the stages before training leave them."""
+    all_scenes = list(scenes())
+    write_index(folder / "scenes", [write_scene(folder / "scenes", scene) for scene in all_scenes])
+    patches = [patch for scene in all_scenes[:2] for patch in extract_patches(scene, 24, 24)]
+    write_store(folder / "patches", patches, 24, 8)
+    return folder
+
+
+def train(build, stage, settings, folder="checkpoints"):
+    network, curve, saved = run_training(STAGES[stage], settings, build, build / folder)
+    save_weights(network, weights_path(build, stage))
+    saved.clear()
+    return weights_path(build, stage).read_bytes(), curve
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_at(step):
+    def report(now, metrics):
+        if now >= step:
+            raise Killed
+
+    return report
