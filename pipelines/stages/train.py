@@ -35,6 +35,7 @@ def main() -> None:
         network, curve, checkpoints = run_training(
             stage, params, BUILD, Path(".checkpoints"), lambda step, metrics: tracker.metrics(metrics, step)
         )
+        network.training_crop = params.train.common.crop
         save_weights(network, weights_path(BUILD, stage.name))
         table = BUILD / "curves" / f"{stage.name}.csv"
         write_curve(table, curve)
