@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,16 @@ def weights(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_weights(build_network(NetworkConfig.of_size("small", **TINY)), path)
     return str(path)
+
+
+def stirred_weights(path, training_crop=None, **changes):
+    """Weights of a network that changes pictures, other than a fresh one."""
+    net = build_network(NetworkConfig.of_size("small", **(TINY | changes)))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)) * 0.05)
+    net.training_crop = training_crop
+    save_weights(net, path)
 
 
 def photo(path, size=(40, 30)):
@@ -58,6 +69,34 @@ def test_evaluate_prints_the_figures_of_a_data_set(tmp_path, weights, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["set"]["images"] == 1 and found["set"]["psnr"] == pytest.approx(found["set"]["psnr_blurred"], abs=1e-6)
     assert main([*common, "ded"]) == 2 and "set/test" in capsys.readouterr().err
+
+
+def test_evaluate_adds_the_figures_with_local_pooling_by_the_training_crop_or_the_one_given(tmp_path, capsys):
+    stirred_weights(tmp_path / "weights.safetensors", training_crop=32)
+    generator = np.random.default_rng(1)
+    sharp = generator.integers(0, 256, (48, 64, 3), np.uint8)
+    ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1))
+    scene = Scene("set/a", "set", "test", "a", 6.0, sharp // 2, sharp, ramp)
+    write_index(tmp_path / "scenes", [write_scene(tmp_path / "scenes", scene)])
+    common = ["evaluate", "--model", str(tmp_path / "weights.safetensors"), "--scenes", str(tmp_path / "scenes")]
+    found = []
+    for more in ([], ["--local-pooling", "32"], ["--local-pooling", "16"], ["--local-pooling", "64"]):
+        assert main([*common, "--dataset", "set", *more]) == 0
+        found.append(json.loads(capsys.readouterr().out)["set"])
+    assert found[0] == found[1] and found[2]["psnr"] == found[0]["psnr"] == found[3]["psnr_local_pooling"]
+    assert len({each["psnr_local_pooling"] for each in found}) == 3
+
+
+def test_deblur_pools_by_windows_where_it_is_told_and_can(tmp_path, capsys):
+    source, weights = photo(tmp_path / "a.png"), [str(tmp_path / f"{name}.safetensors") for name in ("dec", "sft")]
+    stirred_weights(Path(weights[0]))
+    for name, more in (("plain", []), ("all", ["--local-pooling", "40"]), ("local", ["--local-pooling", "16"])):
+        assert main(["deblur", source, "-o", str(tmp_path / name), "--model", weights[0], *more]) == 0
+    plain, everything, local = ((tmp_path / name / "a.png").read_bytes() for name in ("plain", "all", "local"))
+    assert plain == everything != local
+    stirred_weights(Path(weights[1]), modulation="sft")
+    assert main(["deblur", source, "-o", str(tmp_path / "sft"), "--model", weights[1], "--local-pooling", "16"]) == 2
+    assert "no channel part" in capsys.readouterr().err and not (tmp_path / "sft").exists()
 
 
 def test_datasets_prints_a_block_for_each_that_is_known(capsys):

@@ -7,7 +7,13 @@ import pandas as pd
 from pipelines.stages.entry import run_stage
 from sftdec.datasets import load_scenes, read_index, select_scenes
 from sftdec.devices import choose_device
-from sftdec.evaluation.evaluate import evaluate_network, summarise, write_metrics, write_per_image
+from sftdec.evaluation.evaluate import (
+    evaluate_network,
+    summarise,
+    training_window,
+    write_metrics,
+    write_per_image,
+)
 from sftdec.evaluation.gallery import Gallery
 from sftdec.evaluation.plots import gain_plot, training_curves
 from sftdec.evaluation.report import write_report
@@ -32,7 +38,8 @@ def main() -> None:
         gallery = Gallery(REPORTS / "figures", params.evaluate.panels)
         network = load_weights(WEIGHTS).to(device)
         scenes = load_scenes(BUILD / "scenes", params.evaluate.split)
-        per_image = evaluate_network(network, scenes, str(device), gallery)
+        window = training_window(network)
+        per_image = evaluate_network(network, scenes, str(device), gallery, local_pooling=window)
         metrics = summarise(per_image)
         write_metrics(REPORTS / "metrics.json", metrics)
         write_per_image(REPORTS / "per_image.parquet", per_image)

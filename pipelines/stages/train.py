@@ -55,6 +55,7 @@ def train(stage: Stage, params: Params, group: Group) -> None:
         )
         if not group.first:
             return
+        network.training_crop = params.train.common.crop
         save_weights(network, weights_path(BUILD, stage.name))
         table = BUILD / "curves" / f"{stage.name}.csv"
         write_curve(table, curve)

@@ -29,6 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     deblur.add_argument("--map", action="store_true", help="write the defocus map beside each (16-bit PNG)")
     deblur.add_argument("--model", **model)
     deblur.add_argument("--device", **device)
+    deblur.add_argument(
+        "--local-pooling", type=int, metavar="PX", help="pool the channel part over windows (the training crop's side)"
+    )
     deblur.set_defaults(run=_deblur)
 
     evaluate = commands.add_parser(
@@ -41,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--model", **model)
     evaluate.add_argument("--device", **device)
+    evaluate.add_argument(
+        "--local-pooling", type=int, metavar="PX", help="window of the figures with local pooling (default: training's)"
+    )
     evaluate.set_defaults(run=_evaluate)
 
     add_datasets(commands)
@@ -73,6 +79,7 @@ def _deblur(arguments: argparse.Namespace) -> int:
     photos = list(dict.fromkeys(find_photos(arguments.photos)))
     refuse_equal_names(photos)
     network, device = load_model(arguments.model, arguments.device)
+    network.set_local_pooling(arguments.local_pooling)
     failed = 0
     for photo in tqdm(photos, desc="deblur", unit="photo", disable=None):
         try:
@@ -87,11 +94,13 @@ def _deblur(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from sftdec.datasets import load_scenes
-    from sftdec.evaluation.evaluate import evaluate_network, summarise
+    from sftdec.evaluation.evaluate import evaluate_network, summarise, training_window
 
     network, device = load_model(arguments.model, arguments.device)
     scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
-    print(json.dumps(summarise(evaluate_network(network, scenes, str(device))), indent=2, sort_keys=True))
+    window = training_window(network) if arguments.local_pooling is None else arguments.local_pooling
+    per_image = evaluate_network(network, scenes, str(device), local_pooling=window)
+    print(json.dumps(summarise(per_image), indent=2, sort_keys=True))
     return 0
 
 

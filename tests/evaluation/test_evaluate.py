@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 import torch
 
-from sftdec.evaluation.evaluate import COLUMNS, evaluate_network, summarise, write_metrics, write_per_image
+from sftdec.evaluation.evaluate import (
+    COLUMNS,
+    LOCAL_MEASURES,
+    evaluate_network,
+    summarise,
+    training_window,
+    write_metrics,
+    write_per_image,
+)
 from sftdec.evaluation.metrics import best_constant_mae, map_errors, psnr, ssim, to_uint8
 from sftdec.inference.deblur import deblur_array
 from sftdec.networks import NetworkConfig, build_network
@@ -45,6 +53,49 @@ def test_a_map_is_brought_to_the_scenes_unit_before_it_is_compared():
     _, estimate = deblur_array(network, scene.blurred, "cpu")
     row = evaluate_network(network, [scene]).iloc[0]
     assert row["mae"] == pytest.approx(map_errors(estimate / 2, scene.defocus)[0], abs=1e-6)
+
+
+def pooled_network(modulation="sft_dec"):
+    """One whose channel part is far from the same everywhere."""
+    network = build_network(NetworkConfig.of_size("small", features=8, blocks=1, modulation=modulation), seed=3).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)) * 0.05)
+    return network
+
+
+def test_figures_with_local_pooling_stand_beside_those_of_the_network_as_it_is():
+    scene, network = make_scene(), pooled_network()
+    plain = evaluate_network(network, [scene])
+    both = evaluate_network(network, [scene], local_pooling=20)
+    pd.testing.assert_frame_equal(both[COLUMNS], plain)
+    assert list(both.columns) == COLUMNS + LOCAL_MEASURES and network.pooling_window is None
+    network.set_local_pooling(20)
+    local = evaluate_network(network, [scene]).iloc[0]
+    assert local["psnr"] == both["psnr_local_pooling"][0] != plain["psnr"][0]
+    assert local["ssim"] == both["ssim_local_pooling"][0] != plain["ssim"][0]
+    assert evaluate_network(network, [scene], local_pooling=1000)["psnr_local_pooling"][0] == plain["psnr"][0]
+    assert network.pooling_window == 20
+
+
+def test_the_window_is_the_training_crop_where_it_is_known_and_there_is_a_channel_part():
+    network, without = pooled_network(), pooled_network("sft")
+    assert training_window(network) is None
+    network.training_crop = without.training_crop = 88
+    assert training_window(network) == 88 and training_window(without) is None
+    with pytest.raises(ValueError, match="'sft', which has no channel part"):
+        evaluate_network(without, [make_scene()], local_pooling=88)
+
+
+def test_local_poolings_figures_are_summarised_where_the_table_has_them():
+    table = make_per_image([1.0, 2.0])
+    assert "psnr_local_pooling" not in summarise(table)["sample"]
+    table[["psnr_local_pooling", "ssim_local_pooling"]] = [[26.0, 0.8], [27.0, 0.9]]
+    found = summarise(table)["sample"]
+    assert found["psnr_local_pooling"] == 26.5 and found["ssim_local_pooling"] == pytest.approx(0.85)
+    table.loc[1, "psnr_local_pooling"] = np.nan
+    with pytest.raises(ValueError, match="psnr_local_pooling of sample/picture_1"):
+        summarise(table)
 
 
 def test_each_data_set_has_its_own_constant():

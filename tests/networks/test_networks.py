@@ -179,6 +179,19 @@ def test_weights_come_back_with_their_configuration_and_equal_networks_give_equa
     assert torch.equal(loaded(picture()).defocus, net(picture()).defocus)
 
 
+def test_weights_remember_the_crop_they_were_trained_on_where_it_is_known(tmp_path):
+    net = network()
+    save_weights(net, tmp_path / "unknown.safetensors")
+    net.training_crop = 88
+    for name in ("known", "again"):
+        save_weights(net, tmp_path / f"{name}.safetensors")
+    assert load_weights(tmp_path / "unknown.safetensors").training_crop is None
+    loaded = load_weights(tmp_path / "known.safetensors")
+    assert loaded.training_crop == 88 and loaded.config == net.config
+    assert (tmp_path / "known.safetensors").read_bytes() == (tmp_path / "again.safetensors").read_bytes()
+    load_into(network(), tmp_path / "known.safetensors")
+
+
 def test_weights_of_another_architecture_name_the_difference(tmp_path):
     save_weights(network(modulation="sft"), tmp_path / "sft.safetensors")
     with pytest.raises(WeightsError, match=r"sft\.safetensors.*modulation='sft' \(expected 'sft_dec'\)"):
@@ -199,6 +212,10 @@ def test_weights_that_are_missing_cut_short_or_foreign_are_refused_by_name(tmp_p
     with pytest.raises(WeightsError, match="configuration can't be read"):
         load_weights(tmp_path / "odd.safetensors")
     config = network().config.to_json()
+    for text in ("[]", config.replace("{", '{"training_crop": "x", ', 1)):
+        save_file({"w": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={"sftdec": text})
+        with pytest.raises(WeightsError, match="configuration can't be read"):
+            load_weights(tmp_path / "odd.safetensors")
     save_file({"w": torch.zeros(1)}, tmp_path / "other.safetensors", metadata={"sftdec": config})
     with pytest.raises(WeightsError, match=r"tensor .* expected"):
         load_weights(tmp_path / "other.safetensors")

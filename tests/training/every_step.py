@@ -1,6 +1,6 @@
 """Trains stage s1 as one of torchrun's processes, or alone, and writes the loss of every step.
 
-    python every_step.py PARAMS BUILD OUT
+python every_step.py PARAMS BUILD OUT
 """
 
 import json

@@ -28,15 +28,29 @@ if TYPE_CHECKING:
     from sftdec.datasets.scene import Scene
     from sftdec.networks import SFTDec
 
+Row = dict[str, str | int | float]
 OnScene = Callable[["Scene", Picture, NDArray[np.float32]], None]
 
 MEASURES = ["psnr", "psnr_blurred", "ssim", "ssim_blurred", "mae", "mse", "mae_constant", "mae_constant_own"]
+LOCAL_MEASURES = ["psnr_local_pooling", "ssim_local_pooling"]  # where they were asked for
 COLUMNS = ["dataset", "scene", *MEASURES, "height", "width"]
 DECIMALS = 6
 
 
+def training_window(network: "SFTDec") -> int | None:
+    """The window (px) for `local_pooling`: the crops' that the network was trained on.
+
+    None where they aren't known, or there is no channel part.
+    """
+    return network.training_crop if network.has_channel_part else None
+
+
 def evaluate_network(
-    network: "SFTDec", scenes: "Iterable[Scene]", device: str = "cpu", on_scene: OnScene | None = None
+    network: "SFTDec",
+    scenes: "Iterable[Scene]",
+    device: str = "cpu",
+    on_scene: OnScene | None = None,
+    local_pooling: int | None = None,
 ) -> pd.DataFrame:
     """Deblur every scene whole and measure it: one row a picture, `COLUMNS`, in the order of `scenes`.
 
@@ -45,16 +59,20 @@ def evaluate_network(
     `mae_constant` is the error of the data set's one best constant on that picture's map, `mae_constant_own`
     that of the picture's own. `network` must be on `device`; one scene is held in memory at a time.
     `on_scene(scene, deblurred uint8 H×W×3, estimate float32 H×W in the scene's 0..1)` is called after each.
+    `local_pooling`: px of a window; each scene is then deblurred once more with its channel parts pooled by windows,
+    and `LOCAL_MEASURES` are added; all else is of the network as it came.
 
     Raises:
-        ValueError: there are no scenes, a pair's blurred picture is its sharp one, or, with the scene's name,
-            whatever else cannot be measured.
+        ValueError: there are no scenes, a pair's blurred picture is its sharp one, `local_pooling` for a network
+            without channel parts, or, with the scene's name, whatever else cannot be measured.
     """
-    rows: list[dict[str, str | int | float]] = []
+    rows: list[Row] = []
     maps: dict[str, list[MapLevels]] = {}
     bar = tqdm(scenes, desc="evaluate", unit="photo", disable=None)
     for scene in bar:
         row, deblurred, estimate = _measure(network, scene, device)
+        if local_pooling is not None:
+            row |= _measure_local(network, scene, device, local_pooling)
         rows.append(row)
         bar.set_postfix(psnr=f"{row['psnr']:.2f}", refresh=False)
         maps.setdefault(scene.dataset, []).append(count_levels(scene.defocus))
@@ -65,13 +83,12 @@ def evaluate_network(
     constants = {dataset: iter(best_constant_mae(levels)[1]) for dataset, levels in maps.items()}
     for row in rows:
         row["mae_constant"] = next(constants[str(row["dataset"])])
-    per_image = pd.DataFrame(rows, columns=COLUMNS)
-    return per_image.round(dict.fromkeys(MEASURES, DECIMALS))
+    added = [] if local_pooling is None else LOCAL_MEASURES
+    per_image = pd.DataFrame(rows, columns=[*COLUMNS, *added])
+    return per_image.round(dict.fromkeys([*MEASURES, *added], DECIMALS))
 
 
-def _measure(
-    network: "SFTDec", scene: "Scene", device: str
-) -> tuple[dict[str, str | int | float], Picture, NDArray[np.float32]]:
+def _measure(network: "SFTDec", scene: "Scene", device: str) -> tuple[Row, Picture, NDArray[np.float32]]:
     """One scene's row (without the data set's constant), its deblurred picture and its estimated map."""
     from sftdec.inference.deblur import deblur_array
 
@@ -85,7 +102,7 @@ def _measure(
         deblurred = to_uint8(restored)
         estimate = np.clip(estimate * np.float32(network.config.sigma_max / scene.sigma_max), 0, 1)
         mae, mse = map_errors(estimate, scene.defocus)
-        row: dict[str, str | int | float] = {
+        row: Row = {
             "dataset": scene.dataset,
             "scene": scene.name,
             "psnr": psnr(deblurred, scene.sharp),
@@ -103,10 +120,20 @@ def _measure(
     return row, deblurred, estimate
 
 
+def _measure_local(network: "SFTDec", scene: "Scene", device: str, window: int) -> Row:
+    """`LOCAL_MEASURES` of one scene; the network is left as it came."""
+    from sftdec.inference.deblur import deblur_array
+
+    with network.local_pooling(window):
+        deblurred = to_uint8(deblur_array(network, scene.blurred, device)[0])
+    return {"psnr_local_pooling": psnr(deblurred, scene.sharp), "ssim_local_pooling": ssim(deblurred, scene.sharp)}
+
+
 def summarise(per_image: pd.DataFrame) -> Metrics:
     """What metrics.json holds: per data set the means over its pictures, `improved` and `images`.
 
-    `improved` is the share (0..1) of pictures whose PSNR rose. Numbers are rounded to 6 decimals.
+    `LOCAL_MEASURES` are among them where the table has them. `improved` is the share (0..1) of pictures whose PSNR
+    rose. Numbers are rounded to 6 decimals.
 
     Raises:
         ValueError: the table is empty, lacks a column, or a measure is not a finite number.
@@ -119,7 +146,7 @@ def summarise(per_image: pd.DataFrame) -> Metrics:
     metrics: Metrics = {}
     for dataset, rows in per_image.groupby("dataset", sort=True):
         summary: dict[str, float | int] = {}
-        for measure in MEASURES:
+        for measure in [*MEASURES, *(column for column in LOCAL_MEASURES if column in rows)]:
             mean = float(rows[measure].mean(skipna=False))
             if not math.isfinite(mean):
                 scene = rows["scene"][~np.isfinite(rows[measure])].iloc[0]

@@ -2,7 +2,7 @@
 
 γ and β depend on the condition alone, so in training those of all transforms are made together: what reads the
 condition is one wide convolution instead of one a transform. Without gradients each is made when its block needs it,
-so that memory doesn't grow with the number of blocks.
+so that memory doesn't grow with the number of blocks; a checkpointed block has its own two made alone.
 
 N: batch; C: features; D: condition features; L: transforms; S: features between the 1×1 convolutions;
 H, W: feature map.
@@ -17,6 +17,7 @@ from torch.nn.functional import conv2d, leaky_relu
 
 from sftdec.networks.blocks import conv
 from sftdec.networks.config import NetworkConfig
+from sftdec.networks.pooling import pooled
 
 
 class Affine(NamedTuple):
@@ -30,6 +31,28 @@ class Affine(NamedTuple):
         return torch.addcmul(self.beta, self.gamma, features)
 
 
+class Wide(NamedTuple):
+    """Weight and bias of a convolution that reads the condition for several transforms at once."""
+
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, layer: nn.Conv2d, transforms: int, places: range | None) -> "Wide":
+        """The layer's, which serves ``transforms`` transforms, cut to those at ``places``."""
+        assert layer.bias is not None
+        if places is None:
+            return cls(layer.weight, layer.bias)
+        each = layer.out_channels // transforms
+        rows = slice(places.start * each, places.stop * each)
+        return cls(layer.weight[rows], layer.bias[rows])
+
+    def chunks(self, parts: int) -> "Iterator[Wide]":
+        """One for each of its transforms."""
+        for weight, bias in zip(self.weight.chunk(parts), self.bias.chunk(parts), strict=True):
+            yield Wide(weight, bias)
+
+
 class FullMaps(nn.Module):
     """γ or β of the plain SFT: conv1×1 → LeakyReLU → conv1×1 for each transform (fig. 3)."""
 
@@ -41,28 +64,30 @@ class FullMaps(nn.Module):
             conv(config.sft_features, config.features, 1, scale=config.map_init) for _ in range(transforms)
         )
 
-    def forward(self, condition: Tensor, offset: float = 0.0) -> Iterator[Tensor]:
-        """N×D×H×W → L maps N×C×H×W, ``offset`` added to each."""
-        for second, hidden in zip(self.second, self._hidden(condition), strict=True):
+    def forward(self, condition: Tensor, offset: float = 0.0, places: range | None = None) -> Iterator[Tensor]:
+        """N×D×H×W → a map N×C×H×W for each of L places, or for some; ``offset`` added to each."""
+        seconds = list(self.second) if places is None else [self.second[place] for place in places]
+        wide = Wide.of(self.first, len(self.second), places)
+        for second, hidden in zip(seconds, _hidden(condition, wide, len(seconds)), strict=True):
             each = second(leaky_relu(hidden, self.slope))
             yield each + offset if offset else each
 
-    def _hidden(self, condition: Tensor) -> Iterator[Tensor]:
-        """L of N×S×H×W: at once where there are gradients, else one by one."""
-        if torch.is_grad_enabled():
-            yield from self.first(condition).chunk(len(self.second), dim=1)
-            return
-        assert self.first.bias is not None
-        parts = len(self.second)
-        for weight, bias in zip(self.first.weight.chunk(parts), self.first.bias.chunk(parts), strict=True):
-            yield conv2d(condition, weight, bias)
+
+def _hidden(condition: Tensor, wide: Wide, parts: int) -> Iterator[Tensor]:
+    """N×S×H×W for each of ``parts`` transforms: at once where there are gradients, else one by one."""
+    if torch.is_grad_enabled():
+        yield from conv2d(condition, *wide).chunk(parts, dim=1)
+        return
+    for one in wide.chunks(parts):
+        yield conv2d(condition, *one)
 
 
 class DecomposedMaps(nn.Module):
     """γ or β as channel part C×1×1 ⊗ spatial part 1×H×W for each transform (fig. 4).
 
     The channel part is squeeze-excite's, the spatial part a convolution to one channel as CBAM's; each ends in a
-    sigmoid or is left linear (``config.gamma_activation``).
+    sigmoid or is left linear (``config.gamma_activation``). ``window``: side, in pixels of the condition, of what the
+    channel part's mean is taken over; None: the whole, as it is trained.
     """
 
     def __init__(self, config: NetworkConfig, transforms: int) -> None:
@@ -73,14 +98,24 @@ class DecomposedMaps(nn.Module):
         scale = 1.0 if self.bounded else config.map_init
         self.excite = nn.ModuleList(conv(squeezed, config.features, 1, scale=scale) for _ in range(transforms))
         self.spatial = conv(config.condition_features, transforms, config.spatial_kernel)
+        self.window: int | None = None
 
-    def forward(self, condition: Tensor, offset: float = 0.0) -> Iterator[Tensor]:
-        """N×D×H×W → L outer products N×C×H×W, ``offset`` added to each."""
-        squeezed = self.squeeze(condition.mean((2, 3), keepdim=True)).relu().chunk(len(self.excite), dim=1)
-        channels = [layer(part) for layer, part in zip(self.excite, squeezed, strict=True)]  # L of N×C×1×1
-        spatials = self.spatial(condition).chunk(len(self.excite), dim=1)  # L of N×1×H×W
-        for channel, spatial in zip(channels, spatials, strict=True):
-            yield self._outer(channel, spatial, offset)
+    def forward(self, condition: Tensor, offset: float = 0.0, places: range | None = None) -> Iterator[Tensor]:
+        """N×D×H×W → an outer product N×C×H×W for each of L places, or for some; ``offset`` added to each."""
+        excites = list(self.excite) if places is None else [self.excite[place] for place in places]
+        mean = pooled(condition, self.window)  # N×D×1×1, or N×D×H×W by windows
+        squeezed = _hidden(mean, Wide.of(self.squeeze, len(self.excite), places), len(excites))
+        spatial = conv2d(condition, *Wide.of(self.spatial, len(self.excite), places), padding=self.spatial.padding)
+        for excite, hidden, part in zip(excites, squeezed, spatial.chunk(len(excites), dim=1), strict=True):
+            channel = excite(hidden.relu())  # N×C×1×1, or N×C×H×W
+            product = self._outer if channel.shape[2:] == (1, 1) else self._product
+            yield product(channel, part, offset)
+
+    def _product(self, channel: Tensor, spatial: Tensor, offset: float) -> Tensor:
+        """N×C×H×W times N×1×H×W, where each pixel has a channel part of its own."""
+        if self.bounded:
+            channel, spatial = channel.sigmoid(), spatial.sigmoid()
+        return channel * spatial + offset
 
     def _outer(self, channel: Tensor, spatial: Tensor, offset: float) -> Tensor:
         """The product as one matrix product, which leaves it in channels-last order; the offset is its second rank."""
@@ -106,10 +141,15 @@ class Modulation(nn.Module):
         self.beta = (DecomposedMaps if config.modulation == "sft_fdec" else FullMaps)(config, transforms)
         self.offset = 1.0 if config.gamma == "one_plus" else 0.0
 
-    def forward(self, condition: Tensor) -> Iterator[Affine]:
-        """N×D×H×W → an affine transform for each of L places, in their order."""
-        for gamma, beta in zip(self.gamma(condition, self.offset), self.beta(condition), strict=True):
+    def forward(self, condition: Tensor, places: range | None = None) -> Iterator[Affine]:
+        """N×D×H×W → an affine transform for each of L places, or for some, in their order."""
+        gammas, betas = self.gamma(condition, self.offset, places), self.beta(condition, places=places)
+        for gamma, beta in zip(gammas, betas, strict=True):
             yield Affine(gamma, beta)
+
+    def channel_parts(self) -> list[DecomposedMaps]:
+        """What has a channel part: γ's maps, β's, both, or neither."""
+        return [maps for maps in (self.gamma, self.beta) if isinstance(maps, DecomposedMaps)]
 
 
 class ConditionedResidualBlock(nn.Module):

@@ -3,11 +3,14 @@
 N: batch; H, W: picture; h, w: H, W divided by the stem; s: stem; C: features; D: condition features.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad, pixel_shuffle, pixel_unshuffle
+from torch.utils.checkpoint import checkpoint
 
 from sftdec.networks.blocks import ResidualBlock, conv
 from sftdec.networks.config import NetworkConfig
@@ -63,7 +66,11 @@ class ConditionNetwork(nn.Module):
 
 
 class DeblurringNetwork(nn.Module):
-    """Sec. 3.3: conditioned residual blocks between two convolutions, and a global residual."""
+    """Sec. 3.3: conditioned residual blocks between two convolutions, and a global residual.
+
+    ``checkpoint_activations``: in training, each block and its γ and β are computed again for the gradient instead of
+    being kept.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -72,23 +79,45 @@ class DeblurringNetwork(nn.Module):
         self.modulation = None if config.modulation == "baseline" else Modulation(config, 2 * config.blocks)
         self.blocks = nn.ModuleList(ConditionedResidualBlock(config) for _ in range(config.blocks))
         self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
+        self.checkpoint_activations = False
 
     def forward(self, blurred: Tensor, condition: Tensor | None) -> Tensor:
         """Picture N×3×H×W and condition N×D×h×w → N×3×H×W; the baseline has no condition."""
         features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
-        transforms = self.modulation(condition) if self.modulation else None
-        for block in self.blocks:
-            features = block(features, transforms)
+        if self.checkpoint_activations and self.training and torch.is_grad_enabled():
+            features = self._checkpointed(features, condition)
+        else:
+            transforms = self.modulation(condition) if self.modulation else None
+            for block in self.blocks:
+                features = block(features, transforms)
         made = pixel_shuffle(self.last(features), self.stem)
         return blurred + made if self.global_residual else made
 
+    def _checkpointed(self, features: Tensor, condition: Tensor | None) -> Tensor:
+        """All blocks, N×C×h×w → N×C×h×w; of each, only what goes in is kept."""
+
+        def run(number: int, features: Tensor, condition: Tensor | None) -> Tensor:
+            own = range(2 * number, 2 * number + 2)
+            transforms = self.modulation(condition, own) if self.modulation else None
+            return self.blocks[number](features, transforms)  # type: ignore[no-any-return]
+
+        for number in range(len(self.blocks)):
+            features = checkpoint(run, number, features, condition, use_reentrant=False, preserve_rng_state=False)
+        return features
+
 
 class SFTDec(nn.Module):
-    """The paper's network: one blurred picture in, an all-in-focus picture and a defocus map out."""
+    """The paper's network: one blurred picture in, an all-in-focus picture and a defocus map out.
+
+    ``training_crop``: side (px) of the crops it was trained on, where that is known; it is saved with the weights.
+    ``pooling_window``: what ``set_local_pooling`` has set.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
+        self.training_crop: int | None = None
+        self.pooling_window: int | None = None
         self.defocus_map_estimation = DefocusMapEstimation(config)
         self.condition = ConditionNetwork(config) if config.modulation != "baseline" else None
         self.deblurring = DeblurringNetwork(config)
@@ -113,6 +142,50 @@ class SFTDec(nn.Module):
         condition = None if self.condition is None else self.condition(guide)
         deblurred = self.deblurring(blurred, condition)
         return Restoration(deblurred[..., :height, :width], estimate[..., :height, :width])
+
+    @property
+    def checkpoint_activations(self) -> bool:
+        """Whether training computes each block again for the gradient instead of keeping it: less memory, more time."""
+        return self.deblurring.checkpoint_activations
+
+    @checkpoint_activations.setter
+    def checkpoint_activations(self, wanted: bool) -> None:
+        self.deblurring.checkpoint_activations = wanted
+
+    @property
+    def has_channel_part(self) -> bool:
+        """Whether γ or β has a channel part, so that ``set_local_pooling`` makes a difference."""
+        return bool(self.deblurring.modulation and self.deblurring.modulation.channel_parts())
+
+    def set_local_pooling(self, window: int | None) -> None:
+        """Take the channel parts' means over ``window``×``window`` px around each pixel (TLC); None: over everything.
+
+        For whole pictures, with the side of the crops that the network was trained on.
+
+        Raises:
+            ValueError: the network has no channel part, or a window smaller than a pixel of its features.
+        """
+        if window is not None and not self.has_channel_part:
+            raise ValueError(
+                f"local pooling: found modulation {self.config.modulation!r}, which has no channel part; "
+                "expected sft_dec or sft_fdec"
+            )
+        if window is not None and window < self.config.stem:
+            raise ValueError(f"local pooling: found a window of {window} px, expected {self.config.stem} or more")
+        self.pooling_window = window
+        if self.deblurring.modulation:
+            for part in self.deblurring.modulation.channel_parts():
+                part.window = None if window is None else -(-window // self.config.stem)
+
+    @contextmanager
+    def local_pooling(self, window: int | None) -> Iterator[None]:
+        """``set_local_pooling`` for the time of a block; what was set before comes back after it."""
+        before = self.pooling_window
+        self.set_local_pooling(window)
+        try:
+            yield
+        finally:
+            self.set_local_pooling(before)
 
     def _padded(self, picture: Tensor) -> Tensor:
         """Height and width continued by reflection to a multiple of the stem."""

@@ -1,5 +1,6 @@
 """Weights that explain themselves: safetensors with the network's configuration in the file's metadata."""
 
+import json
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -9,7 +10,8 @@ from sftdec.atomic import atomic_path
 from sftdec.networks.config import ConfigError, NetworkConfig
 from sftdec.networks.sft_dec import SFTDec, build_network
 
-_KEY = "sftdec"
+_KEY = "sftdec"  # the only one: safetensors writes several in an order that changes from run to run
+_CROP = "training_crop"  # beside the configuration, px; absent where it isn't known
 
 
 class WeightsError(ValueError):
@@ -17,10 +19,13 @@ class WeightsError(ValueError):
 
 
 def save_weights(network: SFTDec, path: Path) -> None:
-    """Write a network whole or not at all; equal networks give equal bytes."""
+    """Write a network and its ``training_crop`` whole or not at all; equal networks give equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(network.state_dict().items())}
+    described = json.loads(network.config.to_json())
+    if network.training_crop is not None:
+        described[_CROP] = network.training_crop
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: network.config.to_json()})
+        save_file(tensors, temporary, metadata={_KEY: json.dumps(described, sort_keys=True)})
 
 
 def read_config(path: Path) -> NetworkConfig:
@@ -29,6 +34,11 @@ def read_config(path: Path) -> NetworkConfig:
     Raises:
         WeightsError: the file is missing, cut short, or not one of ours.
     """
+    return _described(path)[0]
+
+
+def _described(path: Path) -> tuple[NetworkConfig, int | None]:
+    """A weights file's configuration and training crop."""
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -41,19 +51,25 @@ def read_config(path: Path) -> NetworkConfig:
             f"{path}: safetensors without an SFT-Dec configuration in its metadata; expected a file of ours"
         )
     try:
-        return NetworkConfig.from_json(metadata[_KEY])
-    except ConfigError as error:
+        described = json.loads(metadata[_KEY])
+        crop = described.pop(_CROP, None)
+        if not (crop is None or (type(crop) is int and crop >= 1)):
+            raise ConfigError(f"{_CROP}: found {crop!r}, expected px, 1 or more")
+        return NetworkConfig.from_json(json.dumps(described)), crop
+    except (ValueError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: its configuration can't be read ({error}); it is of another version") from error
 
 
 def load_weights(path: Path) -> SFTDec:
-    """The network of a weights file, on the CPU, in evaluation mode.
+    """The network of a weights file with its ``training_crop``, on the CPU, in evaluation mode.
 
     Raises:
         WeightsError: the file is missing, cut short, not one of ours, or its tensors don't fit its configuration.
     """
-    network = build_network(read_config(path))
+    config, crop = _described(path)
+    network = build_network(config)
     load_into(network, path)
+    network.training_crop = crop
     return network.eval()
 
 
