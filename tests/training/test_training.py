@@ -12,9 +12,8 @@ import pytest
 import torch
 
 from sftdec.atomic import atomic_path
-from sftdec.datasets import Scene, write_index, write_scene
 from sftdec.networks import NetworkConfig, WeightsError, build_network, save_weights
-from sftdec.params import LossParams, load_params, parse_params
+from sftdec.params import LossParams, load_params
 from sftdec.patches import PatchStore, extract_patches, write_store
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key
 from sftdec.training.losses import (
