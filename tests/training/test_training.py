@@ -98,6 +98,12 @@ def test_the_rate_warms_up_and_falls_along_a_cosine():
     assert learning_rate(80, 100, stage_of(decay="none")) == 0.01
 
 
+def test_the_rate_falls_in_stairs_to_the_final_one():
+    stairs = stage_of(decay="step", decay_every=30, decay_factor=0.2, warm_up=10)
+    rates = [learning_rate(step, 100, stairs) for step in (10, 39, 40, 69, 70, 99)]
+    assert rates == pytest.approx([0.01, 0.01, 0.002, 0.002, 0.001, 0.001])  # 0.0004 is below the final 0.001
+
+
 def test_a_stage_is_as_long_as_its_steps_or_its_epochs():
     assert total_steps(stage_of(), 1000, 8) == 100
     assert total_steps(stage_of(steps=None, epochs=2.0), 1000, 16) == 125
@@ -124,7 +130,8 @@ def test_a_training_that_is_cut_off_goes_on_to_the_same_bytes_and_curve(build, k
 def test_another_parameter_starts_afresh_and_leaves_the_old_checkpoint_aside(build):
     with pytest.raises(Killed):
         run_training(STAGES["s1"], params(), build, build / "cut", kill_at(10))
-    fresh, _ = train(build, "s1", params(learning_rate=0.02), "cut")
+    with pytest.warns(UserWarning, match=r"s1-\w+: a checkpoint of other parameters, .* starts afresh"):
+        fresh, _ = train(build, "s1", params(learning_rate=0.02), "cut")
     assert fresh == train(build, "s1", params(learning_rate=0.02))[0]
     assert list((build / "cut").rglob("*.pt"))
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 from sftdec.patches.extract import Patch
 
 PARTS = ("blurred", "sharp", "defocus")
+LAYOUT = "1"  # of a shard; to be raised with every change of what its bytes mean
 _LONG = 1 << 16  # bytes; Arrow's own metadata is far shorter
 
 
@@ -25,7 +26,7 @@ def shard_schema(size: int) -> pa.Schema:
     """The columns of patches of ``size`` px."""
     widths = (size * size * 3, size * size * 3, size * size * 2)
     fields = [pa.field(part, pa.binary(width), nullable=False) for part, width in zip(PARTS, widths, strict=True)]
-    return pa.schema(fields, metadata={"size": str(size)})
+    return pa.schema(fields, metadata={"size": str(size), "layout": LAYOUT})
 
 
 @dataclass(frozen=True)

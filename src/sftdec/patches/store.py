@@ -18,7 +18,7 @@ from sftdec.atomic import atomic_path
 from sftdec.datasets import DataError
 from sftdec.patches.extract import STATISTICS, Patch
 from sftdec.patches.selection import select_patches
-from sftdec.patches.shards import PARTS, lay_out, map_shard
+from sftdec.patches.shards import LAYOUT, PARTS, lay_out, map_shard
 
 INDEX = "index.parquet"
 RESIDENT = 128 << 20  # bytes of different patches that a store hands out before it gives their pages back
@@ -90,7 +90,8 @@ class PatchStore:
     maps are opened anew wherever the store is sent.
 
     Raises:
-        DataError: no index, a shard that is missing or cut short, or shards that don't fit the index.
+        DataError: no index, a shard that is missing, cut short or built with other code, or shards that don't fit the
+            index.
     """
 
     def __init__(self, root: Path, resident: int = RESIDENT) -> None:
@@ -158,4 +159,10 @@ def _open_shard(path: Path, rows: int) -> tuple[mmap.mmap, pa.RecordBatch]:
         raise DataError(f"{path}: the shard is missing or cut short ({error}); run dvc repro -f patches") from error
     if batch.num_rows != rows:
         raise DataError(f"{path}: {batch.num_rows} patches, the index says {rows}; run dvc repro -f patches")
+    made = (batch.schema.metadata or {}).get(b"layout", b"none").decode()
+    if made != LAYOUT:
+        raise DataError(
+            f"{path}: the shard was built with other code (layout {made}), this code reads layout {LAYOUT}; "
+            "run dvc repro -f patches"
+        )
     return mapped, batch

@@ -37,6 +37,13 @@ class Checkpoints:
 
     def __init__(self, root: Path, stage: str, key: str) -> None:
         self.folder = root / f"{stage}-{key}"
+        others = [path for path in sorted(root.glob(f"{stage}-*")) if path != self.folder]
+        if others and not self.folder.exists():
+            warnings.warn(
+                f"{', '.join(map(str, others))}: a checkpoint of other parameters, inputs or code; "
+                f"stage {stage} starts afresh and leaves it there",
+                stacklevel=2,
+            )
 
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Write the state after ``step`` steps, then drop what is older than the one before.
