@@ -59,6 +59,18 @@ def test_a_model_that_is_not_there_is_one_sentence(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("sftdec: none.safetensors: there is no such weights file")
 
 
+def test_a_file_where_the_results_folder_should_be_is_one_sentence(tmp_path, weights, capsys):
+    source = photo(tmp_path / "a.png")
+    assert main(["deblur", source, "-o", weights, "--model", weights]) == 2
+    assert capsys.readouterr().err.startswith(f"sftdec: {weights}: found a file, expected a folder")
+
+
+def test_a_map_that_would_overwrite_a_result_is_refused_before_anything_is_written(tmp_path, weights, capsys):
+    sources = [photo(tmp_path / name) for name in ("a.png", "a_defocus.png")]
+    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--map", "--model", weights]) == 2
+    assert "a_defocus.png: the map of the one" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_evaluate_prints_the_figures_of_a_data_set(tmp_path, weights, capsys):
     generator = np.random.default_rng(1)
     sharp = generator.integers(0, 256, (32, 32, 3), np.uint8)

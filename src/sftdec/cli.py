@@ -77,7 +77,9 @@ def _deblur(arguments: argparse.Namespace) -> int:
     from sftdec.inference.deblur import deblur_file, find_photos, refuse_equal_names
 
     photos = list(dict.fromkeys(find_photos(arguments.photos)))
-    refuse_equal_names(photos)
+    refuse_equal_names(photos, arguments.map)
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise ValueError(f"{arguments.output}: found a file, expected a folder for the results; name another with -o")
     network, device = load_model(arguments.model, arguments.device)
     network.set_local_pooling(arguments.local_pooling)
     failed = 0

@@ -101,6 +101,13 @@ def test_a_cell_that_makes_no_sense_names_file_row_and_column(tmp_path, column, 
     assert "recipes.csv row 1 (leaf)" in str(caught.value) and column in str(caught.value)
 
 
+@pytest.mark.parametrize(("content", "photo"), [("photo", "grass"), ("leaves", "motorcycle")])
+def test_a_recipe_with_a_disparity_that_nobody_measured_names_file_row_and_column(tmp_path, content, photo):
+    row = {**ROW, "content": content, "photo": photo, "depth": "disparity"}
+    with pytest.raises(DataError, match=rf"recipes\.csv row 1 \(leaf\), depth: found 'disparity' for '{photo}'"):
+        read_recipes(table(tmp_path, row))
+
+
 def test_a_recipe_table_that_is_missing_or_lacks_a_column_says_so(tmp_path):
     with pytest.raises(DataError, match="no table of recipes"):
         read_recipes(tmp_path / "none.csv")

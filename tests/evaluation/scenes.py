@@ -46,6 +46,7 @@ def make_per_image(gains, dataset="sample", blurred=25.0):
             "mae": 0.1,
             "mse": 0.02,
             "mae_constant": 0.2,
+            "mse_constant": 0.05,
             "mae_constant_own": 0.15,
             "height": 48,
             "width": 64,

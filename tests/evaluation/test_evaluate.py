@@ -14,7 +14,7 @@ from sftdec.evaluation.evaluate import (
     write_metrics,
     write_per_image,
 )
-from sftdec.evaluation.metrics import best_constant_mae, map_errors, psnr, ssim, to_uint8
+from sftdec.evaluation.metrics import best_constant_mae, best_constant_mse, map_errors, psnr, ssim, to_uint8
 from sftdec.inference.deblur import deblur_array
 from sftdec.networks import NetworkConfig, build_network
 from tests.evaluation.scenes import make_per_image, make_scene
@@ -107,6 +107,10 @@ def test_each_data_set_has_its_own_constant():
     assert table["mae_constant"].tolist() == pytest.approx(
         [expected[0], best_constant_mae([scenes[1].defocus])[1][0], expected[1]], abs=1e-6
     )
+    squared = best_constant_mse([scenes[0].defocus, scenes[2].defocus])[1]
+    assert table["mse_constant"].tolist() == pytest.approx(
+        [squared[0], best_constant_mse([scenes[1].defocus])[1][0], squared[1]], abs=1e-6
+    )
     assert table["mae_constant_own"].tolist()[2] == pytest.approx(0, abs=1e-6)
     assert (table["mae_constant_own"] <= table["mae_constant"]).all()
 
@@ -152,6 +156,7 @@ def test_means_of_a_four_row_table_by_hand():
         "mae": 0.1,
         "mse": 0.02,
         "mae_constant": 0.2,
+        "mse_constant": 0.05,
         "mae_constant_own": 0.15,
         "improved": 0.666667,
         "images": 3,

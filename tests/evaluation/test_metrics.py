@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from sftdec.evaluation.metrics import best_constant_mae, count_levels, map_errors, psnr, ssim, to_uint8
+from sftdec.evaluation.metrics import (
+    best_constant_mae,
+    best_constant_mse,
+    count_levels,
+    map_errors,
+    psnr,
+    ssim,
+    to_uint8,
+)
 
 pictures = arrays(np.uint8, (12, 13, 3))
 
@@ -144,24 +152,33 @@ def test_the_best_constant_is_the_median_of_all_pixels_not_of_all_pictures():
     assert maes == pytest.approx([0.0, 0.6], abs=2e-5)
 
 
+def test_the_best_constant_for_the_squared_error_is_the_mean_of_all_pixels():
+    constant, mses = best_constant_mse([np.full((10, 10), 0.2), np.full((2, 2), 0.8)])
+    assert constant == pytest.approx((100 * 0.2 + 4 * 0.8) / 104, abs=1e-5)
+    assert mses == pytest.approx([(0.2 - constant) ** 2, (0.8 - constant) ** 2], abs=2e-5)
+
+
+@pytest.mark.parametrize(("best_constant", "error"), [(best_constant_mae, np.abs), (best_constant_mse, np.square)])
 @settings(max_examples=50, deadline=None)
-@given(st.lists(arrays(np.uint16, (3, 4)), min_size=1, max_size=4), st.floats(0, 1))
-def test_no_other_constant_does_better(levels, other):
+@given(levels=st.lists(arrays(np.uint16, (3, 4)), min_size=1, max_size=4), other=st.floats(0, 1))
+def test_no_other_constant_does_better(best_constant, error, levels, other):
     truths = [map_ / 65535 for map_ in levels]
-    constant, maes = best_constant_mae(truths)
-    assert np.mean(maes) <= np.mean([np.abs(truth - other) for truth in truths]) + 1e-9
-    assert maes == pytest.approx([np.abs(truth - constant).mean() for truth in truths])
+    constant, errors = best_constant(truths)
+    assert np.mean(errors) <= np.mean([error(truth - other) for truth in truths]) + 1e-9
+    assert errors == pytest.approx([error(truth - constant).mean() for truth in truths])
 
 
 def test_histograms_stand_for_their_maps():
     truths = [np.random.default_rng(seed).random((20, 30)) for seed in range(3)]
-    assert best_constant_mae(truths) == best_constant_mae([count_levels(truth) for truth in truths])
+    for best_constant in (best_constant_mae, best_constant_mse):
+        assert best_constant(truths) == best_constant([count_levels(truth) for truth in truths])
 
 
-def test_maps_outside_their_range_empty_maps_and_no_maps_are_refused():
+@pytest.mark.parametrize("best_constant", [best_constant_mae, best_constant_mse])
+def test_maps_outside_their_range_empty_maps_and_no_maps_are_refused(best_constant):
     with pytest.raises(ValueError, match=r"0\.\.1"):
-        best_constant_mae([np.full((2, 2), 1.5)])
+        best_constant([np.full((2, 2), 1.5)])
     with pytest.raises(ValueError, match="empty"):
-        best_constant_mae([np.zeros((0, 4))])
+        best_constant([np.zeros((0, 4))])
     with pytest.raises(ValueError, match="at least one"):
-        best_constant_mae([])
+        best_constant([])

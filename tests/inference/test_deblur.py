@@ -99,6 +99,15 @@ def test_photos_whose_results_would_overwrite_each_other_are_named(tmp_path):
         refuse_equal_names([tmp_path / "a" / "1.jpg", tmp_path / "b" / "1.png"])
 
 
+def test_a_map_does_not_overwrite_another_photos_result(tmp_path):
+    photos = [tmp_path / "c.jpg", tmp_path / "c_Defocus.PNG"]
+    refuse_equal_names(photos)
+    refuse_equal_names([*photos[:1], tmp_path / "c_defocus.jpg"], with_map=True)
+    for order in (photos, photos[::-1]):
+        with pytest.raises(PhotoError, match=r"c\.jpg and .*c_Defocus\.PNG: the map"):
+            refuse_equal_names(order, with_map=True)
+
+
 def test_16_bit_grey_is_scaled_not_clipped(network, tmp_path):
     Image.fromarray(np.linspace(0, 65535, 400).reshape(20, 20).astype(np.uint16)).save(tmp_path / "grey.png")
     (written,) = deblur_file(network, tmp_path / "grey.png", tmp_path / "out")

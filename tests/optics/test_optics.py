@@ -86,6 +86,16 @@ def test_a_psf_has_the_second_moment_of_its_gaussian_equivalent(radius, shape):
     assert sigma == pytest.approx(np.hypot(sigma_of_radius(radius), np.sqrt(1 / 12)), rel=0.03)  # a pixel has width too
 
 
+def test_a_psf_of_radius_zero_is_a_single_point():
+    assert all(point_spread_function(0.0, shape).tolist() == [[1.0]] for shape in ("disc", "gaussian", "polygon"))
+
+
+@pytest.mark.parametrize("blades", [3, 5, 6, 8])
+def test_a_polygon_has_the_area_of_the_disc_of_its_radius(blades):
+    level = point_spread_function(8.0, "polygon", blades).max()  # of a pixel that lies wholly inside
+    assert 1 / level == pytest.approx(np.pi * 8.0**2, rel=0.01)
+
+
 def test_an_odd_polygon_stands_upside_down_before_the_focus():
     behind, before = point_spread_function(6.0, "polygon", 5), point_spread_function(-6.0, "polygon", 5)
     assert np.allclose(before, behind[::-1, ::-1], atol=1e-6) and not np.allclose(before, behind, atol=1e-3)
@@ -146,6 +156,22 @@ def test_a_sharp_foreground_is_not_bled_into_and_bleeds_nothing():
     rendered, _ = render_photo(*two_depths(near_radius=0, far_radius=5))
     assert np.allclose(rendered[20:40, 20:40], 0.9, atol=1e-4)
     assert np.allclose(rendered[30, :20], 0.1, atol=1e-4)
+
+
+@pytest.mark.parametrize(("near", "far"), [(-5, 0), (-5, 3), (-3, 6), (2, 6)])
+def test_through_the_rim_of_a_blurred_thing_the_ground_that_it_hides_is_seen(near, far):
+    ground = Layer(np.full((60, 60, 3), 0.1, np.float32), np.ones((60, 60), np.float32), far)
+    thing = Layer(np.full((60, 60, 3), 0.9, np.float32), np.zeros((60, 60), np.float32), near)
+    thing.alpha[20:40, 20:40] = 1
+    rendered, _ = render_photo(*two_depths(near, far))
+    assert rendered[30, 20, 0] < 0.8
+    assert np.allclose(rendered, render_layers([ground, thing]), atol=1e-5)
+
+
+def test_radii_are_rendered_to_half_a_step():
+    asked = np.random.default_rng(4).uniform(-6, 6, (24, 24)).astype(np.float32)
+    _, rendered = render_photo(photo(24, 24), asked, step=0.5)
+    assert 0.2 < np.abs(rendered - asked).max() <= 0.25 + 1e-6
 
 
 def test_what_lies_at_depths_between_does_not_ring_the_edge_of_a_near_thing():

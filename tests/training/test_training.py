@@ -1,5 +1,7 @@
 """Losses by their equations, the stages, resuming to the same bits, checkpoints that stay whole."""
 
+import io
+import re
 import resource
 import signal
 import subprocess
@@ -157,6 +159,17 @@ def test_a_stage_refuses_weights_of_another_network(build):
 def test_training_is_quiet_where_the_output_is_no_terminal(build, capfd):
     train(build, "s1", params())
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_a_bar_with_loss_psnr_and_the_time_that_is_left(build, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    train(build, "s1", params(steps=60, validate_every=25))
+    shown = sys.stderr.getvalue().split("\r")[-1]
+    assert re.search(r"train s1: 100%.*60/60 \[\d\d:\d\d<\d\d:\d\d.*loss=\d.*psnr=\d", shown), shown
 
 
 def test_training_lowers_the_loss(build):

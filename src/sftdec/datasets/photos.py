@@ -34,6 +34,7 @@ _WHEEL_PHOTOS = {
 _DISPARITIES = {"motorcycle": ("skimage", "data", "motorcycle_disp.npz")}
 
 PHOTO_NAMES = tuple(_WHEEL_PHOTOS)
+DISPARITY_NAMES = tuple(_DISPARITIES)
 
 
 def _wheel_file(package: str, folder: str, name: str) -> Path:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sftdec.datasets.depth import DEPTH_MODELS
 from sftdec.datasets.errors import DataError
-from sftdec.datasets.photos import PHOTO_NAMES
+from sftdec.datasets.photos import DISPARITY_NAMES, PHOTO_NAMES
 from sftdec.optics import PSF_SHAPES
 
 SPLITS = ("train", "validation", "test")
@@ -120,6 +120,11 @@ def _scenes_of(row: dict[str, str], where: str) -> list[Recipe]:
         if (drawn["depth"] == "layers") > (drawn["content"] == "leaves"):
             raise DataError(
                 f"{where}, depth: 'layers' is the depth of leaves; a photo has {', '.join(DEPTH_MODELS[:-1])}"
+            )
+        if drawn["depth"] == "disparity" and (drawn["content"] == "leaves" or photo not in DISPARITY_NAMES):
+            raise DataError(
+                f"{where}, depth: found 'disparity' for {photo!r} as {drawn['content']}, but none was measured; "
+                f"expected a photo that has one ({', '.join(DISPARITY_NAMES)}) or another depth"
             )
         name = row["name"] if count == 1 else f"{row['name']}_{number:03d}"
         recipes.append(Recipe(name=name, number=number, **drawn))

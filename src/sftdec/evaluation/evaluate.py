@@ -17,6 +17,7 @@ from sftdec.evaluation.metrics import (
     Metrics,
     Picture,
     best_constant_mae,
+    best_constant_mse,
     count_levels,
     map_errors,
     psnr,
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
 Row = dict[str, str | int | float]
 OnScene = Callable[["Scene", Picture, NDArray[np.float32]], None]
 
-MEASURES = ["psnr", "psnr_blurred", "ssim", "ssim_blurred", "mae", "mse", "mae_constant", "mae_constant_own"]
+MEASURES = [
+    "psnr",
+    "psnr_blurred",
+    "ssim",
+    "ssim_blurred",
+    "mae",
+    "mse",
+    "mae_constant",
+    "mse_constant",
+    "mae_constant_own",
+]
 LOCAL_MEASURES = ["psnr_local_pooling", "ssim_local_pooling"]  # where they were asked for
 COLUMNS = ["dataset", "scene", *MEASURES, "height", "width"]
 DECIMALS = 6
@@ -56,8 +67,9 @@ def evaluate_network(
 
     PSNR in dB, sizes in px, map errors in units of sigma / the scene's sigma_max: the network's map is brought
     from its own sigma_max to the scene's and clipped to 0..1. Measures are rounded to 6 decimals.
-    `mae_constant` is the error of the data set's one best constant on that picture's map, `mae_constant_own`
-    that of the picture's own. `network` must be on `device`; one scene is held in memory at a time.
+    `mae_constant` and `mse_constant` are the errors of the data set's one best constant (for each its own: median
+    and mean) on that picture's map, `mae_constant_own` that of the picture's own. `network` must be on `device`;
+    one scene is held in memory at a time.
     `on_scene(scene, deblurred uint8 H×W×3, estimate float32 H×W in the scene's 0..1)` is called after each.
     `local_pooling`: px of a window; each scene is then deblurred once more with its channel parts pooled by windows,
     and `LOCAL_MEASURES` are added; all else is of the network as it came.
@@ -80,9 +92,10 @@ def evaluate_network(
             on_scene(scene, deblurred, estimate)
     if not rows:
         raise ValueError("no scenes to evaluate: the data set's test split is empty; add pictures to it")
-    constants = {dataset: iter(best_constant_mae(levels)[1]) for dataset, levels in maps.items()}
-    for row in rows:
-        row["mae_constant"] = next(constants[str(row["dataset"])])
+    for measure, of_best_constant in (("mae_constant", best_constant_mae), ("mse_constant", best_constant_mse)):
+        errors = {dataset: iter(of_best_constant(levels)[1]) for dataset, levels in maps.items()}
+        for row in rows:
+            row[measure] = next(errors[str(row["dataset"])])
     added = [] if local_pooling is None else LOCAL_MEASURES
     per_image = pd.DataFrame(rows, columns=[*COLUMNS, *added])
     return per_image.round(dict.fromkeys([*MEASURES, *added], DECIMALS))

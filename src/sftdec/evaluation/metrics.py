@@ -151,6 +151,24 @@ def best_constant_mae(truths: Iterable[FloatMap | MapLevels]) -> tuple[float, li
     return median / MAP_LEVELS, maes
 
 
+def best_constant_mse(truths: Iterable[FloatMap | MapLevels]) -> tuple[float, list[float]]:
+    """As ``best_constant_mae`` for the squared error: the one value is the mean over all pixels of all maps.
+
+    Raises:
+        ValueError: no map was given, or one is empty, has NaN or leaves 0..1.
+    """
+    histograms = [truth if isinstance(truth, MapLevels) else count_levels(truth) for truth in truths]
+    if not histograms:
+        raise ValueError("no defocus map was given; a best constant needs at least one")
+    pixels = sum(int(np.sum(counts)) for _, counts in histograms)
+    mean = sum(int(np.sum(counts * levels)) for levels, counts in histograms) / pixels
+    mses = [
+        float(np.sum(counts * np.square(levels - mean)) / np.sum(counts)) / MAP_LEVELS**2
+        for levels, counts in histograms
+    ]
+    return mean / MAP_LEVELS, mses
+
+
 def _check_pair(image: Picture, reference: Picture) -> None:
     """Two uint8 pictures of one shape H×W or H×W×3."""
     if image.dtype != np.uint8 or reference.dtype != np.uint8:

@@ -77,8 +77,8 @@ def find_photos(inputs: Sequence[Path]) -> Iterator[Path]:
             raise PhotoError(f"{path}: there is no such file or folder")
 
 
-def refuse_equal_names(photos: Sequence[Path]) -> None:
-    """Refuse photos whose results, or maps, would have one name.
+def refuse_equal_names(photos: Sequence[Path], with_map: bool = False) -> None:
+    """Refuse photos whose results, or maps, would have one name; ``with_map``: or one's map and another's result.
 
     Raises:
         PhotoError: naming two of them.
@@ -88,6 +88,18 @@ def refuse_equal_names(photos: Sequence[Path]) -> None:
         other = seen.setdefault(photo.stem.lower(), photo)
         if other is not photo:
             raise PhotoError(f"{other} and {photo}: their results would have one name; deblur them into two folders")
+    for photo in photos if with_map else ():
+        result = seen.get(Path(map_name(photo)).stem.lower())
+        if result is not None and result.suffix.lower() == ".png":
+            raise PhotoError(
+                f"{photo} and {result}: the map of the one would have the name of the other's result; "
+                "deblur them into two folders, or without --map"
+            )
+
+
+def map_name(photo: Path) -> str:
+    """The file name of a photo's defocus map."""
+    return f"{photo.stem}_defocus.png"
 
 
 def deblur_file(
@@ -123,7 +135,7 @@ def deblur_file(
         result.save(temporary, format=picture.format or "PNG", icc_profile=profile, **quality)
     if not with_map:
         return [target]
-    map_path = folder / f"{source.stem}_defocus.png"
+    map_path = folder / map_name(source)
     with atomic_path(map_path) as temporary:
         Image.fromarray(np.rint(defocus * MAP_LEVELS).astype(np.uint16)).save(temporary, format="PNG")
     return [target, map_path]
