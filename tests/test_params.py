@@ -66,14 +66,22 @@ def test_the_paper_file_has_the_papers_numbers():
         ("gate.min_gain", float("nan"), "finite number"),
         ("train.s2.warm_up", 100_000, "fewer than steps"),
         ("train.s3.final_learning_rate", 0.5, "at most learning_rate"),
+        ("train.s3.decay", "step", "decay_every: found None"),
+        ("train.s3.decay_every", 50, "step needs it, and no other"),
+        ("train.common.accumulate", 3, "a divisor of batch_size=8"),
+        ("train.processes", 3, "common.batch_size=8 can be divided"),
+        ("train.common.return_rate", 1.0, "less than 1"),
+        ("fetch.datasets", ["sample", "sample"], "sample more than once"),
+        ("fetch.datasets", ["../x"], "should match pattern"),
+        ("network.stem", True, "valid integer"),
+        ("network.stem", 3, "1, 2 or 4"),
     ],
 )
 def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(key, value, allowed):
     with pytest.raises(ParamsError) as caught:
         parse_params(changed(key, value), "params.yaml")
     message = str(caught.value)
-    together = ("train.s1.epochs", "train.s2.warm_up", "train.s3.final_learning_rate")  # wrong beside another key
-    named = key.rsplit(".", 1)[0] if key in together else key
+    named = {"train.s1.epochs": "train.s1", "train.s3.decay": "train.s3.decay_every"}.get(key, key)
     assert named in message and allowed in message
     assert str(value) in message or isinstance(value, list | dict)
 
@@ -105,6 +113,9 @@ def test_a_file_that_is_missing_or_no_yaml_says_so(tmp_path):
         load_params(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_text("a: [1")
     with pytest.raises(ParamsError, match="not YAML"):
+        load_params(tmp_path / "bad.yaml")
+    (tmp_path / "bad.yaml").write_text("")
+    with pytest.raises(ParamsError, match="found None, expected the sections fetch, compute"):
         load_params(tmp_path / "bad.yaml")
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sftdec.datasets import DataError, Scene
-from sftdec.patches import PatchStore, extract_patches, windows, write_store
+from sftdec.patches import PatchStore, extract_patches, shards, windows, write_store
 from sftdec.patches.augment import CropDataset, batches
 from sftdec.patches.shards import lay_out, shard_schema
 
@@ -88,6 +88,13 @@ def test_a_store_that_is_missing_or_damaged_names_the_stage_to_run(tmp_path):
         PatchStore(tmp_path)
     shard.unlink()
     with pytest.raises(DataError, match="missing"):
+        PatchStore(tmp_path)
+
+
+def test_a_store_that_other_code_built_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "LAYOUT", "0")
+    write_store(tmp_path, extract_patches(scene(), 16, 16), 16, 8)
+    with pytest.raises(DataError, match=r"built with other code \(layout 0\).*dvc repro -f patches"):
         PatchStore(tmp_path)
 
 

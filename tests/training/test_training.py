@@ -1,6 +1,7 @@
 """Losses by their equations, the stages, resuming to the same bits, checkpoints that stay whole."""
 
 import io
+import json
 import re
 import resource
 import signal
@@ -14,10 +15,10 @@ import pytest
 import torch
 
 from sftdec.atomic import atomic_path
-from sftdec.networks import NetworkConfig, WeightsError, build_network, save_weights
+from sftdec.networks import NetworkConfig, WeightsError, build_network, load_weights, save_weights
 from sftdec.params import LossParams, load_params
 from sftdec.patches import PatchStore, extract_patches, write_store
-from sftdec.training.checkpoint import Checkpoints, checkpoint_key
+from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.losses import (
     blur_weight,
     deblurring_loss,
@@ -75,6 +76,23 @@ def test_a_map_without_blur_weighs_every_pixel_alike():
     assert torch.equal(blur_weight(torch.zeros(1, 1, 4, 4)), torch.ones(1, 1, 4, 4))
     mixed = torch.stack([torch.zeros(1, 4, 4), torch.full((1, 4, 4), 0.5)])
     assert torch.allclose(blur_weight(mixed), torch.ones(2, 1, 4, 4))
+
+
+def moved_by(build, **changes):
+    """Which halves of the network stage s3 moves, from the weights of s2."""
+    for stage in ("s1", "s2"):
+        train(build, stage, params())
+    before = load_weights(weights_path(build, "s2")).state_dict()
+    after, _, _ = run_training(STAGES["s3"], params(keep="last", **changes), build, build / "c")
+    return {name.split(".")[0] for name, tensor in after.state_dict().items() if not torch.equal(tensor, before[name])}
+
+
+def test_the_deblurring_loss_moves_the_map_network_unless_the_map_is_detached(build):
+    everything = {"defocus_map_estimation", "condition", "deblurring"}
+    eq_7, eq_8 = EQUATION_7.model_dump(), EQUATION_8.model_dump()
+    assert moved_by(build, loss=eq_8) == everything
+    assert moved_by(build, loss=eq_7, detach_map=True) == everything  # by the maps' own loss
+    assert moved_by(build, loss=eq_8, detach_map=True) == {"condition", "deblurring"}
 
 
 def test_the_stages_are_those_of_section_3_4():
@@ -183,14 +201,27 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path):
     for step in (4, 8, 12):
         saved.save(step, {"step": step})
     files = sorted(saved.folder.glob("*.pt"))
-    assert len(files) == 2 and saved.newest() == {"step": 12}
+    assert len(files) == 2 and saved.newest()["step"] == 12
     files[-1].write_bytes(files[-1].read_bytes()[:50])
     with pytest.warns(UserWarning, match="can't be read"):
-        assert saved.newest() == {"step": 8}
+        assert saved.newest()["step"] == 8
     saved.clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert saved.newest() is None
+
+
+def test_a_checkpoint_says_which_parameters_and_inputs_it_belongs_to(build):
+    *_, saved = run_training(STAGES["s1"], params(learning_rate=0.0017), build, build / "c")
+    found = json.loads(saved.newest()["inputs"])
+    assert found["stage"]["learning_rate"] == 0.0017 and "patches/patches-0000.arrow" in found["patches"]
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
+    for folder, text in (("", "a"), ("peers", "b")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "__init__.py").write_text(text)
+    assert len(set(file_hashes(tmp_path).values())) == 2
 
 
 def test_a_file_that_can_not_be_written_leaves_the_old_one_whole(tmp_path):
@@ -224,7 +255,7 @@ def test_a_disk_that_fills_up_loses_nothing(tmp_path, what):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, old_handler)
-    assert saved.newest() == {"step": 1} and len(PatchStore(tmp_path / "store")) == 1
+    assert saved.newest()["step"] == 1 and len(PatchStore(tmp_path / "store")) == 1
     assert not list(tmp_path.rglob("*.part"))
 
 

@@ -111,9 +111,11 @@ class NetworkConfig:
         """
         try:
             values = json.loads(text)
+            if different := values.keys() ^ {field.name for field in fields(cls)}:
+                raise ValueError(f"{', '.join(sorted(different))} is missing or unknown")
             values["dme_dilations"] = tuple(values["dme_dilations"])
             return cls(**values)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigError(f"not a network's configuration: {error}") from error
 
 

@@ -22,20 +22,25 @@ def checkpoint_key(**inputs: Any) -> str:
 
 
 def file_hashes(*places: Path) -> dict[str, str]:
-    """SHA-256 of each file at or below the places, by name; Python's own caches left out."""
+    """SHA-256 of each file at or below the places, by name from there; Python's own caches left out."""
     found = {}
     for place in places:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file() and path.suffix != ".pyc":
                 with path.open("rb") as file:
-                    found[f"{place.name}/{path.name}"] = hashlib.file_digest(file, "sha256").hexdigest()
+                    name = f"{place.name}/{path.relative_to(place).as_posix()}"
+                    found[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 
 
 class Checkpoints:
-    """The checkpoints of one training: ``root/<stage>-<key>/step-<n>.pt``."""
+    """The checkpoints of one training: ``root/<stage>-<key>/step-<n>.pt``.
 
-    def __init__(self, root: Path, stage: str, key: str) -> None:
+    ``inputs``: what the key was made of; each checkpoint says what it belongs to.
+    """
+
+    def __init__(self, root: Path, stage: str, key: str, inputs: dict[str, Any] | None = None) -> None:
+        self.inputs = json.dumps(inputs or {}, sort_keys=True, default=str)
         self.folder = root / f"{stage}-{key}"
         others = [path for path in sorted(root.glob(f"{stage}-*")) if path != self.folder]
         if others and not self.folder.exists():
@@ -52,7 +57,7 @@ class Checkpoints:
             OSError: the disk is full; the checkpoints that were there stay whole.
         """
         buffer = io.BytesIO()  # torch hides a full disk behind errors of its own
-        torch.save(state, buffer)
+        torch.save({**state, "inputs": self.inputs}, buffer)
         with atomic_path(self.folder / f"step-{step:09d}.pt") as temporary:
             temporary.write_bytes(buffer.getbuffer())
         for old in self._newest_first()[_KEPT:]:

@@ -60,11 +60,11 @@ class Training:
         self.steps = total_steps(params, len(dataset.store), common.batch_size)
         self.state = begin(network, common, group.device)
         self.stepper = Stepper.of(network, stage, params, common, group)
-        self._logged = time.monotonic()
         if not self._restore():
             if params.keep == "best":
                 self._validate()
             self._save()  # to which a training can go back whose first steps fail
+        self._since, self._busy, self._taken = time.monotonic(), 0.0, 0  # how long steps took since the last row
 
     @property
     def done(self) -> bool:
@@ -96,8 +96,8 @@ class Training:
 
     def after_step(self) -> dict[str, float]:
         """Log, validate and save when it is time; returns what was logged."""
-        state, row = self.state, {}
-        step = state.step
+        state, step, row = self.state, self.state.step, {}
+        self._busy, self._taken = self._busy + time.monotonic() - self._since, self._taken + 1
         validated = self._validate() if step % self.params.validate_every == 0 or step == self.steps else {}
         if step % LOG_EVERY == 0 or self.done:
             count = state.sums.pop("steps", 0.0)
@@ -108,14 +108,14 @@ class Training:
         if row:
             row |= {"skipped": float(state.skipped)} if state.skipped else {}
             state.curve.append(row)
-            now = time.monotonic()
-            speed = self.common.batch_size * LOG_EVERY / max(1e-9, now - self._logged)
-            self._logged = now
+            speed = self.common.batch_size * self._taken / max(1e-9, self._busy)
+            self._busy, self._taken = 0.0, 0
             if self.group.first:
                 self.report(step, {**row, "patches_per_second": speed})
         self._show(step)
         if (step % self.params.checkpoint_every == 0 and not state.bad_in_a_row) or self.done:
             self._save()
+        self._since = time.monotonic()
         return row
 
     def result(self) -> SFTDec:

@@ -19,7 +19,10 @@ from sftdec.training.schedule import Stage
 
 Curve = list[dict[str, float]]
 _PACKAGE = Path(__file__).parents[1]
-_CODE = ("networks", "training", "patches", "devices.py", "evaluation/metrics.py")  # what a result depends on
+_CODE = (  # what a result depends on
+    *("networks", "training", "patches", "params/train.py", "devices.py", "evaluation/metrics.py"),
+    *("datasets/scene.py", "datasets/images.py"),
+)
 
 
 class StageOrderError(ValueError):
@@ -80,7 +83,7 @@ def run_training(
     store = PatchStore(build / "patches")
     index = read_index(build / "scenes")
     validation = [load_scene(build / "scenes", row) for row in index[index["split"] == "validation"].to_dict("records")]
-    key = checkpoint_key(
+    inputs = dict(
         network=config.to_json(),
         common=common.model_dump(),
         stage=stage_params(params, stage).model_dump(),
@@ -91,7 +94,7 @@ def run_training(
         torch=torch.__version__,
         processes=1 if group is None else group.size,
     )
-    saved = Checkpoints(checkpoints, stage.name, key)
+    saved = Checkpoints(checkpoints, stage.name, checkpoint_key(**inputs), inputs)
     own = stage_params(params, stage)
     trained, curve = train_stage(network, store, validation, stage, own, common, saved, report, picture, group)
     return trained, curve, saved

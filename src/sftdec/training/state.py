@@ -51,6 +51,7 @@ class TrainingState:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),  # of no device: an empty list
             **{key: getattr(self, key) for key in _PLAIN},
         }
 
@@ -59,6 +60,7 @@ class TrainingState:
         for part in ("network", "average", "optimizer"):
             getattr(self, part).load_state_dict(saved[part])
         torch.set_rng_state(saved["random"])
+        torch.cuda.set_rng_state_all(saved["random_cuda"])
         for key in _PLAIN:
             setattr(self, key, saved[key])
 

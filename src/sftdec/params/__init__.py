@@ -5,37 +5,50 @@ file's) and would bring back the outs of another value.
 """
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from sftdec.networks.config import Gamma, GammaActivation, Modulation, NetworkConfig
+from sftdec.params.fields import NonNegative, Positive, PositiveInt, Section, Share
+from sftdec.params.train import CommonParams, LossParams, StageParams, TrainParams
 
-PositiveInt = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+__all__ = [
+    "CheckParams",
+    "CommonParams",
+    "ComputeParams",
+    "EvaluateParams",
+    "FetchParams",
+    "GateParams",
+    "LossParams",
+    "NetworkParams",
+    "Params",
+    "ParamsError",
+    "PatchesParams",
+    "SourceParams",
+    "StageParams",
+    "TrainParams",
+    "load_params",
+    "parse_params",
+]
 
 
 class ParamsError(ValueError):
     """A parameter file that can't be used; the message names the key, the value and what is allowed."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class SourceParams(_Section):
+class SourceParams(Section):
     """Where an archive of a data set is downloaded from."""
 
     url: Annotated[str, Field(pattern=r"^https?://\S+$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
-class CheckParams(_Section):
+class CheckParams(Section):
     """What a scene may be like; see ``datasets.checks.CheckLimits``."""
 
     max_shift: Positive = 1.0  # px between sharp and blurred photo
@@ -43,13 +56,22 @@ class CheckParams(_Section):
     duplicate_distance: Annotated[int, Field(ge=0, le=64)] = 4  # bits of two photos' perceptual hashes
 
 
-class FetchParams(_Section):
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]  # of a data set: a folder's below data/
+
+
+def _once_each(names: list[str]) -> list[str]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"found {', '.join(twice)} more than once, expected each data set once")
+    return names
+
+
+class FetchParams(Section):
     """Which data sets are brought into build/scenes."""
 
-    datasets: Annotated[list[str], Field(min_length=1)]
+    datasets: Annotated[list[Name], Field(min_length=1), AfterValidator(_once_each)]
     sigma_max: Positive  # px of sigma that a map's 1.0 stands for
     strict: bool = False  # a scene that can't be used stops the stage; else it is left out and counted
-    sources: dict[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], SourceParams] = {}  # by data set
+    sources: dict[Name, SourceParams] = Field(default_factory=dict)  # by data set
     check: CheckParams = CheckParams()
 
 
@@ -59,7 +81,7 @@ def _some_or_all(processes: int) -> int:
     return processes
 
 
-class ComputeParams(_Section):
+class ComputeParams(Section):
     """Where scenes are rendered and patches are cut. It changes no result, so no stage depends on it."""
 
     backend: Literal["joblib", "dask"] = "joblib"
@@ -73,7 +95,7 @@ class ComputeParams(_Section):
         return self
 
 
-class PatchesParams(_Section):
+class PatchesParams(Section):
     """What is cut from the scenes."""
 
     patch_size: Annotated[int, Field(ge=16)]  # px
@@ -83,12 +105,18 @@ class PatchesParams(_Section):
     shard_patches: PositiveInt
 
 
-class NetworkParams(_Section):
+def _stem(factor: int) -> int:
+    if factor not in (1, 2, 4):  # a Literal would take True for 1
+        raise ValueError(f"found {factor}, expected 1, 2 or 4")
+    return factor
+
+
+class NetworkParams(Section):
     """The network: a named size, and whatever is to differ from it."""
 
     preset: Literal["small", "paper"]
     modulation: Modulation
-    stem: Literal[1, 2, 4] | None = None
+    stem: Annotated[int, AfterValidator(_stem)] | None = None
     features: PositiveInt | None = None
     blocks: PositiveInt | None = None
     dme_features: PositiveInt | None = None
@@ -116,116 +144,7 @@ class NetworkParams(_Section):
         return NetworkConfig.of_size(self.preset, sigma_max=sigma_max, **overrides)
 
 
-class LossParams(_Section):
-    """A stage's loss: λ1·L_dme + λ2·L_df + λ3·L_wd. Eq. 7 has λ3 = 0, eq. 8 has λ1 = 0.
-
-    DID-ANet's released code has eq. 8's numbers the other way round: 0.1 on L_df and 0.9 on L_wd.
-    """
-
-    lambda_1: NonNegative  # of L_dme, eq. 3
-    lambda_2: NonNegative  # of L_df, eq. 4
-    lambda_3: NonNegative  # of L_wd, eq. 5
-    square_weight: bool = True  # eq. 5 reads as a norm of weight times difference; false weights the square instead
-
-    @model_validator(mode="after")
-    def _something_to_learn(self) -> Self:
-        if self.lambda_1 + self.lambda_2 + self.lambda_3 == 0:
-            raise ValueError("found three weights of 0, expected at least one above 0")
-        return self
-
-
-class CommonParams(_Section):
-    """What the stages of training share."""
-
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
-    threads: PositiveInt  # of PyTorch on a CPU; another number may round otherwise
-    precision: Literal["bf16", "fp32"]
-    seed: Annotated[int, Field(ge=0)]
-    batch_size: PositiveInt
-    crop: Annotated[int, Field(ge=16)]  # px
-    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
-    flips: bool
-    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # blurred and sharp alike, by up to this share
-    noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # largest deviation (share of white), on blurred alone
-    channel_shuffle: bool = False  # blurred and sharp alike
-    workers: Annotated[int, Field(ge=0)]
-    beta_1: Share
-    beta_2: Share
-    gradient_clip: Positive | None
-    ema_decay: Share
-    accumulate: PositiveInt = 1  # parts that a batch is computed in, one after another: less memory, the same batch
-    compile: bool = False  # torch.compile: minutes of compiling, then faster steps
-    checkpoint_activations: bool = False  # compute blocks a second time for the gradient instead of keeping them
-    bad_steps: PositiveInt = 5  # losses in a row that are no number, before training goes back to its last checkpoint
-    returns: Annotated[int, Field(ge=0)] = 2  # how often it goes back before it stops
-    return_rate: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the learning rate's factor each time
-
-    @model_validator(mode="after")
-    def _equal_parts(self) -> Self:
-        if self.batch_size % self.accumulate:
-            allowed = f"a divisor of batch_size={self.batch_size} (unequal parts would weigh patches differently)"
-            raise ValueError(f"accumulate: found {self.accumulate}, expected {allowed}")
-        return self
-
-
-class StageParams(_Section):
-    """One stage of training; its length in steps or in epochs, one of the two."""
-
-    steps: PositiveInt | None = None
-    epochs: Positive | None = None
-    learning_rate: Positive
-    final_learning_rate: NonNegative
-    warm_up: Annotated[int, Field(ge=0)]  # steps
-    decay: Literal["none", "cosine", "step"]
-    decay_every: PositiveInt | None = None  # steps; of decay step
-    decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5  # each time; of decay step
-    patience: PositiveInt | None = None  # validations in a row without a better PSNR that end the stage early
-    pictures_every: Positive | None = None  # epochs between validation pictures
-    detach_map: bool = False  # true: L_df and L_wd don't move the map network through the condition (not given)
-    validate_every: PositiveInt  # steps
-    checkpoint_every: PositiveInt  # steps
-    keep: Literal["last", "best"]  # best: on the validation photos
-    loss: LossParams
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError(f"found steps={self.steps} and epochs={self.epochs}, expected exactly one of them")
-        if self.steps is not None and self.warm_up >= self.steps:
-            raise ValueError(f"warm_up: found {self.warm_up}, expected fewer than steps={self.steps}")
-        if self.final_learning_rate > self.learning_rate:
-            allowed = f"at most learning_rate={self.learning_rate}"
-            raise ValueError(f"final_learning_rate: found {self.final_learning_rate}, expected {allowed}")
-        if (self.decay == "step") != (self.decay_every is not None):
-            raise ValueError(
-                f"decay_every: found {self.decay_every} beside decay={self.decay}; step needs it, and no other"
-            )
-        return self
-
-
-class TrainParams(_Section):
-    """The training's sections: what is common, and each stage (sec. 3.4)."""
-
-    common: CommonParams
-    processes: PositiveInt = 1  # of this machine, which share each batch (torchrun); a GPU each where there are some
-    s1: StageParams
-    s2: StageParams
-    s3: StageParams
-    end_to_end: StageParams
-
-    @model_validator(mode="after")
-    def _shared_equally(self) -> Self:
-        parts = self.processes * self.common.accumulate
-        if self.common.batch_size % parts:
-            allowed = (
-                f"a number by which common.batch_size={self.common.batch_size} can be divided "
-                f"(times common.accumulate={self.common.accumulate})"
-            )
-            raise ValueError(f"processes: found {self.processes}, expected {allowed}")
-        return self
-
-
-class EvaluateParams(_Section):
+class EvaluateParams(Section):
     """How the network is judged."""
 
     split: Literal["validation", "test"]
@@ -233,13 +152,13 @@ class EvaluateParams(_Section):
     panels: Annotated[int, Field(ge=0)]  # pictures with crops, as in the paper's figures 5 to 9
 
 
-class GateParams(_Section):
+class GateParams(Section):
     """What makes a champion."""
 
     min_gain: float  # dB of mean PSNR over the champion; over the blurred input for a first version
 
 
-class Params(_Section):
+class Params(Section):
     """A whole params.yaml."""
 
     fetch: FetchParams
@@ -270,6 +189,9 @@ def parse_params(values: Any, source: str) -> Params:
     Raises:
         ParamsError: an unknown key, a wrong type or an impossible value; each is named with what is allowed.
     """
+    if not isinstance(values, dict):
+        sections = ", ".join(Params.model_fields)
+        raise ParamsError(f"{source}: found {values!r}, expected the sections {sections}")
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -283,7 +205,9 @@ def parse_params(values: Any, source: str) -> Params:
             elif problem["type"] == "missing":
                 lines.append(f"{key}: the key is missing; add it")
             elif problem["type"] == "value_error":
-                lines.append(f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"]))
+                text = str(problem["ctx"]["error"])
+                joint = "." if re.match(r"\w+: found", text) else ": "  # it names a key of its section itself
+                lines.append(f"{key}{joint}{text}" if key else text)
             else:
                 lines.append(f"{key}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}")
         raise ParamsError(f"{source}: " + "; ".join(lines)) from error

@@ -1,0 +1,116 @@
+"""The training's sections of params.yaml."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sftdec.params.fields import NonNegative, Positive, PositiveInt, Section, Share
+
+
+class LossParams(Section):
+    """A stage's loss: λ1·L_dme + λ2·L_df + λ3·L_wd. Eq. 7 has λ3 = 0, eq. 8 has λ1 = 0.
+
+    DID-ANet's released code has eq. 8's numbers the other way round: 0.1 on L_df and 0.9 on L_wd.
+    """
+
+    lambda_1: NonNegative  # of L_dme, eq. 3
+    lambda_2: NonNegative  # of L_df, eq. 4
+    lambda_3: NonNegative  # of L_wd, eq. 5
+    square_weight: bool = True  # eq. 5 reads as a norm of weight times difference; false weights the square instead
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> Self:
+        if self.lambda_1 + self.lambda_2 + self.lambda_3 == 0:
+            raise ValueError("found three weights of 0, expected at least one above 0")
+        return self
+
+
+class CommonParams(Section):
+    """What the stages of training share."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    threads: PositiveInt  # of PyTorch on a CPU; another number may round otherwise
+    precision: Literal["bf16", "fp32"]
+    seed: Annotated[int, Field(ge=0)]
+    batch_size: PositiveInt
+    crop: Annotated[int, Field(ge=16)]  # px
+    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
+    flips: bool
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # blurred and sharp alike, by up to this share
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # largest deviation (share of white), on blurred alone
+    channel_shuffle: bool = False  # blurred and sharp alike
+    workers: Annotated[int, Field(ge=0)]
+    beta_1: Share
+    beta_2: Share
+    gradient_clip: Positive | None
+    ema_decay: Share
+    accumulate: PositiveInt = 1  # parts that a batch is computed in, one after another: less memory, the same batch
+    compile: bool = False  # torch.compile: minutes of compiling, then faster steps
+    checkpoint_activations: bool = False  # compute blocks a second time for the gradient instead of keeping them
+    bad_steps: PositiveInt = 5  # losses in a row that are no number, before training goes back to its last checkpoint
+    returns: Annotated[int, Field(ge=0)] = 2  # how often it goes back before it stops
+    return_rate: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the learning rate's factor each time
+
+    @model_validator(mode="after")
+    def _equal_parts(self) -> Self:
+        if self.batch_size % self.accumulate:
+            allowed = f"a divisor of batch_size={self.batch_size} (unequal parts would weigh patches differently)"
+            raise ValueError(f"accumulate: found {self.accumulate}, expected {allowed}")
+        return self
+
+
+class StageParams(Section):
+    """One stage of training; its length in steps or in epochs, one of the two."""
+
+    steps: PositiveInt | None = None
+    epochs: Positive | None = None
+    learning_rate: Positive
+    final_learning_rate: NonNegative
+    warm_up: Annotated[int, Field(ge=0)]  # steps
+    decay: Literal["none", "cosine", "step"]
+    decay_every: PositiveInt | None = None  # steps; of decay step
+    decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5  # each time; of decay step
+    patience: PositiveInt | None = None  # validations in a row without a better PSNR that end the stage early
+    pictures_every: Positive | None = None  # epochs between validation pictures
+    detach_map: bool = False  # true: L_df and L_wd don't move the map network through the condition (not given)
+    validate_every: PositiveInt  # steps
+    checkpoint_every: PositiveInt  # steps
+    keep: Literal["last", "best"]  # best: on the validation photos
+    loss: LossParams
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(f"found steps={self.steps} and epochs={self.epochs}, expected exactly one of them")
+        if self.steps is not None and self.warm_up >= self.steps:
+            raise ValueError(f"warm_up: found {self.warm_up}, expected fewer than steps={self.steps}")
+        if self.final_learning_rate > self.learning_rate:
+            allowed = f"at most learning_rate={self.learning_rate}"
+            raise ValueError(f"final_learning_rate: found {self.final_learning_rate}, expected {allowed}")
+        if (self.decay == "step") != (self.decay_every is not None):
+            raise ValueError(
+                f"decay_every: found {self.decay_every} beside decay={self.decay}; step needs it, and no other"
+            )
+        return self
+
+
+class TrainParams(Section):
+    """The training's sections: what is common, and each stage (sec. 3.4)."""
+
+    common: CommonParams
+    processes: PositiveInt = 1  # of this machine, which share each batch (torchrun); a GPU each where there are some
+    s1: StageParams
+    s2: StageParams
+    s3: StageParams
+    end_to_end: StageParams
+
+    @model_validator(mode="after")
+    def _shared_equally(self) -> Self:
+        parts = self.processes * self.common.accumulate
+        if self.common.batch_size % parts:
+            allowed = (
+                f"a number by which common.batch_size={self.common.batch_size} can be divided "
+                f"(times common.accumulate={self.common.accumulate})"
+            )
+            raise ValueError(f"processes: found {self.processes}, expected {allowed}")
+        return self
