@@ -20,7 +20,7 @@ def main() -> None:
             index, refused = fetch(params.fetch, DATA, OUT, run)
         counts = {f"refused_{check}": float(count) for check, count in refused["check"].value_counts().items()}
         figures = {"scenes": float(len(index)), "sigma_mean": float(index["sigma_mean"].mean())}
-        tracker.metrics({**figures, "refused": float(len(refused)), **counts}, step=0)
+        tracker.metrics({**figures, "refused": float((refused["check"] != "extra").sum()), **counts}, step=0)
         tracker.artifact(OUT / "index.parquet", "scenes")
         tracker.artifact(OUT / REFUSED, "scenes")
         tracker.writes([OUT])

@@ -126,6 +126,13 @@ def test_every_refusal_is_named_with_its_reason_below_its_check(wild):
     assert "Nothing was refused" not in wild
 
 
+def test_files_that_belong_to_no_scene_are_listed_and_not_counted_as_refused(folder):
+    refuse(folder / "scenes", ("mine", "Thumbs.db", "extra", "no PNG, JPEG, TIFF or WebP picture"))
+    page = write(folder)
+    assert card(page, "Refused") == ("0", "of 4 found") and "Nothing was refused" in page
+    assert "extra: 1 file" in page and "Thumbs.db" in page
+
+
 def test_where_there_is_no_list_of_refused_scenes_the_page_says_that_nothing_was(plain):
     assert "Nothing was refused" in plain and card(plain, "Refused") == ("0", "of 4 found")
 

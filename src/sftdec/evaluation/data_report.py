@@ -77,7 +77,9 @@ def write_data_report(scenes: Path, patches: Path, out: Path, title: str = "SFT-
     index = read_index(scenes)
     if index.empty:
         raise DataError(f"{scenes / INDEX}: the index holds no scene; bring photos and run dvc repro fetch")
-    refused, kept = read_refused(scenes), _read_patches(patches / INDEX)
+    everything, kept = read_refused(scenes), _read_patches(patches / INDEX)
+    extra = everything["check"] == "extra"
+    refused = everything[~extra]
     triples = [_read_triple(scenes, row) for row in _records(choose_scenes(index, SHOWN))]
     sample = choose_scenes(index, SAMPLED)
     pixels = pixel_distribution(scenes, index, sample)
@@ -90,6 +92,7 @@ def write_data_report(scenes: Path, patches: Path, out: Path, title: str = "SFT-
         "sizes": _size_table(index),
         "patches": _patch_table(kept, sorted(index["dataset"].unique())),
         "refused": _refused_by_check(refused),
+        "extras": _refused_by_check(everything[extra]),
         "refusals": len(refused[["dataset", "scene"]].drop_duplicates()),
         "charts": [report.png_uri(png_bytes(histograms(charts, width))) for width in (9.6, 4.4)],
         "sampled": len(sample),
