@@ -118,9 +118,14 @@ def test_two_pictures_of_one_photo_count_as_one_and_a_larger_one_weighs_more(wil
 def test_every_refusal_is_named_with_its_reason_below_its_check(wild):
     assert card(wild, "Refused") == ("7", "of 11 found")  # one of them by two checks
     lists = dict(re.findall(r"<summary>(.*?)</summary>(.*?)</details>", wild, re.DOTALL))
-    assert list(lists) == ["aligned: 6 pictures", "check &lt;b&gt;&amp;&#34;: 1 picture", "size: 1 picture"]
+    assert list(lists) == [
+        "not aligned: 6 pictures",
+        "check &lt;b&gt;&amp;&#34;: 1 picture",
+        "of unequal size: 1 picture",
+    ]
     for _, scene, check, reason in REFUSED:
-        below = html.unescape(next(part for title, part in lists.items() if html.unescape(title).startswith(check)))
+        title = {"aligned": "not aligned", "size": "of unequal size"}.get(check, check)
+        below = html.unescape(next(part for found, part in lists.items() if html.unescape(found).startswith(title)))
         assert f"{scene}</b><span>{reason}</span>" in below
     assert "<b>other: plain</b>" in wild and "<b>other/r1</b>" in wild  # a data set is named once
     assert "Nothing was refused" not in wild

@@ -4,6 +4,7 @@ A map is a 16-bit (or 8-bit) grey PNG whose full level stands for ``fetch.sigma_
 ``defocus/`` the maps are estimated from the pairs.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,20 +41,20 @@ def find(folder: Path) -> Listing:
     Raises:
         DataError: there is no scene.
     """
-    folder = folder.absolute()  # which has a name even for "."; a link keeps its own
+    name = Path(os.path.abspath(folder)).name  # there is one even for "."; a link keeps its own
     maps = [folder / "defocus"] if (folder / "defocus").is_dir() else []
     matched, left_out = by_name([folder / "blurred", folder / "sharp", *maps])
-    about = replace(ABOUT, name=folder.name, map_unit=_MAP_UNIT if maps else None)
+    about = replace(ABOUT, name=name, map_unit=_MAP_UNIT if maps else None)
     candidates = []
-    for name, files in matched:
+    for stem, files in matched:
         blurred, sharp = files[:2]
         defocus = files[2] if maps else None
         problem = _map_problem(defocus, blurred) if defocus else None
         if defocus and problem:
             left_out.append(LeftOut(defocus, *problem))
             continue
-        details = (("dataset", folder.name),)
-        candidates.append(Entry(name, name, split_of(name), blurred, sharp, defocus, details))
+        details = (("dataset", name),)
+        candidates.append(Entry(stem, stem, split_of(stem), blurred, sharp, defocus, details))
     return list_scenes(about, folder, candidates, left_out)
 
 
