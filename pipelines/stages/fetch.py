@@ -19,12 +19,13 @@ def main() -> None:
         with compute(**params.compute.model_dump()) as run:
             index, refused = fetch(params.fetch, DATA, OUT, run)
         counts = {f"refused_{check}": float(count) for check, count in refused["check"].value_counts().items()}
+        failed = int((refused["check"] != "extra").sum())
         figures = {"scenes": float(len(index)), "sigma_mean": float(index["sigma_mean"].mean())}
-        tracker.metrics({**figures, "refused": float(len(refused)), **counts}, step=0)
+        tracker.metrics({**figures, "refused": float(failed), **counts}, step=0)
         tracker.artifact(OUT / "index.parquet", "scenes")
         tracker.artifact(OUT / REFUSED, "scenes")
         tracker.writes([OUT])
-        print(f"{len(index)} scenes, {len(refused)} refused")
+        print(f"{len(index)} scenes, {failed} refused")
 
 
 if __name__ == "__main__":

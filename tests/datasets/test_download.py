@@ -1,6 +1,7 @@
 """Fetching from a real server that breaks off, changes its file, or isn't there."""
 
 import gzip
+import io
 import resource
 import signal
 import subprocess
@@ -24,6 +25,24 @@ def test_a_file_is_fetched_whole_under_its_own_name_and_quietly(
     assert found.read_bytes() == BODY
     assert files(tmp_path) == [found.name] == ["a_set.zip"]
     assert capfd.readouterr() == ("", "")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_a_bar_that_goes_on_from_what_was_there(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    server.cuts = [300_000]
+    download(server.url(), sha(BODY), tmp_path, FAST)
+    shown = terminal.getvalue().split("\r")
+    assert all("set.zip" in line for line in shown if line.strip())
+    assert any(" 0.00/700k" in line for line in shown) and any(" 300k/700k" in line for line in shown)
+    assert "100%" in shown[-1] and "700k/700k" in shown[-1]
 
 
 @pytest.mark.parametrize("name", ["", "%2e%2e", "..%2f..%2fevil", "?id=../evil", ".part", "n" * 300])

@@ -60,7 +60,7 @@ def spoil(data):
     blurred.write_bytes(sharp.read_bytes())
     write(sharp, soften(photo(48, 56, 5), 1.5))  # swapped
     (data / "defocus" / "p07.png").unlink()
-    return {"p03": "unreadable", "mine/p05": "sharper", "p07.png": "unreadable"}
+    return {"p03": "unreadable", "mine/p05": "sharper", "p07.png": "pair"}
 
 
 def test_scenes_that_fail_are_left_out_each_with_its_reason(tmp_path):
@@ -72,11 +72,40 @@ def test_scenes_that_fail_are_left_out_each_with_its_reason(tmp_path):
     assert not list((tmp_path / "scenes").rglob("*p05*"))
 
 
-def test_strict_stops_at_the_first_scenes_that_fail_and_names_them(tmp_path):
-    spoil(triplets(tmp_path / "data" / "mine"))
-    with pytest.raises(DataError, match=r"(?s)fetch\.strict.*mine/p03.*mine/p05 \(sharper\)"):
+def test_strict_stops_at_scenes_that_fail_and_names_them(tmp_path):
+    data = triplets(tmp_path / "data" / "mine")
+    spoil(data)
+    for part in ("sharp", "blurred"):
+        (data / part / "p07.png").unlink()
+    with pytest.raises(DataError, match=r"(?s)fetch\.strict.*\nmine/p03 \(unreadable\).*\nmine/p05 \(sharper\)"):
         fetch(params("mine", strict=True), tmp_path / "data", tmp_path / "scenes")
     assert not (tmp_path / "scenes" / "index.parquet").exists()
+
+
+def test_strict_stops_at_what_names_and_headers_tell_before_any_picture_is_read(tmp_path):
+    spoil(triplets(tmp_path / "data" / "mine"))
+    with pytest.raises(DataError, match=r"fetch\.strict.*\nmine/p07\.png \(pair\)"):
+        fetch(params("mine", strict=True), tmp_path / "data", tmp_path / "scenes")
+    assert not (tmp_path / "scenes").exists()
+
+
+def test_a_file_that_belongs_to_no_scene_is_listed_and_stops_nothing(tmp_path):
+    (triplets(tmp_path / "data" / "mine") / "sharp" / "Thumbs.db").write_bytes(b"made by a file manager")
+    index, refused = fetch(params("mine", strict=True), tmp_path / "data", tmp_path / "scenes")
+    assert len(index) == 24 and refused[["scene", "check"]].values.tolist() == [["Thumbs.db", "extra"]]
+
+
+def test_photos_whose_sizes_differ_are_counted_as_such(tmp_path):
+    data = triplets(tmp_path / "data" / "mine")
+    write(data / "sharp" / "p04.png", photo(40, 56, 4))
+    write(data / "defocus" / "p06.png", np.zeros((40, 56), np.uint16))
+    (data / "blurred" / "p08.png").write_bytes(b"")
+    _, refused = fetch(params("mine"), tmp_path / "data", tmp_path / "scenes")
+    assert dict(zip(refused["scene"], refused["check"], strict=True)) == {
+        "p04.png": "size",
+        "p06.png": "size",
+        "p08.png": "unreadable",
+    }
 
 
 def test_limits_are_parameters(tmp_path):

@@ -118,12 +118,24 @@ def test_two_pictures_of_one_photo_count_as_one_and_a_larger_one_weighs_more(wil
 def test_every_refusal_is_named_with_its_reason_below_its_check(wild):
     assert card(wild, "Refused") == ("7", "of 11 found")  # one of them by two checks
     lists = dict(re.findall(r"<summary>(.*?)</summary>(.*?)</details>", wild, re.DOTALL))
-    assert list(lists) == ["aligned: 6 pictures", "check &lt;b&gt;&amp;&#34;: 1 picture", "size: 1 picture"]
+    assert list(lists) == [
+        "not aligned: 6 pictures",
+        "check &lt;b&gt;&amp;&#34;: 1 picture",
+        "of unequal size: 1 picture",
+    ]
     for _, scene, check, reason in REFUSED:
-        below = html.unescape(next(part for title, part in lists.items() if html.unescape(title).startswith(check)))
+        title = {"aligned": "not aligned", "size": "of unequal size"}.get(check, check)
+        below = html.unescape(next(part for found, part in lists.items() if html.unescape(found).startswith(title)))
         assert f"{scene}</b><span>{reason}</span>" in below
     assert "<b>other: plain</b>" in wild and "<b>other/r1</b>" in wild  # a data set is named once
     assert "Nothing was refused" not in wild
+
+
+def test_files_that_belong_to_no_scene_are_listed_and_not_counted_as_refused(folder):
+    refuse(folder / "scenes", ("mine", "Thumbs.db", "extra", "no PNG, JPEG, TIFF or WebP picture"))
+    page = write(folder)
+    assert card(page, "Refused") == ("0", "of 4 found") and "Nothing was refused" in page
+    assert "extra: 1 file" in page and "Thumbs.db" in page
 
 
 def test_where_there_is_no_list_of_refused_scenes_the_page_says_that_nothing_was(plain):

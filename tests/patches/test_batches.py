@@ -9,6 +9,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import distributed
+from torch.multiprocessing import spawn
+from torch.nn.parallel import DistributedDataParallel
 
 from sftdec.datasets import DataError
 from sftdec.patches import PatchStore, write_store
@@ -58,6 +61,40 @@ def test_two_processes_with_workers_see_the_epoch_of_one_without(dataset):
     assert [first + second for first, second in zip(*ranks, strict=True)] == alone
     epoch = list(chain(*alone))[:23]
     assert sorted(epoch) == list(range(23))
+
+
+def train_an_epoch(rank, root, rendezvous, out):
+    """One of two DDP processes: an epoch and a half in six steps, stopped after four and gone on with."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
+    dataset = CropDataset(PatchStore(root), 8, seed=9)
+    model = DistributedDataParallel(torch.nn.Linear(1, 1))
+    seen, weights = [], []
+    for first, last in ((0, 4), (4, 6)):
+        for batch in batches(dataset, first, last, 6, workers=rank, rank=rank, world_size=2):
+            levels = batch["blurred"][:, 0, 0, :1].float()
+            model(levels).mean().backward()  # waits for the other process, and averages with it
+            seen.append(levels[:, 0].int().tolist())
+            weights.append(model.module.weight.grad.item())
+    parts = [None, None]
+    distributed.all_gather_object(parts, (seen, weights))
+    if rank == 0:
+        torch.save(parts, out)
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_of_ddp_see_each_patch_once_an_epoch_and_step_as_one(tmp_path):
+    dataset = CropDataset(store(tmp_path / "store", 23), 8, seed=9)
+    rendezvous = f"file://{tmp_path / 'rendezvous'}"
+    spawn(train_an_epoch, (tmp_path / "store", rendezvous, tmp_path / "seen.pt"), nprocs=2)
+    (first, gradients), (second, others) = torch.load(tmp_path / "seen.pt", weights_only=True)
+    together = [one + other for one, other in zip(first, second, strict=True)]
+    assert together == numbers(batches(dataset, 0, 6, 6))
+    order = list(chain(*together))
+    assert sorted(order[:23]) == list(range(23)) and len(set(order[23:])) == len(order[23:]) == 13
+    assert gradients == pytest.approx(others)
+    assert gradients[0] == pytest.approx(np.mean(together[0]))
 
 
 @pytest.mark.parametrize(

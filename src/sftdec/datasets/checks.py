@@ -8,15 +8,14 @@ grain of a photo at high ISO for sharpness; here only detail counts that both ph
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdec.datasets.listing import Check
 from sftdec.datasets.scene import Scene
 
-Check = Literal["unreadable", "size", "aligned", "sharper", "map", "duplicate"]
 Grey = NDArray[np.float32]
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709

@@ -43,7 +43,8 @@ def fetch(params: FetchParams, data: Path, out: Path, run: Run = run_here) -> tu
         listing, importer = list_dataset(name, params, data)
         print(listing.table(), flush=True)
         jobs += [(name, importer, entry, params.sigma_max, out, limits) for entry in listing.entries]
-        refusals += [Refusal(name, item.path.name, "unreadable", item.reason) for item in listing.left_out]
+        refusals += [Refusal(name, item.path.name, item.check, item.reason) for item in listing.left_out]
+    refuse_if_strict(refusals, params.strict)  # before hours of reading and rendering
     rows = []
     for row, refused in tqdm(run(_bring, jobs), total=len(jobs), desc="fetch", unit="scene", disable=None):
         refusals += refused
@@ -110,18 +111,25 @@ def _bring(
 
 
 def refuse_if_strict(refusals: list[Refusal], strict: bool) -> None:
-    """Stop at refused scenes.
+    """Stop at refused scenes; files that belong to none are let be.
 
     Raises:
         DataError: there are some and ``strict`` is set; the first are named.
     """
-    if strict and refusals:
-        told = "\n".join(f"{each.dataset}/{each.scene} ({each.check}): {each.reason}" for each in refusals[:_SHOWN])
-        more = f"\nand {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else ""
+    faults = [each for each in refusals if each.check != "extra"]
+    if strict and faults:
+        told = "\n".join(f"{_named(each)} ({each.check}): {each.reason}" for each in faults[:_SHOWN])
+        more = f"\nand {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         raise DataError(
-            f"{len(refusals)} scenes can't be used, and fetch.strict is set; mend or remove them, or leave them out "
-            f"with fetch.strict: false\n{told}{more}"
+            f"{len(faults)} scenes or files can't be used, and fetch.strict is set; mend or remove them, or leave "
+            f"them out with fetch.strict: false\n{told}{more}"
         )
+
+
+def _named(refusal: Refusal) -> str:
+    """The scene or file of a refusal, with its data set's name before it once."""
+    own = f"{refusal.dataset}/"
+    return refusal.scene if refusal.scene.startswith(own) else own + refusal.scene
 
 
 def _without_duplicates(

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.images import picture_header
 from sftdec.datasets.scene import Scene, Split
 
+# what a file or scene is refused for; "extra": it belongs to no scene by what it is, so nothing is wrong
+Check = Literal["unreadable", "size", "pair", "aligned", "sharper", "map", "duplicate", "extra"]
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})  # compare with path.suffix.lower()
 
 
@@ -46,10 +48,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that no scene is made of, and why."""
+    """A file that no scene is made of, and why; ``check`` is the kind of reason."""
 
     path: Path
     reason: str
+    check: Check = "pair"
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class Listing:
     left_out: Sequence[LeftOut] = ()
     sizes: tuple[tuple[tuple[int, int], int], ...] = ()
     bits: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def faults(self) -> list[LeftOut]:
+        """What was left out although it should make a scene."""
+        return [item for item in self.left_out if item.check != "extra"]
 
     def table(self) -> str:
         """The listing as text: pairs, sizes, bit depth, the map's unit, what was left out and why."""
@@ -131,12 +139,12 @@ def list_scenes(about: About, folder: Path, candidates: Iterable[Entry], left_ou
         try:
             headers = [picture_header(path) for path in files]
         except DataError as error:
-            refused.append(LeftOut(entry.blurred, str(error)))
+            refused.append(LeftOut(entry.blurred, str(error), "unreadable"))
             continue
         if len({header.size for header in headers}) > 1:
             (height, width), (other_height, other_width) = (header.size for header in headers)
             reason = f"{height}×{width} px, but {files[1].name} is {other_height}×{other_width}: a pair has one size"
-            refused.append(LeftOut(entry.blurred, reason))
+            refused.append(LeftOut(entry.blurred, reason, "size"))
             continue
         entries.append(entry)
         sizes[headers[0].size] += 1

@@ -26,7 +26,11 @@ _STEP, _JUMP = 0.5, 6.0  # what a path pays for a change of level
 _EDGE = 8.0  # grey levels: the photo's edges at which such changes get cheaper
 _FILL, _FILL_EDGE = 100.0, 4.0  # strength of the fill and the grey levels of edges that stop it
 _CONTRAST = 0.03  # of limited costs, at which confidence is half of what it can be
-_LOYALTY = 70.0  # grey levels squared that one px away from the filled map must save
+# Grey levels squared that one px away from the filled map must save: how much the map is to reproduce the photo, and
+# how much to be true where two depths mix. 70, 150, 400: on five rendered Middlebury scenes (up to 5 px) it is off by
+# 0.26, 0.22, 0.19 px, and on two real inputs of LFDOF it gains 13.4, 12.7, 11.7 dB. More of it near edges of the map,
+# or where no blur explains the photo, only moves along that line.
+_LOYALTY = 70.0
 _DISC = -0.12  # a disc must leave this much less (log of the misfit): real blurs often lie between the two
 _CLIPPED = 254  # grey level from which a highlight may be clipped
 _PROBE = 384  # px: side of the window that decides the shape of the blur

@@ -11,12 +11,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from sftdec.datasets.checks import Check, CheckLimits, Refusal, check_pair, check_scene
+from sftdec.datasets.checks import CheckLimits, Refusal, check_pair, check_scene
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.images import picture_header, read_photo
 from sftdec.datasets.importers import IMPORTERS
-from sftdec.datasets.listing import ENDINGS, About, Entry, Importer, Listing
+from sftdec.datasets.listing import ENDINGS, About, Check, Entry, Importer, Listing
 from sftdec.datasets.unpack import unpack
 
 _LEGEND = re.compile(r"\s{2,}")  # stands between a file's name and what it is, in a layout
@@ -27,7 +27,7 @@ class FolderReport:
     """What was found at ``path``.
 
     ``about``: the data set's table, or the picture's line; None where nothing fits. ``scenes``: how many were looked
-    at; ``left_out``: files that no scene is made of; ``hints``: what else there is to say.
+    at; ``left_out``: files that should make one and don't; ``hints``: what else there is to say.
     """
 
     path: Path
@@ -144,9 +144,7 @@ def _check_directory(folder: Path, sigma_max: float, limits: CheckLimits, proces
         others = [other.ABOUT.name for other in fitting if other is not importer]
         hints = (f"it has the layout of {', '.join(others)} too",) if others else ()
         problems = _check_entries(importer.ABOUT.name, listing, sigma_max, limits, processes)
-        return FolderReport(
-            folder, listing.table(), tuple(problems), len(listing.entries), len(listing.left_out), hints
-        )
+        return FolderReport(folder, listing.table(), tuple(problems), len(listing.entries), len(listing.faults), hints)
     return FolderReport(folder, None, tuple(faults))
 
 

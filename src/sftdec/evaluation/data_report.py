@@ -34,6 +34,15 @@ SHOWN = 48  # scenes on the contact sheet
 SAMPLED = 240  # scenes whose pixels the histogram of sigma is made of
 SIZES = 8  # rows of the table of sizes
 LISTED = 100  # refused scenes of one check that are named
+CHECKS = {  # what a picture that failed one is
+    "unreadable": "can’t be read",
+    "size": "of unequal size",
+    "pair": "without a partner",
+    "aligned": "not aligned",
+    "sharper": "not sharper",
+    "map": "with an impossible map",
+    "duplicate": "in two splits",
+}
 REASON = 400  # letters of a reason
 
 
@@ -77,7 +86,9 @@ def write_data_report(scenes: Path, patches: Path, out: Path, title: str = "SFT-
     index = read_index(scenes)
     if index.empty:
         raise DataError(f"{scenes / INDEX}: the index holds no scene; bring photos and run dvc repro fetch")
-    refused, kept = read_refused(scenes), _read_patches(patches / INDEX)
+    everything, kept = read_refused(scenes), _read_patches(patches / INDEX)
+    extra = everything["check"] == "extra"
+    refused = everything[~extra]
     triples = [_read_triple(scenes, row) for row in _records(choose_scenes(index, SHOWN))]
     sample = choose_scenes(index, SAMPLED)
     pixels = pixel_distribution(scenes, index, sample)
@@ -90,6 +101,7 @@ def write_data_report(scenes: Path, patches: Path, out: Path, title: str = "SFT-
         "sizes": _size_table(index),
         "patches": _patch_table(kept, sorted(index["dataset"].unique())),
         "refused": _refused_by_check(refused),
+        "extras": _refused_by_check(everything[extra]),
         "refusals": len(refused[["dataset", "scene"]].drop_duplicates()),
         "charts": [report.png_uri(png_bytes(histograms(charts, width))) for width in (9.6, 4.4)],
         "sampled": len(sample),
@@ -205,10 +217,13 @@ def _patch_table(kept: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, 
 
 
 def _refused_by_check(refused: pd.DataFrame) -> list[tuple[str, int, list[dict[str, str]]]]:
-    """Per check, the most frequent first: its name, how many scenes it refused, and the first 100 of them."""
+    """Per check, the most frequent first: what its scenes are, how many it refused, and the first 100 of them."""
     groups = [(str(check), rows) for check, rows in refused.groupby("check", sort=True, dropna=False)]
     groups.sort(key=lambda group: -len(group[1]))
-    return [(check, len(rows), [_refusal(row) for row in _records(rows.head(LISTED))]) for check, rows in groups]
+    return [
+        (CHECKS.get(check, check), len(rows), [_refusal(row) for row in _records(rows.head(LISTED))])
+        for check, rows in groups
+    ]
 
 
 def _refusal(row: dict[str, Any]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import pytest
 
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.importers import cuhk
+from sftdec.datasets.recognise import check_folder
 from tests.datasets.importers.pictures import photo, truncate, write
 
 MASK = np.uint8(255 * (np.arange(40)[:, None] > np.arange(30)[None]))
@@ -79,6 +80,30 @@ def test_a_photo_cut_down_to_its_first_bytes_is_left_out(tmp_path):
     write(tmp_path / "out_of_focus0001.jpg", photo(40, 30, 1))
     truncate(write(tmp_path / "out_of_focus0002.jpg", photo(40, 30, 1)), 0)
     assert list(reasons(cuhk.find(tmp_path))) == ["out_of_focus0002.jpg"]
+
+
+def test_a_file_that_is_no_picture_is_named_and_is_no_fault(tmp_path):
+    write(tmp_path / "image" / "out_of_focus0001.jpg", photo(40, 30, 1))
+    write(tmp_path / "gt" / "out_of_focus0001.png", MASK)
+    for part in ("image", "gt"):
+        (tmp_path / part / "Thumbs.db").write_bytes(b"thumbs")
+    listing = cuhk.find(tmp_path)
+    assert [item.path.parent.name for item in listing.left_out] == ["image", "gt"]
+    assert "no PNG" in reasons(listing)["Thumbs.db"] and not listing.faults
+
+
+def test_a_grey_photo_is_found_in_its_size_and_depth(tmp_path):
+    write(tmp_path / "out_of_focus0001.jpg", photo(40, 30, 1)[..., 0])
+    listing = cuhk.find(tmp_path)
+    assert listing.sizes == (((40, 30), 1),) and listing.bits == ((8, 1),)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".JPEG"])
+def test_a_photo_whose_end_is_missing_is_named_by_the_check(tmp_path, ending):
+    truncate(write(tmp_path / f"out_of_focus0001{ending}", photo(160, 120, 1)), 0.7)
+    (problem,) = check_folder(tmp_path).problems
+    assert (problem.scene, problem.check) == ("cuhk/out_of_focus0001", "unreadable")
+    assert f"out_of_focus0001{ending}" in problem.reason
 
 
 def test_a_folder_of_other_pictures_is_not_recognised_and_an_empty_one_is_an_error(tmp_path):

@@ -99,7 +99,8 @@ def test_what_lacks_a_partner_or_is_left_over_is_left_out_with_its_name(tmp_path
     found = reasons(listing)
     assert "image/image_1.jpg is missing" in found["sharp_1.jpg"]
     assert "defocus_filterd_2.png is missing" in found["sharp_2.jpg"]
-    assert set(found) == {"sharp_1.jpg", "sharp_2.jpg", "image_99.jpg", "preview.png"}
+    assert set(found) == {"sharp_1.jpg", "sharp_2.jpg", "image_99.jpg", "preview.png", "Thumbs.db"}
+    assert [item.path.name for item in listing.left_out if item.check == "extra"] == ["Thumbs.db"]
 
 
 def test_two_sharp_pictures_of_one_number_are_not_both_paired_with_one_blurred(tmp_path):
@@ -179,6 +180,7 @@ def test_a_test_folder_without_ground_truth_is_left_out_with_that_reason(tmp_pat
     write(tmp_path / "test" / "image" / "image_3.jpg", photo(40, 56, 3))
     listing = ded.find(tmp_path)
     assert [entry.name for entry in listing.entries] == ["1"]
+    assert not listing.faults
     assert reasons(listing) == {"test": "2 pictures without ground truth (no sharp/): nothing to compare with"}
 
 

@@ -1,5 +1,7 @@
 """Folders of one's own: pairs with and without maps, and what may be wrong with them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,6 +103,16 @@ def test_traps_are_read_rightly_or_named(tmp_path):
 def test_a_link_to_a_folder_gives_its_own_name_to_the_data_set(tmp_path):
     (tmp_path / "link").symlink_to(triplets(tmp_path / "mine", ["a"]))
     assert folder.read(folder.find(tmp_path / "link").entries[0], 6.0).name == "link/a"
+
+
+def test_reasons_name_files_as_the_folder_was_named_so_that_they_are_the_same_everywhere(tmp_path, monkeypatch):
+    root = triplets(tmp_path / "data" / "mine")
+    (root / "blurred" / "a.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    (item,) = folder.find(Path("data/mine")).left_out
+    assert item.reason.startswith("data/mine/blurred/a.png: ")
+    monkeypatch.chdir(root)
+    assert folder.find(Path(".")).about.name == "mine"
 
 
 def test_a_folder_is_recognised_by_its_parts_and_one_without_scenes_says_what_is_expected(tmp_path):

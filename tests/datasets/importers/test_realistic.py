@@ -239,6 +239,16 @@ def test_what_cannot_be_paired_is_left_out_with_its_reason(tmp_path):
     assert len(found) == 7
 
 
+def test_a_file_that_is_neither_picture_nor_map_is_named_and_is_no_fault(tmp_path):
+    pairs(tmp_path, "01")
+    levels(tmp_path, "01", ending=".mat")
+    for place in ("image/1.6", "GT", "gt/0"):
+        (tmp_path / place / "Thumbs.db").write_bytes(b"thumbs")
+    listing = realistic.find(tmp_path)
+    assert set(reasons(listing)) == {f"{place}/Thumbs.db" for place in ("image/1.6", "GT", "gt/0")}
+    assert not listing.faults and len(listing.entries) == 3
+
+
 def test_sizes_that_differ_and_a_zero_byte_file_are_left_out(tmp_path):
     pairs(tmp_path, "01", "02", "03")
     write(tmp_path / "GT" / "sharp_01.png", photo(HEIGHT, 20, 1))

@@ -151,7 +151,7 @@ def test_dmenets_archive_is_found_and_its_test_set_is_the_only_one(tmp_path):
     listing = syndof.find(tmp_path)
     assert [entry.name for entry in listing.entries if entry.split == "test"] == ["test_only_here", "test_scene3"]
     assert "scene3 is in the test set" in reasons(listing)["train/SYNDOF/image/scene3.png"]
-    assert len(listing.entries) == 21
+    assert len(listing.entries) == 21 and not listing.faults  # as its authors pack it, and nothing wrong with it
 
 
 def test_without_a_test_set_the_split_goes_by_what_was_photographed(tmp_path):
@@ -186,6 +186,14 @@ def test_what_lacks_a_partner_differs_in_size_or_is_empty_is_left_out_with_its_n
     assert "0 bytes" in found[f"image/{stems[5]}.png"]
     assert found[f"image/{stems[6]}.tif"] == "a second picture of that name"
     assert len(found) == 7
+
+
+def test_a_file_that_is_no_picture_is_named_and_is_no_fault(tmp_path):
+    add(tmp_path)
+    for part in ("image", "blur_map"):
+        (tmp_path / part / "Thumbs.db").write_bytes(b"thumbs")
+    listing = syndof.find(tmp_path)
+    assert set(reasons(listing)) == {"image/Thumbs.db", "blur_map/Thumbs.db"} and not listing.faults
 
 
 @pytest.mark.parametrize("part", ["image", "blur_map", "original"])

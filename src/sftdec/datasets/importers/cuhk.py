@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sftdec.datasets.errors import DataError
+from sftdec.datasets.importers.pair import other_files
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures
 
 _PHOTOS = frozenset({".jpg", ".jpeg"})
@@ -54,14 +55,16 @@ def find(folder: Path) -> Listing:
     for path in found:
         stem = path.stem.lower()
         if stem.startswith("motion"):
-            left_out.append(LeftOut(path, "blurred by motion, not by defocus"))
+            left_out.append(LeftOut(path, "blurred by motion, not by defocus", "extra"))
         elif stem in entries:
             left_out.append(LeftOut(path, f"a second photo by that name, beside {entries[stem].blurred.name}"))
         else:
             details = (("mask", masks[stem]),) if stem in masks else ()
             entries[stem] = Entry(path.stem, path.stem, "test", path, None, None, details)
     stems = {path.stem.lower() for path in found}
-    left_out += [LeftOut(path, "a mask without its photo") for path in others if path.stem.lower() not in stems]
+    lonely = [path for path in others if path.stem.lower() not in stems]
+    left_out += [LeftOut(path, "a mask without its photo", "extra") for path in lonely]
+    left_out += [item for part in (place, folder / "gt") for item in other_files(part)]
     return list_scenes(ABOUT, folder, entries.values(), left_out)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.images import open_picture, read_photo
-from sftdec.datasets.importers.pair import map_fault
+from sftdec.datasets.importers.pair import map_fault, other_files
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
 
@@ -52,13 +52,19 @@ def _numbered(folder: Path, *prefixes: str) -> dict[str, Path]:
     return found
 
 
-def _fault(blurred: Path | None, defocus: Path | None, number: str) -> str:
-    """Why a sharp picture makes no scene; empty if it does."""
+def _scene(
+    sharp: Path, blurred: Path | None, defocus: Path | None, number: str, split: Split | None, label: str
+) -> Entry | LeftOut:
+    """The scene of a sharp picture, or why it makes none."""
     if blurred is None:
-        return f"no blurred partner: image/image_{number}.jpg is missing"
+        return LeftOut(sharp, f"no blurred partner: image/image_{number}.jpg is missing")
     if defocus is None:
-        return f"no map: filtered/defocus_filterd_{number}.png is missing"
-    return map_fault(blurred, defocus)
+        return LeftOut(sharp, f"no map: filtered/defocus_filterd_{number}.png is missing")
+    fault = map_fault(blurred, defocus)
+    if fault:
+        return LeftOut(sharp, *fault)
+    name = f"{label}{number}"
+    return Entry(name, name, split or split_of(name), blurred, sharp, defocus)
 
 
 def _scenes(part: Path, split: Split | None, label: str) -> Iterator[Entry | LeftOut]:
@@ -75,12 +81,9 @@ def _scenes(part: Path, split: Split | None, label: str) -> Iterator[Entry | Lef
         taken[number] = sharp
         picture, defocus = blurred.get(number), maps.get(number)
         used |= {path for path in (picture, defocus) if path is not None}
-        reason = _fault(picture, defocus, number)
-        if reason or picture is None:
-            yield LeftOut(sharp, reason)
-        else:
-            name = f"{label}{number}"
-            yield Entry(name, name, split or split_of(name), picture, sharp, defocus)
+        yield _scene(sharp, picture, defocus, number, split, label)
+    for folder in ("sharp", "image", "filtered"):
+        yield from other_files(part / folder)
     for folder in ("image", "filtered"):
         for path in pictures(part / folder):
             if path not in used:
@@ -94,7 +97,7 @@ def _test(folder: Path) -> Iterator[Entry | LeftOut]:
         return
     count = len(pictures(folder)) + len(pictures(folder / "image"))
     if count:
-        yield LeftOut(folder, f"{count} pictures without ground truth (no sharp/): nothing to compare with")
+        yield LeftOut(folder, f"{count} pictures without ground truth (no sharp/): nothing to compare with", "extra")
 
 
 def find(folder: Path) -> Listing:

@@ -4,6 +4,7 @@ A map is a 16-bit (or 8-bit) grey PNG whose full level stands for ``fetch.sigma_
 ``defocus/`` the maps are estimated from the pairs.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.images import picture_header, read_defocus
 from sftdec.datasets.importers.pair import by_name, read_pair, read_photos
-from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, split_of
+from sftdec.datasets.listing import About, Check, Entry, LeftOut, Listing, list_scenes, split_of
 from sftdec.datasets.scene import Scene
 
 ABOUT = About(
@@ -40,36 +41,37 @@ def find(folder: Path) -> Listing:
     Raises:
         DataError: there is no scene.
     """
-    folder = folder.absolute()  # which has a name even for "."; a link keeps its own
+    name = Path(os.path.abspath(folder)).name  # there is one even for "."; a link keeps its own
     maps = [folder / "defocus"] if (folder / "defocus").is_dir() else []
     matched, left_out = by_name([folder / "blurred", folder / "sharp", *maps])
-    about = replace(ABOUT, name=folder.name, map_unit=_MAP_UNIT if maps else None)
+    about = replace(ABOUT, name=name, map_unit=_MAP_UNIT if maps else None)
     candidates = []
-    for name, files in matched:
+    for stem, files in matched:
         blurred, sharp = files[:2]
         defocus = files[2] if maps else None
         problem = _map_problem(defocus, blurred) if defocus else None
         if defocus and problem:
-            left_out.append(LeftOut(defocus, problem))
+            left_out.append(LeftOut(defocus, *problem))
             continue
-        details = (("dataset", folder.name),)
-        candidates.append(Entry(name, name, split_of(name), blurred, sharp, defocus, details))
+        details = (("dataset", name),)
+        candidates.append(Entry(stem, stem, split_of(stem), blurred, sharp, defocus, details))
     return list_scenes(about, folder, candidates, left_out)
 
 
-def _map_problem(defocus: Path, blurred: Path) -> str | None:
+def _map_problem(defocus: Path, blurred: Path) -> tuple[str, Check] | None:
     """What is wrong with a map, as far as its header and its photo's tell."""
     try:
         found = picture_header(defocus).size
     except DataError as error:
-        return str(error)
+        return str(error), "unreadable"
     try:
         expected = picture_header(blurred).size
     except DataError:
         return None  # the photo is at fault, and will be named
     if found == expected:
         return None
-    return f"defocus/{defocus.name}: {found[0]}×{found[1]} px, but the photo is {expected[0]}×{expected[1]}"
+    reason = f"defocus/{defocus.name}: {found[0]}×{found[1]} px, but the photo is {expected[0]}×{expected[1]}"
+    return reason, "size"
 
 
 def read(entry: Any, sigma_max: float) -> Scene:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.images import picture_header, read_photo
-from sftdec.datasets.listing import About, Entry, LeftOut, pictures
+from sftdec.datasets.listing import About, Check, Entry, LeftOut, pictures
 from sftdec.datasets.scene import Scene
 
 _ROUNDING = 1e-4  # px of sigma that a map may be above its largest value
@@ -20,7 +20,7 @@ def other_files(folder: Path) -> list[LeftOut]:
         return []
     known = set(pictures(folder))
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
-    return [LeftOut(path, "no PNG, JPEG, TIFF or WebP picture") for path in files if path not in known]
+    return [LeftOut(path, "no PNG, JPEG, TIFF or WebP picture", "extra") for path in files if path not in known]
 
 
 def by_name(folders: Sequence[Path]) -> tuple[list[tuple[str, list[Path]]], list[LeftOut]]:
@@ -43,15 +43,16 @@ def by_name(folders: Sequence[Path]) -> tuple[list[tuple[str, list[Path]]], list
     return matched, left_out
 
 
-def map_fault(photo: Path, defocus: Path) -> str:
-    """Why a map can't belong to a photo, by their headers; empty if it can."""
+def map_fault(photo: Path, defocus: Path) -> tuple[str, Check] | None:
+    """Why a map can't belong to a photo, by their headers; None if it can."""
     try:
         size, other = picture_header(photo).size, picture_header(defocus).size
     except DataError as error:
-        return str(error)
+        return str(error), "unreadable"
     if size != other:
-        return f"{size[0]}×{size[1]} px, but its map is {other[0]}×{other[1]} ({defocus.name}): a scene has one size"
-    return ""
+        found = f"{size[0]}×{size[1]} px, but its map is {other[0]}×{other[1]} ({defocus.name})"
+        return f"{found}: a scene has one size", "size"
+    return None
 
 
 def scene_of(

@@ -19,6 +19,7 @@ from scipy.io import loadmat
 
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.images import read_photo
+from sftdec.datasets.importers.pair import other_files
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures
 from sftdec.datasets.scene import Scene
 
@@ -28,6 +29,7 @@ LEVELS = ("0", "1", "1.6")  # noise, standard deviation in grey levels
 # DMENet uses it, in so few knots that none of its 23 rows is off by more than 0.03 px
 _RADII = (0.0, 0.5, 1.0, 1.5, 3.0, 6.0)
 _SIGMAS = (0.0, 0.3, 0.65, 0.875, 1.65, SIGMA_PEAK)
+MAPS = (".npy", ".mat")  # endings, the better one first
 _GROUND_TRUTH = ("gt", "ground_truth_data")
 
 ABOUT = About(
@@ -76,9 +78,17 @@ def _files(folder: Path) -> Iterator[tuple[str, str | None, str, Path]]:
             yield {"sharp": "sharp", "image": "blurred"}.get(word, "other"), _number(path), "0", path
         for level, inside in (*((level, place / level) for level in LEVELS), ("0", place)):
             found = sorted(inside.iterdir()) if inside.is_dir() else []
-            for ending in (".npy", ".mat"):
+            for ending in MAPS:
                 for path in (path for path in found if path.suffix.lower() == ending):
                     yield "map", _number(path), level, path
+
+
+def _strangers(folder: Path) -> list[LeftOut]:
+    """What is neither a picture nor a map where those lie."""
+    inside = [folder / "image" / level for level in LEVELS]
+    for place in _ground_truth(folder):
+        inside += [place, *(place / level for level in LEVELS)]
+    return [item for part in inside for item in other_files(part) if item.path.suffix.lower() not in MAPS]
 
 
 def _values(path: Path) -> NDArray[np.float64]:
@@ -111,7 +121,7 @@ def _in_discs(maps: Sequence[Path]) -> tuple[bool, list[LeftOut]]:
         try:
             values = _values(path)
         except DataError as error:
-            broken.append(LeftOut(path, str(error)))
+            broken.append(LeftOut(path, str(error), "unreadable"))
         else:
             discs |= path.suffix.lower() == ".mat" and bool(values.max() > SIGMA_PEAK + 1e-6)
     return discs, broken
@@ -129,13 +139,14 @@ def find(folder: Path) -> Listing:
     left_out = []
     for kind, number, level, path in _files(folder):
         if kind == "other":
-            left_out.append(LeftOut(path, "neither image_<NN> nor sharp_<NN>"))
+            left_out.append(LeftOut(path, "neither image_<NN> nor sharp_<NN>", "extra"))
         elif number is None:
             left_out.append(LeftOut(path, "expected one number in its name to pair it by"))
         elif (kind, number, level) in found:
             left_out.append(LeftOut(path, f"{found[kind, number, level].name} is the {kind} one of its number already"))
         else:
             found[kind, number, level] = path
+    left_out += _strangers(folder)
     discs, broken = _in_discs([path for (kind, _, _), path in found.items() if kind == "map"])
     bad = {item.path for item in broken}
     entries = []

@@ -72,7 +72,7 @@ def find(folder: Path) -> Listing:
         try:
             _fits(disparity, view)
         except DataError as error:
-            left_out.append(LeftOut(disparity, str(error)))
+            left_out.append(LeftOut(disparity, str(error), "unreadable"))
             continue
         for number in range(RENDERINGS):
             details = (("rendering", number),)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.images import read_photo
-from sftdec.datasets.importers.pair import map_fault
-from sftdec.datasets.listing import ENDINGS, About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
+from sftdec.datasets.importers.pair import map_fault, other_files
+from sftdec.datasets.listing import ENDINGS, About, Check, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
 
 Unit = Literal["sigma", "coc"]
@@ -84,17 +84,19 @@ def _originals(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _fault(image: Path, defocus: Path | None, originals: list[Path]) -> str:
-    """Why a rendering makes no scene; empty if it does."""
+def _fault(image: Path, defocus: Path | None, originals: list[Path]) -> tuple[str, Check] | None:
+    """Why a rendering makes no scene; None if it does."""
     if defocus is None:
-        return "no map of that name"
+        return "no map of that name", "pair"
     if not originals:
         return (
             "no sharp original: image/ holds the blurred renderings; unpack the generator's synthetic_datasets/ "
-            "beside it, or put a picture of that name into sharp/"
+            "beside it, or put a picture of that name into sharp/",
+            "pair",
         )
     if len(originals) > 1:
-        return f"{len(originals)} originals go by that name; put the right one into sharp/ under the rendering's name"
+        mend = "put the right one into sharp/ under the rendering's name"
+        return f"{len(originals)} originals go by that name; {mend}", "pair"
     return map_fault(image, defocus)
 
 
@@ -111,9 +113,9 @@ def _scenes(folder: Path) -> Iterator[Entry | LeftOut]:
             stems.add(path.stem)
             own = sharp.get(path.stem)
             originals = [own] if own else by_name.get(_original(path.stem), [])
-            reason = _fault(path, defocus.get(path.stem), originals)
-            if reason:
-                yield LeftOut(path, reason)
+            fault = _fault(path, defocus.get(path.stem), originals)
+            if fault:
+                yield LeftOut(path, *fault)
                 continue
             photo = _photo(path.stem)
             name = f"test_{path.stem}" if testing else path.stem
@@ -122,6 +124,8 @@ def _scenes(folder: Path) -> Iterator[Entry | LeftOut]:
         for stem, path in defocus.items():
             if stem not in stems:
                 yield LeftOut(path, "a map without its picture")
+        for place in (images, maps, images.parent / "sharp"):
+            yield from other_files(place)
 
 
 def _divide(entries: list[Entry]) -> tuple[list[Entry], list[LeftOut]]:
@@ -132,7 +136,8 @@ def _divide(entries: list[Entry]) -> tuple[list[Entry], list[LeftOut]]:
         if dict(entry.details)["given"] or not given:
             chosen.append(entry)
         elif entry.photo in given:
-            left_out.append(LeftOut(entry.blurred, f"{entry.photo} is in the test set, so not to be trained on"))
+            reason = f"{entry.photo} is in the test set, so not to be trained on"
+            left_out.append(LeftOut(entry.blurred, reason, "extra"))
         else:
             chosen.append(replace(entry, split="train" if entry.split == "test" else entry.split))
     return chosen, left_out
