@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -44,6 +45,8 @@ class Experiment(_Section):
     variants: Annotated[dict[str, Changes], Field(min_length=2)]
     changes: Changes = {}  # of every variant
     equal_time: list[str] = []  # variants that are trained on the second budget too
+    whole: list[str] = []  # lists that only dvc.yaml reads: variants that are trained from s1 on
+    s3_only: list[str] = []  # and those that start from another's s2
     step_cost: dict[str, dict[StageName, Annotated[float, Field(gt=0)]]] = {}  # seconds a step, as a ratio
     labels: dict[str, str] = {}  # of variants, in the report
     report: ReportParams
@@ -105,6 +108,29 @@ def load_experiment(path: Path) -> Experiment:
         problems = (f"{'.'.join(map(str, each['loc']))}: found {each['input']!r}; {each['msg']}"
                     for each in error.errors(include_url=False))  # fmt: skip
         raise ParamsError(f"{path}: " + "; ".join(problems)) from error
+
+
+def read_cells(experiment: Experiment, build: Path) -> pd.DataFrame:
+    """The per-image tables of an experiment's cells that are there, as ``evaluation.ablation`` takes them, and split.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    cells = [
+        Cell(variant, stage, seed, budget)
+        for budget in BUDGETS
+        for variant in (experiment.variants if budget == "equal_steps" else experiment.equal_time)
+        for stage in get_args(StageName)
+        for seed in experiment.seeds
+    ]
+    found = [
+        pd.read_parquet(path).assign(budget=cell.budget, variant=cell.variant, stage=cell.stage, seed=cell.seed)
+        for cell in cells
+        if (path := cell.per_image(build)).is_file()
+    ]
+    if not found:
+        raise ParamsError(f"{build}: none of the experiment's {len(cells)} cells is there; train them with dvc repro")
+    return pd.concat(found, ignore_index=True)
 
 
 def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
