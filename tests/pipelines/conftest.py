@@ -84,8 +84,8 @@ stages:
     cmd: >
       python code/stage.py s2-${item.variant}-${item.seed}
       build/small/plain/${item.seed}/s1.txt build/small/${item.variant}/${item.seed}/s2.txt
-    deps: [build/small/plain/${item.seed}/s1.txt, code/stage.py]
-    outs: [build/small/${item.variant}/${item.seed}/s2.txt: {push: false}]
+    deps: ["build/small/plain/${item.seed}/s1.txt", code/stage.py]
+    outs: ["build/small/${item.variant}/${item.seed}/s2.txt": {push: false}]
   s1:
     wdir: ../..
     matrix: {variant: [plain], seed: "${seeds}"}
@@ -93,7 +93,7 @@ stages:
       python code/stage.py s1-${item.variant}-${item.seed}
       build/scenes/index.txt build/small/${item.variant}/${item.seed}/s1.txt
     deps: [build/scenes/index.txt]
-    outs: [build/small/${item.variant}/${item.seed}/s1.txt: {push: false}]
+    outs: ["build/small/${item.variant}/${item.seed}/s1.txt": {push: false}]
 """
 
 

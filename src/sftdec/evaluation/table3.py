@@ -16,6 +16,7 @@ from sftdec.evaluation.ablation import (
     mean_of_seeds,
     number,
     sentence,
+    together,
 )
 
 NAMES = {"baseline": "baseline", "sft": "+SFT", "sft_dec": "+SFT-Dec", "sft_fdec": "+SFT-FDec"}
@@ -38,6 +39,7 @@ PAPER: dict[tuple[str, str], dict[Measure, float]] = {
 } | {(FINAL, "end_to_end"): {"psnr": 26.1143, "ssim": 0.8259}}
 
 Place = tuple[str, str]  # variant, stage
+Found = dict[tuple[str, int, Measure], list[Difference]]  # by budget, number of the statement, measure
 
 
 @dataclass(frozen=True)
@@ -115,13 +117,13 @@ def table3_report(table: pd.DataFrame, level: float, replicates: int, notes: Seq
     check_table(table)
     if table.empty:
         raise ValueError("per-image table has no rows; train at least one cell")
-    found = {
-        (budget, number_, measure): differences(table, budget, statement, measure, level, replicates)
+    found: Found = {
+        (budget, index, measure): differences(table, budget, statement, measure, level, replicates)
         for budget in BUDGETS
-        for number_, statement in enumerate(STATEMENTS)
+        for index, statement in enumerate(STATEMENTS)
         for measure in MEASURES
     }
-    lines = ["# Table 3 of the paper, and ours", "", *notes, ""]
+    lines = ["# Table 3 of the paper, and ours", "", *notes, "", *_summary(found), ""]
     for budget, title in BUDGETS.items():
         lines += [f"## {title}", "", *_cells(table, budget), ""]
         for index, statement in enumerate(STATEMENTS):
@@ -130,13 +132,21 @@ def table3_report(table: pd.DataFrame, level: float, replicates: int, notes: Seq
     return "\n".join(lines).rstrip() + "\n", _csv(table, (pair for pairs in found.values() for pair in pairs))
 
 
+def _summary(found: Found) -> list[str]:
+    """Each statement once, with what PSNR says of it on either budget."""
+    rows = [
+        [statement.text, *(together(pair.verdict() for pair in found[budget, index, "psnr"]) for budget in BUDGETS)]
+        for index, statement in enumerate(STATEMENTS)
+    ]
+    return markdown_table(["What the paper says, by our PSNR", *BUDGETS.values()], rows)
+
+
 def _verdict_line(pairs: dict[Measure, list[Difference]]) -> str:
     """The plain sentence."""
-    said = [f"{UNITS[measure].split(' ')[0]}: {sentence([each.verdict() for each in each_measure])}"
-            for measure, each_measure in pairs.items()]  # fmt: skip
-    missing = sum(each.interval is None for each in pairs["psnr"])
+    said = [f"{sentence([pair.verdict() for pair in parts])} by {measure.upper()}" for measure, parts in pairs.items()]
+    missing = sum(pair.interval is None for pair in pairs["psnr"])
     more = f" Not trained with two seeds or more: {missing} of {len(pairs['psnr'])} parts." if missing else ""
-    return f"At this scale — {'; '.join(said)}.{more}"
+    return f"At this scale it {' and '.join(said)}.{more}"
 
 
 def _parts(pairs: dict[Measure, list[Difference]]) -> list[str]:
