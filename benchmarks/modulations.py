@@ -3,9 +3,10 @@
     python benchmarks/modulations.py [--rounds N] [--build build]
 
 Scenes and patches are those of ``build`` (dvc repro patches makes them), batch, crop, threads and precision those of
-params.yaml. In each round every modulation trains every stage for some steps, one after the other; a stage's figure is
-the median over rounds of the seconds a step (start and end of the training left out), and of its ratio to sft_dec's
-step of the same round. experiments/table3/params.yaml takes the ratios over as ``step_cost``.
+params.yaml. In each round every modulation trains every stage for some steps, one after the other, start and end of the
+training left out of the seconds a step. A figure is the median over rounds, a ratio that of two medians; the fastest
+rounds stand beside them, which another program on the machine can't have slowed down.
+experiments/table3/params.yaml takes the ratios over as ``step_cost``.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def seconds_a_step(params: Params, stage: str, build: Path) -> float:
 
 
 def measure(values: dict[str, object], rounds: int, build: Path) -> pd.DataFrame:
-    """A row a round, stage and modulation: seconds a step, and its ratio to the unit's in that round and stage."""
+    """A row a round, stage and modulation: seconds a step."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder)
@@ -69,9 +70,16 @@ def measure(values: dict[str, object], rounds: int, build: Path) -> pd.DataFrame
                     seconds = seconds_a_step(short(values, modulation), stage, place)
                     rows.append({"round": turn, "stage": stage, "modulation": modulation, "seconds": seconds})
                     print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
-    unit = table[table["modulation"] == UNIT].set_index(["round", "stage"])["seconds"]
-    return table.assign(ratio=table["seconds"] / table.set_index(["round", "stage"]).index.map(unit))
+    return pd.DataFrame(rows)
+
+
+def compare(table: pd.DataFrame) -> pd.DataFrame:
+    """Medians and minima over rounds of the seconds a step, and their ratios to the unit's of the same stage."""
+    found = table.groupby(["modulation", "stage"], sort=False)["seconds"].agg(["median", "min"])
+    unit = found.loc[UNIT].reindex(found.index.get_level_values("stage"))
+    return found.assign(
+        ratio=found["median"] / unit["median"].to_numpy(), ratio_min=found["min"] / unit["min"].to_numpy()
+    )
 
 
 def main() -> None:
@@ -82,10 +90,7 @@ def main() -> None:
     given = parser.parse_args()
     values = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())
     table = measure(values, given.rounds, given.build)
-    groups = table.groupby(["modulation", "stage"], sort=False)
-    found = groups.agg(
-        seconds=("seconds", "median"), ratio=("ratio", "median"), low=("ratio", "min"), high=("ratio", "max")
-    )
+    found = compare(table)
     print(found.round(3).to_string())
     for modulation, rows in found.reset_index().groupby("modulation", sort=False):
         ratios = ", ".join(f"{stage}: {ratio:.2f}" for stage, ratio in zip(rows["stage"], rows["ratio"], strict=True))

@@ -142,7 +142,7 @@ def test_a_claim_holds_with_all_its_parts_and_fails_with_one():
     assert together(["holds", "can't be told"]) == "can't be told"
     assert together(["holds", "can't be told", "doesn't hold"]) == "doesn't hold"
     assert sentence(["holds", "holds"]) == "holds (all 2 parts)"
-    assert sentence(["holds", "can't be told", "holds"]) == "can't be told (2 hold, 1 can't be told)"
+    assert sentence(["holds", "can't be told", "holds"]) == "can't be told (of 3 parts holds: 2, can't be told: 1)"
     assert sentence(["can't be told"]) == "can't be told"
     with pytest.raises(ValueError, match="without parts"):
         together([])

@@ -183,8 +183,8 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
     counts = {word: list(verdicts).count(word) for word in ("holds", "doesn't hold", "can't be told")}
     if counts[verdict] == len(verdicts):
         return f"{verdict} (all {len(verdicts)} parts)"
-    words = {"holds": "hold", "doesn't hold": "don't", "can't be told": "can't be told"}
-    return f"{verdict} ({', '.join(f'{count} {words[word]}' for word, count in counts.items() if count)})"
+    counted = ", ".join(f"{word}: {count}" for word, count in counts.items() if count)
+    return f"{verdict} (of {len(verdicts)} parts {counted})"
 
 
 def number(value: float, decimals: int, signed: bool = True) -> str:

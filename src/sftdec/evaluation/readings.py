@@ -79,7 +79,7 @@ def _sentence(label: str, supported: str) -> str:
     said = {
         "the default": "the figures support the default.",
         "the other reading": "the figures support the other reading.",
-        "neither": "which is better can't be told at this scale, and the default stays by its source.",
+        "neither": "which is better can't be told at this scale, and the default stays.",
     }
     return f"- {label}: {said[supported]}"
 

@@ -125,7 +125,7 @@ def table3_report(table: pd.DataFrame, level: float, replicates: int, notes: Seq
     }
     lines = ["# Table 3 of the paper, and ours", "", *notes, "", *_summary(found), ""]
     for budget, title in BUDGETS.items():
-        lines += [f"## {title}", "", *_cells(table, budget), ""]
+        lines += [f"## {title}", "", *_cells(table, budget)]
         for index, statement in enumerate(STATEMENTS):
             pairs = {measure: found[budget, index, measure] for measure in MEASURES}
             lines += [f"**{statement.text}**", "", _verdict_line(pairs), "", *_parts(pairs), ""]
