@@ -1,12 +1,13 @@
 """DVC's stages one at a time, each in a process group that ends with whoever runs it."""
 
 import os
+import posixpath
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -40,42 +41,88 @@ class StageResult:
         return self.outcome == "ran"
 
 
-def stage_order(root: Path) -> list[str]:
-    """Names of the stages in root's dvc.yaml, each after those whose outs it reads.
+Graph = dict[str, set[str]]  # a stage → the stages whose outs it reads
+
+
+def stage_graph(root: Path, *files: str) -> Graph:
+    """The stages of some dvc.yaml files (paths below root; ``dvc.yaml`` if none is named), as DVC addresses them.
+
+    A matrix is one stage here. Where a path has ``${…}``, any name may stand.
 
     Raises:
-        ValueError: dvc.yaml is missing or has no stages, or its stages wait for each other in a circle.
+        ValueError: a file is missing or has no stages.
     """
-    path = root / "dvc.yaml"
-    stages = (yaml.safe_load(path.read_text("utf-8")) or {}).get("stages") if path.is_file() else None
-    if not stages:
-        raise ValueError(f"{path}: found no stages; the flow needs the root of a DVC project")
-    bodies = {name: stage.get("do", stage) for name, stage in stages.items()}
-    made = {name: [out for key in ("outs", "metrics", "plots") for out in _paths(body.get(key))]
-            for name, body in bodies.items()}  # fmt: skip
-    order = TopologicalSorter[str]()
-    for name, body in bodies.items():
-        read = _paths(body.get("deps"))
-        order.add(name, *(maker for maker in made if maker != name and _overlap(made[maker], read)))
-    return list(order.static_order())
+    made: dict[str, list[PurePosixPath]] = {}
+    read: dict[str, list[PurePosixPath]] = {}
+    for file in files or ("dvc.yaml",):
+        path = root / file
+        stages = (yaml.safe_load(path.read_text("utf-8")) or {}).get("stages") if path.is_file() else None
+        if not stages:
+            raise ValueError(f"{path}: found no stages; the flow needs the root of a DVC project")
+        for name, stage in stages.items():
+            address = name if file == "dvc.yaml" else f"{file}:{name}"
+            body = stage.get("do", stage)
+            place = posixpath.join(posixpath.dirname(file), body.get("wdir", ""))
+            made[address] = [out for key in ("outs", "metrics", "plots") for out in _paths(body.get(key), place)]
+            read[address] = _paths(body.get("deps"), place)
+    return {stage: {maker for maker in made if maker != stage and _overlap(made[maker], read[stage])} for stage in made}
 
 
-def _paths(entries: Sequence[str | Mapping[str, Any]] | None) -> list[PurePosixPath]:
-    """The paths of a deps or outs list, whose entries are a path or {path: options}."""
+def stage_order(root: Path, *files: str) -> list[str]:
+    """The stages of ``stage_graph``, each after those whose outs it reads.
+
+    Raises:
+        ValueError: a file is missing or has no stages, or its stages wait for each other in a circle.
+    """
+    return list(TopologicalSorter(stage_graph(root, *files)).static_order())
+
+
+def with_makers(stages: Iterable[str], graph: Graph) -> set[str]:
+    """The stages, and all those that make what they read, and so on."""
+    found: set[str] = set()
+    waiting = list(stages)
+    while waiting:
+        if (stage := waiting.pop()) not in found:
+            found.add(stage)
+            waiting += graph[stage]
+    return found
+
+
+def stage_items(root: Path, file: str, log: Callable[[str], None]) -> dict[str, list[str]]:
+    """Each stage of a dvc.yaml file with the addresses of its matrix's items; a stage without a matrix has itself.
+
+    Raises:
+        StageFailed: DVC can't read the file.
+    """
+    items: dict[str, list[str]] = {}
+    for line in run_dvc(["stage", "list", "--name-only", file], root, log):
+        stage = line.partition("@")[0]
+        if " " not in line:  # a warning is no name
+            items.setdefault(stage, []).append(line)
+    return items
+
+
+def _paths(entries: Sequence[str | Mapping[str, Any]] | None, place: str) -> list[PurePosixPath]:
+    """The paths of a deps or outs list, whose entries are a path or {path: options}, seen from the root."""
     names = (entry if isinstance(entry, str) else next(iter(entry)) for entry in entries or ())
-    return [PurePosixPath(name) for name in names]
+    return [PurePosixPath(posixpath.normpath(posixpath.join(place, name))) for name in names]
 
 
 def _overlap(outs: Sequence[PurePosixPath], deps: Sequence[PurePosixPath]) -> bool:
     """Whether one of outs is, holds or lies in one of deps."""
-    return any(dep.is_relative_to(out) or out.is_relative_to(dep) for out in outs for dep in deps)
+    return any(_within(out.parts, dep.parts) for out in outs for dep in deps)
+
+
+def _within(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether one of two paths begins with the other."""
+    return all(one == other or "${" in one + other for one, other in zip(first, second, strict=False))
 
 
 def reproduce(stage: str, root: Path, log: Callable[[str], None], pipeline_run: str | None = None) -> StageResult:
     """Has DVC bring one stage (or .dvc file) up to date, without those before or after it.
 
     Args:
-        stage: the name in dvc.yaml, or of a .dvc file.
+        stage: the name in dvc.yaml, its address (FILE:NAME, NAME@ITEM), or the name of a .dvc file.
         root: the DVC project.
         log: called with each line of output as it comes.
         pipeline_run: MLflow run of the whole execution, handed on in SFTDEC_PIPELINE_RUN.

@@ -14,7 +14,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,19 +58,19 @@ def retrain(stages: list[str] | None = None, root: Path | None = None) -> list[S
     chosen = [stage for stage in order if not stages or stage in stages]
     log = get_run_logger()
     if (root / DATA).is_file():  # else stages would see a new file in data/, and data.dvc still the old list
-        _run(DATA, root, None)
+        run_named(DATA, root, None)
     if up_to_date(chosen, root, log.info):
         log.info("Nothing changed: %s", ", ".join(chosen))
         results = [StageResult(stage, "unchanged", 0.0) for stage in chosen]
-        _publish_summary(results, None)
+        publish_summary(results, None)
         return results
     with _tracked(root) as pipeline_run:
         results = []
         for stage in chosen:
-            results.append(_run(stage, root, pipeline_run, results[-1] if results else None))
+            results.append(run_named(stage, root, pipeline_run, results[-1] if results else None))
     _publish_metrics(root)
     _publish_figures(root)
-    _publish_summary(results, pipeline_run)
+    publish_summary(results, pipeline_run)
     return results
 
 
@@ -86,7 +86,7 @@ def run_stage(stage: str, root: Path, pipeline_run: str | None, after: StageResu
     return result
 
 
-def _run(stage: str, root: Path, pipeline_run: str | None, after: StageResult | None = None) -> StageResult:
+def run_named(stage: str, root: Path, pipeline_run: str | None, after: StageResult | None = None) -> StageResult:
     """run_stage under the stage's own name."""
     named = run_stage.with_options(
         name=stage,
@@ -172,7 +172,7 @@ def _as_jpeg(path: Path) -> bytes:
     return jpeg.getvalue()
 
 
-def _publish_summary(results: Sequence[StageResult], pipeline_run: str | None) -> None:
+def publish_summary(results: Sequence[StageResult], pipeline_run: str | None) -> None:
     """What ran, what the register stage said of its decision, and where to look further."""
     nothing = all(result.outcome == "unchanged" for result in results)
     text = ["Nothing changed: every stage is up to date.", ""] if nothing else []
@@ -196,12 +196,17 @@ def main() -> None:
     if options.serve:
         _serve(options.stages)
         return
+    run_once(lambda: retrain(stages=options.stages))
+
+
+def run_once(flow_run: Callable[[], object]) -> None:
+    """A flow without a server; a signal ends it cleanly, a failed stage with its sentence."""
     # Left to itself SIGTERM ends Python without the clean-up that stops Prefect's temporary server.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # a closed terminal; under nohup it is ignored
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
-        retrain(stages=options.stages)
+        flow_run()
     except (StageFailed, ValueError) as error:
         sys.exit(f"ERROR: {error}")
 

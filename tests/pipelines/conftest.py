@@ -71,6 +71,32 @@ def make_project(root: Path, pipeline: str) -> Path:
     return root
 
 
+EXPERIMENT = """
+stages:
+  small:
+    wdir: ../..
+    cmd: python code/stage.py small build/small reports/small.md
+    deps: [build/small]
+    outs: [reports/small.md: {cache: false}]
+  s2:
+    wdir: ../..
+    matrix: {variant: [plain, dec], seed: "${seeds}"}
+    cmd: >
+      python code/stage.py s2-${item.variant}-${item.seed}
+      build/small/plain/${item.seed}/s1.txt build/small/${item.variant}/${item.seed}/s2.txt
+    deps: ["build/small/plain/${item.seed}/s1.txt", code/stage.py]
+    outs: ["build/small/${item.variant}/${item.seed}/s2.txt": {push: false}]
+  s1:
+    wdir: ../..
+    matrix: {variant: [plain], seed: "${seeds}"}
+    cmd: >
+      python code/stage.py s1-${item.variant}-${item.seed}
+      build/scenes/index.txt build/small/${item.variant}/${item.seed}/s1.txt
+    deps: [build/scenes/index.txt]
+    outs: ["build/small/${item.variant}/${item.seed}/s1.txt": {push: false}]
+"""
+
+
 @pytest.fixture(scope="session")
 def pristine(tmp_path_factory):
     return make_project(tmp_path_factory.mktemp("pristine") / "project", PIPELINE)
@@ -87,3 +113,24 @@ def sleeping_project(tmp_path):
     """One stage that sleeps for minutes and says in pid.txt who it is."""
     pipeline = "stages:\n  sleep:\n    cmd: python code/sleeper.py\n    outs: [never.txt]\n"
     return make_project(tmp_path / "project", pipeline)
+
+
+@pytest.fixture
+def experiment(project):
+    """The project with an experiment: two matrices, and a page of what they made."""
+    folder = project / "experiments/small"
+    folder.mkdir(parents=True)
+    (folder / "dvc.yaml").write_text(EXPERIMENT)
+    (folder / "params.yaml").write_text("seeds: [0, 1]\n")
+    return project
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory):
+    """Prefect's API on an empty database, with a home of its own: the user's stays as it is."""
+    from prefect.settings import PREFECT_HOME, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    home = temporary_settings({PREFECT_HOME: tmp_path_factory.mktemp("prefect")})
+    with home, prefect_test_harness(server_startup_timeout=120):
+        yield

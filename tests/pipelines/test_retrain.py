@@ -12,22 +12,12 @@ import pytest
 from PIL import Image
 
 from pipelines import retrain
-from pipelines.dvc_stages import StageFailed, StageResult, run_dvc
+from pipelines.dvc_stages import StageFailed, run_dvc
+from tests.pipelines.flows import artifacts_of, journal, outcomes
 
 pytestmark = pytest.mark.slow
 
 ORDER = ["fetch", "train_s1", "register"]
-
-
-@pytest.fixture(scope="module")
-def prefect_server(tmp_path_factory):
-    """Prefect's API on an empty database, with a home of its own: the user's stays as it is."""
-    from prefect.settings import PREFECT_HOME, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    home = temporary_settings({PREFECT_HOME: tmp_path_factory.mktemp("prefect")})
-    with home, prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +38,6 @@ def executed(first_run, tmp_path, monkeypatch):
     root = shutil.copytree(first_run[0], tmp_path / "project")
     (root / "journal.txt").unlink()
     return root
-
-
-def journal(root: Path) -> list[str]:
-    path = root / "journal.txt"
-    return path.read_text().split() if path.is_file() else []
-
-
-def outcomes(results: list[StageResult]) -> dict[str, str]:
-    return {result.stage: result.outcome for result in results}
-
-
-def artifacts_of(state) -> dict[str, object]:
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
-
-    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]))
-    with get_client(sync_client=True) as client:
-        return {artifact.key: artifact.data for artifact in client.read_artifacts(artifact_filter=mine)}
 
 
 def task_logs(state, expected: str, seconds: float = 15.0) -> dict[str, list[str]]:
