@@ -44,15 +44,8 @@ def train(stage: Stage, params: Params, group: Group) -> None:
         statistics = pd.read_parquet(index)[["sigma_mean", "sharpness", "brightness"]]
         means = {str(key): round(float(value), 4) for key, value in statistics.mean().items()}
         tracker.dataset("patches", index.parent, checksum(index), len(statistics), means)
-        network, curve, checkpoints = run_training(
-            stage,
-            params,
-            BUILD,
-            Path(".checkpoints"),
-            lambda step, metrics: tracker.metrics(metrics, step),
-            tracker.picture,
-            group,
-        )
+        watched = (lambda step, metrics: tracker.metrics(metrics, step), tracker.picture)
+        network, curve, checkpoints = run_training(stage, params, BUILD, Path(".checkpoints"), *watched, group)
         if not group.first:
             return
         network.training_crop = params.train.common.crop
