@@ -54,6 +54,14 @@ def test_a_page_names_every_scene_even_those_without_a_picture(tmp_path, gallery
     assert "2 of 33 pictures are shown" in page
 
 
+def test_the_figures_with_local_pooling_are_shown_where_there_are_any(tmp_path):
+    table = make_per_image([1.0, 2.0])
+    assert "windows" not in write(tmp_path / "without.html", table)
+    table[["psnr_local_pooling", "ssim_local_pooling"]] = [[26.0, 0.8], [27.5, 0.9]]
+    page = write(tmp_path / "with.html", table)
+    assert "26.75 dB" in page and "+0.25" in page and "SSIM 0.8500" in page
+
+
 def test_a_page_asks_nothing_of_another_host(tmp_path, gallery):
     page = without_pictures(write(tmp_path / "report.html", make_per_image([1.0, 0.5]), **everything(gallery)))
     assert "http:" not in page and "https:" not in page and "//" not in page

@@ -69,14 +69,15 @@ class FullMaps(nn.Module):
         seconds = list(self.second) if places is None else [self.second[place] for place in places]
         wide = Wide.of(self.first, len(self.second), places)
         for second, hidden in zip(seconds, _hidden(condition, wide, len(seconds)), strict=True):
-            each = second(leaky_relu(hidden, self.slope))
+            each = second(leaky_relu(hidden, self.slope, inplace=True))
             yield each + offset if offset else each
 
 
 def _hidden(condition: Tensor, wide: Wide, parts: int) -> Iterator[Tensor]:
     """N×S×H×W for each of ``parts`` transforms: at once where there are gradients, else one by one."""
     if torch.is_grad_enabled():
-        yield from conv2d(condition, *wide).chunk(parts, dim=1)
+        for part in conv2d(condition, *wide).chunk(parts, dim=1):
+            yield part.clone()  # dense: channels-last rows with gaps between them are slow to work on
         return
     for one in wide.chunks(parts):
         yield conv2d(condition, *one)

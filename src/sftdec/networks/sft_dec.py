@@ -26,6 +26,22 @@ class Restoration(NamedTuple):
     defocus: Tensor
 
 
+def check_picture(blurred: Tensor) -> None:
+    """Refuse what no network of ours can take.
+
+    Raises:
+        ValueError: a picture that isn't N×3×H×W, or is too small.
+    """
+    if blurred.ndim != 4 or blurred.shape[1] != 3 or min(blurred.shape[2:]) < SMALLEST:
+        raise ValueError(f"found a picture of shape {tuple(blurred.shape)}, expected N×3×H×W with H, W >= {SMALLEST}")
+
+
+def padded(picture: Tensor, stem: int) -> Tensor:
+    """Height and width continued by reflection to a multiple of the stem."""
+    below, right = (-picture.shape[2] % stem, -picture.shape[3] % stem)
+    return pad(picture, (0, right, 0, below), mode="reflect") if below or right else picture
+
+
 class DefocusMapEstimation(nn.Module):
     """Sec. 3.1: several residual blocks; no activation at the end (DID-ANet)."""
 
@@ -131,14 +147,13 @@ class SFTDec(nn.Module):
         Raises:
             ValueError: a picture that is too small or of the wrong shape.
         """
-        if blurred.ndim != 4 or blurred.shape[1] != 3 or min(blurred.shape[2:]) < SMALLEST:
-            raise ValueError(
-                f"found a picture of shape {tuple(blurred.shape)}, expected N×3×H×W with H, W >= {SMALLEST}"
-            )
+        check_picture(blurred)
         height, width = blurred.shape[2:]
-        blurred = self._padded(blurred)
+        blurred = padded(blurred, self.config.stem)
         estimate = self.defocus_map_estimation(blurred)
-        guide = (estimate.detach() if detach_map else estimate) if defocus is None else self._padded(defocus)
+        guide = (
+            (estimate.detach() if detach_map else estimate) if defocus is None else padded(defocus, self.config.stem)
+        )
         condition = None if self.condition is None else self.condition(guide)
         deblurred = self.deblurring(blurred, condition)
         return Restoration(deblurred[..., :height, :width], estimate[..., :height, :width])
@@ -186,11 +201,6 @@ class SFTDec(nn.Module):
             yield
         finally:
             self.set_local_pooling(before)
-
-    def _padded(self, picture: Tensor) -> Tensor:
-        """Height and width continued by reflection to a multiple of the stem."""
-        below, right = (-picture.shape[2] % self.config.stem, -picture.shape[3] % self.config.stem)
-        return pad(picture, (0, right, 0, below), mode="reflect") if below or right else picture
 
 
 def build_network(config: NetworkConfig, seed: int = 0) -> SFTDec:
