@@ -38,7 +38,7 @@ class DIDANet(nn.Module):
         self.merge = conv(config.features, config.features)
         self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
 
-    def forward(self, blurred: Tensor, defocus: Tensor | None = None) -> Restoration:
+    def forward(self, blurred: Tensor, defocus: Tensor | None = None, detach_map: bool = False) -> Restoration:
         """As ``SFTDec.forward``: N×3×H×W (0..1), guided by the estimated map or by ``defocus`` N×1×H×W (0..1).
 
         Raises:
@@ -48,7 +48,9 @@ class DIDANet(nn.Module):
         height, width = blurred.shape[2:]
         blurred = padded(blurred, self.config.stem)
         estimate = self.defocus_map_estimation(blurred)
-        guide = estimate if defocus is None else padded(defocus, self.config.stem)
+        guide = (
+            (estimate.detach() if detach_map else estimate) if defocus is None else padded(defocus, self.config.stem)
+        )
         guided = torch.cat([blurred, guide.to(blurred.dtype)], dim=1)  # N×4×H×W
         features = self.first(pixel_unshuffle(guided, self.config.stem))  # N×C×h×w
         made = pixel_shuffle(self.last(self.merge(self.blocks(features))), self.config.stem)
