@@ -1,6 +1,8 @@
 """Trains stage s1 as one of torchrun's processes, or alone, and writes the loss of every step.
 
-python every_step.py PARAMS BUILD OUT
+    python every_step.py BUILD OUT PARAMS…
+
+For each file of parameters: OUT/NAME-RANK.json.
 """
 
 import json
@@ -14,17 +16,15 @@ from sftdec.training.distributed import joined
 from sftdec.training.run import run_training
 from sftdec.training.schedule import STAGES
 
-source, build, out = map(Path, sys.argv[1:4])
 loop.LOG_EVERY = 1
-params = load_params(source)
-losses = []
-with joined(params.train.common.device, os.environ) as group:
-    run_training(
-        STAGES["s1"],
-        params,
-        build,
-        out.with_suffix(".checkpoints"),
-        lambda step, metrics: losses.append(metrics["loss"]),
-        group=group,
-    )
-    (out.parent / f"{out.name}-{group.rank}.json").write_text(json.dumps(losses))
+build, out, *sources = map(Path, sys.argv[1:])
+out.mkdir(exist_ok=True)
+with joined("cpu", os.environ) as group:
+    for source in sources:
+        losses: list[float] = []
+
+        def report(step, metrics, losses=losses):
+            losses.append(metrics["loss"])
+
+        run_training(STAGES["s1"], load_params(source), build, out / "checkpoints", report, group=group)
+        (out / f"{source.stem}-{group.rank}.json").write_text(json.dumps(losses))

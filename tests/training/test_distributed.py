@@ -33,20 +33,25 @@ def run(*arguments, cwd=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("modulation", ["sft_dec", "baseline"])
-def test_two_processes_with_half_the_batch_each_follow_one_with_all_of_it(tmp_path, modulation):
-    build, source = make_build(tmp_path / "build"), tmp_path / "params.yaml"
+def test_two_processes_with_half_the_batch_each_follow_one_with_all_of_it(tmp_path):
+    build, sources = make_build(tmp_path / "build"), []
     long = {"steps": 50, "warm_up": 5, "validate_every": 25, "checkpoint_every": 100}
-    source.write_text(yaml.safe_dump(values(common={"batch_size": 4}, network={"modulation": modulation}, **long)))
+    restoring = {"loss": {"lambda_1": 0.0, "lambda_2": 0.9, "lambda_3": 0.1}}  # the map network gets no gradient
+    for name, changes in {"all": {}, "restoring": restoring}.items():
+        sources.append(tmp_path / f"{name}.yaml")
+        sources[-1].write_text(yaml.safe_dump(values(common={"batch_size": 4}, **long, **changes)))
     script = Path(__file__).with_name("every_step.py")
-    run(script, source, build, tmp_path / "one")
-    run(*TORCHRUN, script, source, build, tmp_path / "two")
-    one, first, second = (
-        json.loads((tmp_path / name).read_text()) for name in ("one-0.json", "two-0.json", "two-1.json")
-    )
-    assert len(one) == 50 and second == []  # only the first one reports
-    assert one == pytest.approx(first, abs=1e-5) and one[0] > one[-1] + 1e-3
-    assert len(list((tmp_path / "two.checkpoints").rglob("step-*.pt"))) == 2  # the start, and the end
+    run(script, build, tmp_path / "one", *sources)
+    run(*TORCHRUN, script, build, tmp_path / "two", *sources)
+    for name in ("all", "restoring"):
+        one, first, second = (
+            json.loads((tmp_path / file).read_text())
+            for file in (f"one/{name}-0.json", f"two/{name}-0.json", f"two/{name}-1.json")
+        )
+        assert len(one) == 50 and second == []  # only the first one reports
+        assert one == pytest.approx(first, abs=1e-5) and max(one) > min(one) + 1e-3
+    kept = list((tmp_path / "two" / "checkpoints").rglob("step-*.pt"))
+    assert len(kept) == 4  # of each the start, and the end
 
 
 def stage_in(folder, **changes):

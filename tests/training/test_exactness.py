@@ -1,5 +1,6 @@
 """The same seed gives the same bytes, however often training is killed; and the losses it has always given."""
 
+import functools
 import json
 import multiprocessing
 import random
@@ -7,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from sftdec.networks import save_weights
 from sftdec.training import loop
@@ -91,18 +93,26 @@ def test_memory_that_is_saved_changes_no_loss(build, monkeypatch, common):
 
 
 @pytest.mark.slow
-def test_compiled_steps_follow_plain_ones(build, monkeypatch):
+def test_steps_captured_as_a_graph_follow_plain_ones(build, monkeypatch):
+    """All but the last part of torch.compile: writing and compiling C++ takes a minute (benchmarks/training.py)."""
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    captured = []
+
+    def count(graph, _):
+        captured.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=count))
     train(build, "s1", params(steps=4))
     plain = train(build, "s2", params(steps=8), "a")[1]
+    assert not captured
     compiled = train(build, "s2", params(steps=8, common={"compile": True}), "b")[1]
     assert [row["loss"] for row in compiled] == pytest.approx([row["loss"] for row in plain], abs=1e-5)
+    assert len(captured) == 1  # one graph: nothing in the network breaks it
 
 
 @pytest.mark.gpu
 def test_a_gpu_trains_all_stages(build):
-    import torch
-
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     common = {"device": "cuda", "precision": "bf16"}
