@@ -7,13 +7,13 @@
   torch.utils.flop_counter counts them: convolutions and matrix products, two operations a MAC.
 - ``kept``: bytes that autograd keeps from forward to backward for one crop, each storage once, weights left out.
 - ``peak``: by how much the largest resident memory of a process grows that has the weights and takes one such step on
-  this machine's CPU; a process of its own for each row (``--no-peak`` leaves it out: each takes seconds).
+  this machine's CPU (Linux); a process of its own for each row of SFT-Dec (``--no-peak`` leaves it out: each takes
+  seconds).
 - the store: bytes on disk of a store of random patches, a patch.
 """
 
 import argparse
 import multiprocessing
-import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,13 +91,19 @@ def kept_bytes(size: str, kind: str, crop: int, precision: Precision, checkpoint
     return found
 
 
+def _high_water() -> int:
+    """Largest resident memory of this process so far, bytes; getrusage would count that of its parent too."""
+    (line,) = (each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
 def _peak(size: str, kind: str, crop: int, precision: Precision, checkpointed: bool) -> int:
     """Run in a process of its own."""
     network = built(size, kind, checkpointed)
     take_step(network, 16, precision, "cpu")  # gradients and what libraries allocate once
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _high_water()
     take_step(network, crop, precision, "cpu")
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return _high_water() - before
 
 
 def patch_bytes(size: int, count: int = 64) -> float:
@@ -144,14 +150,12 @@ def main() -> None:
         for kind, precision, checkpointed in modes:
             row = {"network": kind, "precision": precision, "checkpointed": checkpointed}
             row["kept (MB)"] = kept_bytes(size, kind, crop, precision, checkpointed) / 1e6
-            if not arguments.no_peak:
+            if kind == "sft_dec" and not arguments.no_peak:
                 with multiprocessing.get_context("spawn").Pool(1) as pool:
                     row["peak (MB)"] = pool.apply(_peak, (size, kind, crop, precision, checkpointed)) / 1e6
             rows.append(row)
-        print(
-            f"{size}, memory for one crop of {crop} px\n{pd.DataFrame(rows).round(1).to_string(index=False)}\n",
-            flush=True,
-        )
+        table = pd.DataFrame(rows).round(1).to_string(index=False, na_rep="")
+        print(f"{size}, memory for one crop of {crop} px\n{table}\n", flush=True)
     for side in (128, 256, 512):
         found = patch_bytes(side)
         print(f"store: {found:,.0f} bytes a patch of {side} px, {found / side**2:.3f} a px")
