@@ -41,7 +41,7 @@ from sftdec.training.losses import stage_loss
 
 CPU = torch.device("cpu")
 LOSS = LossParams(lambda_1=0.2, lambda_2=0.9, lambda_3=0.0)  # eq. 7
-BATCHES = {"small": (8, 88), "paper": (1, 96)}  # crops and their side in px: plain steps of 0.3 and 2 s on two cores
+BATCHES = {"small": (8, 88), "paper": (1, 64)}  # crops and their side in px: plain steps of 0.3 and 1 s on two cores
 
 
 @dataclass
