@@ -1,6 +1,6 @@
 """Speed and memory of patches, loader, extraction and rendering, each figure beside its target.
 
-    python benchmarks/data.py [--quick]
+    python benchmarks/data.py [--quick] [--parts NAME …]
 
 Everything is made in a temporary folder (12 GB, --quick: 2 GB; TMPDIR says where) and removed again. Pictures are
 1008×688 as in LFDOF. Times are wall clock, repeated, what is compared taking turns; on a machine that does other work
@@ -286,6 +286,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="smaller, in a minute or two; not the figures to quote")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
+    parts = (random_reads, loader_against_plain, scaling_of_both, growth, memory_of_reading)
+    names = [part.__name__ for part in parts]
+    parser.add_argument("--parts", nargs="+", choices=names, default=names, help="all if left out")
     arguments = parser.parse_args()
     if arguments.child:
         tasks: dict[str, Callable[..., Any]] = {"read": read_everything, "extract": extract}
@@ -296,8 +299,9 @@ def main() -> None:
         if shutil.disk_usage(name).free < needed:
             parser.error(f"{name}: {needed / 1e9:.0f} GB are needed; make room, or set TMPDIR to a larger disk")
         print(f"{psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f} before")
-        for part in (random_reads, loader_against_plain, scaling_of_both, growth, memory_of_reading):
-            part(Path(name), arguments.quick)
+        for part in parts:
+            if part.__name__ in arguments.parts:
+                part(Path(name), arguments.quick)
 
 
 if __name__ == "__main__":
