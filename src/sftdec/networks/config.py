@@ -121,7 +121,8 @@ class NetworkConfig:
 
 SIZES: dict[str, dict[str, Any]] = {
     "paper": {},
-    # Seconds a photo on a CPU: half resolution, and parts that start as the identity so that few steps suffice.
+    # Seconds a photo on a CPU: half resolution, and parts that start as the identity so that few steps suffice. On
+    # validation photos after a short training, "scale" loses 0.86 dB and "sigmoid" 0.15 (reports/readings.md).
     "small": {
         "stem": 2,
         "features": 32,

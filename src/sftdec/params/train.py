@@ -10,13 +10,14 @@ from sftdec.params.fields import NonNegative, Positive, PositiveInt, Section, Sh
 class LossParams(Section):
     """A stage's loss: λ1·L_dme + λ2·L_df + λ3·L_wd. Eq. 7 has λ3 = 0, eq. 8 has λ1 = 0.
 
-    DID-ANet's released code has eq. 8's numbers the other way round: 0.1 on L_df and 0.9 on L_wd.
+    DID-ANet's released code has eq. 8's numbers the other way round: 0.1 on L_df and 0.9 on L_wd. Neither that nor a
+    λ1 of 0.2 in eq. 8 could be told from the paper's on validation photos (reports/readings.md): the paper's stay.
     """
 
     lambda_1: NonNegative  # of L_dme, eq. 3
     lambda_2: NonNegative  # of L_df, eq. 4
     lambda_3: NonNegative  # of L_wd, eq. 5
-    square_weight: bool = True  # eq. 5 reads as a norm of weight times difference; false weights the square instead
+    square_weight: bool = True  # eq. 5 reads as a norm of weight times difference; false weights the square: no difference
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> Self:
@@ -72,7 +73,7 @@ class StageParams(Section):
     decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5  # each time; of decay step
     patience: PositiveInt | None = None  # validations in a row without a better PSNR that end the stage early
     pictures_every: Positive | None = None  # epochs between validation pictures
-    detach_map: bool = False  # true: L_df and L_wd don't move the map network through the condition (not given)
+    detach_map: bool = False  # true: L_df and L_wd don't move the map network (not given; no gain measured)
     validate_every: PositiveInt  # steps
     checkpoint_every: PositiveInt  # steps
     keep: Literal["last", "best"]  # best: on the validation photos
