@@ -17,7 +17,7 @@ class LossParams(Section):
     lambda_1: NonNegative  # of L_dme, eq. 3
     lambda_2: NonNegative  # of L_df, eq. 4
     lambda_3: NonNegative  # of L_wd, eq. 5
-    square_weight: bool = True  # eq. 5 reads as a norm of weight times difference; false weights the square: no difference
+    square_weight: bool = True  # eq. 5 reads as a norm of weight times difference; false weights the square: alike
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> Self:
