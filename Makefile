@@ -9,14 +9,27 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint ui clean
+.PHONY: repro test test-around test-core lint ui clean
 
 repro: $(VENV)/.installed
 	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
 	$(BIN)/dvc repro
 
+# Two halves side by side, for two cores; each prints when it is over, the coverage of both comes last.
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-around test-core
+	$(BIN)/coverage combine --quiet .coverage.around .coverage.core
+	$(BIN)/coverage report --skip-covered
+
+AROUND := tests/pipelines tests/registry tests/tracking
+test-around test-core: export OMP_NUM_THREADS := 1
+test-around test-core: export OMP_WAIT_POLICY := PASSIVE
+
+test-around: $(VENV)/.installed-dev
+	COVERAGE_FILE=.coverage.around $(BIN)/pytest $(AROUND) --cov --cov-report= --cov-fail-under=0
+
+test-core: $(VENV)/.installed-dev
+	COVERAGE_FILE=.coverage.core $(BIN)/pytest $(AROUND:%=--ignore=%) --cov --cov-report= --cov-fail-under=0
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
