@@ -17,19 +17,19 @@ repro: $(VENV)/.installed
 
 # Two halves side by side, for two cores; each prints when it is over, the coverage of both comes last.
 test: $(VENV)/.installed-dev
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-around test-core
+	$(MAKE) --no-print-directory --jobs=2 $(WHOLE) test-around test-core
 	$(BIN)/coverage combine --quiet .coverage.around .coverage.core
 	$(BIN)/coverage report --skip-covered
 
+WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 AROUND := tests/pipelines tests/registry tests/tracking
-test-around test-core: export OMP_NUM_THREADS := 1
-test-around test-core: export OMP_WAIT_POLICY := PASSIVE
+ONE_CORE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
 test-around: $(VENV)/.installed-dev
-	COVERAGE_FILE=.coverage.around $(BIN)/pytest $(AROUND) --cov --cov-report= --cov-fail-under=0
+	$(ONE_CORE) COVERAGE_FILE=.coverage.around $(BIN)/pytest $(AROUND) --cov --cov-report= --cov-fail-under=0
 
 test-core: $(VENV)/.installed-dev
-	COVERAGE_FILE=.coverage.core $(BIN)/pytest $(AROUND:%=--ignore=%) --cov --cov-report= --cov-fail-under=0
+	$(ONE_CORE) COVERAGE_FILE=.coverage.core $(BIN)/pytest $(AROUND:%=--ignore=%) --cov --cov-report= --cov-fail-under=0
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
