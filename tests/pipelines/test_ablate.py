@@ -6,37 +6,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from pipelines.stages.ablate import ablate
-from sftdec.datasets import Scene, write_index, write_scene
 from sftdec.experiments import Cell, cell_params, load_experiment, read_cells
 from sftdec.networks import load_weights
-from sftdec.patches import extract_patches, write_store
 from sftdec.training.run import StageOrderError
+from tests.training.small import make_build
 
 ROOT = Path(__file__).parents[2]
 
 
-def scenes():
-    for number, split in enumerate(["train", "train", "validation", "test"]):
-        sharp = np.random.default_rng(number).integers(0, 256, (48, 48, 3), np.uint8)
-        blurred = (sharp // 2 + np.roll(sharp, 1, axis=1) // 2).astype(np.uint8)
-        yield Scene(
-            f"set/{number}", "set", split, f"p{number}", 6.0, blurred, sharp, np.full((48, 48), 0.2, np.float32)
-        )
-
-
 @pytest.fixture
 def build(tmp_path):
-    everything = list(scenes())
-    write_index(tmp_path / "scenes", [write_scene(tmp_path / "scenes", scene) for scene in everything])
-    patches = [patch for scene in everything[:2] for patch in extract_patches(scene, 24, 24)]
-    write_store(tmp_path / "patches", patches, 24, 8)
-    return tmp_path
+    return make_build(tmp_path, "test")
 
 
 @pytest.fixture
@@ -91,8 +76,8 @@ def test_a_cell_leaves_weights_of_its_modulation_a_curve_and_a_row_a_photo(run, 
     assert pd.read_csv(cell.curve(build / "out"))["step"].tolist()[-1] == 4
     table = pd.read_parquet(cell.per_image(build / "out"))
     assert table[["scene", "photo", "split"]].to_numpy().tolist() == [
-        ["set/2", "p2", "validation"],
-        ["set/3", "p3", "test"],
+        ["set/2", "2", "validation"],
+        ["set/3", "3", "test"],
     ]
     assert {"psnr", "ssim", "mae"} <= set(table.columns)
     assert not list((build / "checkpoints").glob("*"))

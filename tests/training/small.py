@@ -15,8 +15,8 @@ from sftdec.training.schedule import STAGES
 ROOT = Path(__file__).parents[2]
 
 
-def scenes():
-    for number, split in enumerate(["train", "train", "validation"]):
+def scenes(splits=("train", "train", "validation")):
+    for number, split in enumerate(splits):
         generator = np.random.default_rng(number)
         sharp = generator.integers(0, 256, (48, 48, 3), np.uint8)
         blurred = (sharp // 2 + np.roll(sharp, 1, axis=1) // 2).astype(np.uint8)
@@ -43,9 +43,9 @@ def params(**changes):
     return parse_params(values(**changes), "test")
 
 
-def make_build(folder):
-    """Scenes and patches, as the stages before training leave them."""
-    all_scenes = list(scenes())
+def make_build(folder, *more_splits):
+    """Scenes and patches, as the stages before training leave them; a scene more for each of ``more_splits``."""
+    all_scenes = list(scenes(("train", "train", "validation", *more_splits)))
     write_index(folder / "scenes", [write_scene(folder / "scenes", scene) for scene in all_scenes])
     patches = [patch for scene in all_scenes[:2] for patch in extract_patches(scene, 24, 24)]
     write_store(folder / "patches", patches, 24, 8)
