@@ -126,7 +126,7 @@ def test_memory_that_does_not_suffice_says_which_batch_and_crop_would(tmp_path):
         "params, build = load_params(Path(sys.argv[1])), Path(sys.argv[2])\n"
         "torch.set_num_threads(1); torch.ones(64, 64).requires_grad_().mm(torch.ones(64, 64)).sum().backward()\n"
         "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (now + (700 << 20),) * 2)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + (1000 << 20),) * 2)\n"
         "try: run_training(STAGES['s1'], params, build, build / 'c')\n"
         "except ValueError as error: print(type(error).__name__, error)\n"
     )

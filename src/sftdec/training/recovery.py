@@ -12,6 +12,7 @@ from sftdec.patches.augment import CropDataset
 
 IDENTITY = ("dataset", "scene", "top", "left", "shard", "row")
 LEAST_CROP = 16  # px
+NO_MEMORY = ("can't allocate memory", "bad_alloc", "could not create a primitive", "could not create a memory")
 
 
 class TrainingError(ValueError):
@@ -28,10 +29,13 @@ def save_batch(path: Path, dataset: CropDataset, positions: Sequence[int], value
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether PyTorch, on a GPU or a CPU, or Python itself found no memory."""
+    """Whether PyTorch, on a GPU or a CPU, or Python itself found no memory.
+
+    oneDNN has no word of its own for it: it can't create a primitive whose scratchpad or code finds no room.
+    """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in str(error) or "bad_alloc" in str(error))
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
 
 
 def fitting(batch_size: int, crop: int, fits: Callable[[int, int], bool]) -> tuple[int, int] | None:
