@@ -5,7 +5,9 @@ whole set which are kept; the second writes those into shards that were laid out
 costs less than keeping overlapping windows anywhere.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
@@ -69,8 +71,8 @@ def extract_store(
             (scenes, rows[source], size, stride, {window: (*places[shard], row) for _, window, shard, row in group})
             for source, group in groupby(targets, key=lambda target: target[0])
         )
-        for _ in _shown(run(_write, jobs), "write", kept["source"].nunique()):
-            pass
+        written = _shown(run(_write, jobs), "write", kept["source"].nunique())
+        _sync_behind(written, [temporary for temporary, _ in places.values()])
     write_index(out, placed)
     return placed
 
@@ -104,6 +106,23 @@ def _write(scenes: Path, row: Row, size: int, stride: int, targets: Targets) -> 
             path, layout, place = targets[window]
             with path.open("r+b") as shard:
                 layout.fill(shard, place, patch)
+
+
+def _sync_behind(written: Iterator[None], shards: list[Path]) -> None:
+    """Wait until all is written, having the disk keep up meanwhile: at the end little is left to wait for."""
+    with ThreadPoolExecutor(1) as behind:
+        syncing = behind.submit(_sync, [])
+        for _ in written:
+            if syncing.done():
+                syncing.result()  # a failure of the disk is reported once
+                syncing = behind.submit(_sync, shards)
+        syncing.result()
+
+
+def _sync(shards: list[Path]) -> None:
+    for path in shards:
+        with path.open("rb") as shard:
+            os.fsync(shard.fileno())
 
 
 def _shown(results: Iterator[Any], what: str, total: int) -> Iterator[Any]:
