@@ -7,13 +7,7 @@ import pandas as pd
 from pipelines.stages.entry import run_stage
 from sftdec.datasets import load_scenes, read_index, select_scenes
 from sftdec.devices import choose_device
-from sftdec.evaluation.evaluate import (
-    evaluate_network,
-    summarise,
-    training_window,
-    write_metrics,
-    write_per_image,
-)
+from sftdec.evaluation.evaluate import evaluate_network, summarise, training_window, write_metrics, write_per_image
 from sftdec.evaluation.gallery import Gallery
 from sftdec.evaluation.plots import gain_plot, training_curves
 from sftdec.evaluation.report import write_report

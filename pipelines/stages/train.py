@@ -37,13 +37,12 @@ def train(stage: Stage, params: Params, group: Group) -> None:
         "common": params.train.common.model_dump(),
         stage.name: stage_params(params, stage).model_dump(),
     }
-    reads = stage_inputs(BUILD, stage)
     tracked = None if group.first else False  # None: as the environment says
-    with track_stage(f"train_{stage.name}", Path.cwd(), reads=reads, params=shown, enabled=tracked) as tracker:
+    with track_stage(f"train_{stage.name}", Path.cwd(), stage_inputs(BUILD, stage), shown, enabled=tracked) as tracker:
         index = BUILD / "patches" / "index.parquet"
-        statistics = pd.read_parquet(index)[["sigma_mean", "sharpness", "brightness"]]
-        means = {str(key): round(float(value), 4) for key, value in statistics.mean().items()}
-        tracker.dataset("patches", index.parent, checksum(index), len(statistics), means)
+        patches = pd.read_parquet(index)[["sigma_mean", "sharpness", "brightness"]]
+        means = {str(key): round(float(value), 4) for key, value in patches.mean().items()}
+        tracker.dataset("patches", index.parent, checksum(index), len(patches), means)
         watched = (lambda step, metrics: tracker.metrics(metrics, step), tracker.picture)
         network, curve, checkpoints = run_training(stage, params, BUILD, Path(".checkpoints"), *watched, group)
         if not group.first:

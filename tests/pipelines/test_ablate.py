@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipelines.stages.ablate import ablate
+from sftdec.cells import train_cell
 from sftdec.experiments import Cell, cell_params, load_experiment, read_cells
 from sftdec.networks import load_weights
 from sftdec.training.run import StageOrderError
@@ -64,7 +64,7 @@ def run(build, base, experiment):
         cell = Cell(variant, stage, seed, budget)
         begun = replace(cell, variant=start or variant)
         params = cell_params(base, experiment, cell)
-        ablate(cell, params, experiment, build, build / out, build / "checkpoints", begun)
+        train_cell(cell, params, experiment, build, build / out, build / "checkpoints", begun)
         return cell
 
     return train

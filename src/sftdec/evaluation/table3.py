@@ -18,6 +18,7 @@ from sftdec.evaluation.ablation import (
     sentence,
     together,
 )
+from sftdec.experiments import Budget, Cell, Experiment, StageName
 
 NAMES = {"baseline": "baseline", "sft": "+SFT", "sft_dec": "+SFT-Dec", "sft_fdec": "+SFT-FDec"}
 STAGES = {"s1": "s1", "s2": "s2", "s3": "s3", "end_to_end": "end-to-end"}
@@ -225,3 +226,34 @@ def _csv(table: pd.DataFrame, pairs: Iterable[Difference]) -> pd.DataFrame:
     columns = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "seeds",
                "scenes", "photos", "photos_above_0", "verdict"]  # fmt: skip
     return pd.DataFrame(rows).reindex(columns=columns).drop_duplicates(ignore_index=True)
+
+
+def notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
+    """How it was trained and judged, as far as a reader needs it beside the figures."""
+    scenes, photos = judged[["dataset", "scene"]].drop_duplicates(), judged["photo"].nunique()
+    steps = "; ".join(_steps(experiment, name) for name in [FINAL, *experiment.equal_time])
+    report = experiment.report
+    return [
+        f"Made by `dvc repro experiments/table3/dvc.yaml`. Seeds {', '.join(map(str, experiment.seeds))} of "
+        "initialisation and data order; what isn't said here is as in `params.yaml`, the rule by which a stage keeps "
+        "its weights (on the validation photos) included.",
+        "",
+        f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}. In equal time: {steps}. "
+        "These follow from what a step costs (`step_cost`, measured by `benchmarks/modulations.py`).",
+        "",
+        f"Judged on {len(scenes)} {report.split} scenes rendered from {photos} photos, the network's own map guiding "
+        "it after every stage. The paper judges on Realistic, so differences compare and levels don't.",
+        "",
+        "Ours: mean ± standard deviation over seeds. A difference is paired (same seed, same scene); its "
+        f"{report.level:.0%} interval is a hierarchical parametric bootstrap over seeds and scenes (Student's t at "
+        "both levels). It speaks of other scenes of these photos; in how many photos the difference is above 0 stands "
+        "beside it. A part holds if its interval lies above 0, doesn't if below, else it can't be told; nothing is "
+        "corrected for the number of intervals.",
+    ]  # fmt: skip
+
+
+def _steps(experiment: Experiment, variant: str) -> str:
+    budget: Budget = "equal_steps" if variant == FINAL else "equal_time"
+    stages: tuple[StageName, ...] = ("s1", "s2", "s3")
+    counts = [experiment.steps_of(Cell(variant, stage, 0, budget)) for stage in stages]
+    return f"{variant} {' + '.join(map(str, counts))}"

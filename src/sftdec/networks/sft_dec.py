@@ -1,65 +1,20 @@
-"""SFT-Dec (fig. 1): defocus map estimation, condition network, deblurring network.
+"""SFT-Dec (fig. 1): beside the defocus map estimation (``map_guided``) a condition and a deblurring network.
 
 N: batch; H, W: picture; h, w: H, W divided by the stem; s: stem; C: features; D: condition features.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import leaky_relu, pixel_shuffle, pixel_unshuffle
 from torch.utils.checkpoint import checkpoint
 
-from sftdec.networks.blocks import ResidualBlock, conv
+from sftdec.networks.blocks import conv
 from sftdec.networks.config import NetworkConfig
+from sftdec.networks.map_guided import MapGuided
 from sftdec.networks.modulation import ConditionedResidualBlock, Modulation
-
-SMALLEST = 16  # px, height and width
-
-
-class Restoration(NamedTuple):
-    """``deblurred`` N×3×H×W (sRGB, nominally 0..1, not clipped) and ``defocus`` N×1×H×W (sigma / sigma_max)."""
-
-    deblurred: Tensor
-    defocus: Tensor
-
-
-def check_picture(blurred: Tensor) -> None:
-    """Refuse what no network of ours can take.
-
-    Raises:
-        ValueError: a picture that isn't N×3×H×W, or is too small.
-    """
-    if blurred.ndim != 4 or blurred.shape[1] != 3 or min(blurred.shape[2:]) < SMALLEST:
-        raise ValueError(f"found a picture of shape {tuple(blurred.shape)}, expected N×3×H×W with H, W >= {SMALLEST}")
-
-
-def padded(picture: Tensor, stem: int) -> Tensor:
-    """Height and width continued by reflection to a multiple of the stem."""
-    below, right = (-picture.shape[2] % stem, -picture.shape[3] % stem)
-    return pad(picture, (0, right, 0, below), mode="reflect") if below or right else picture
-
-
-class DefocusMapEstimation(nn.Module):
-    """Sec. 3.1: several residual blocks; no activation at the end (DID-ANet)."""
-
-    def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        self.stem, self.centre, self.relu = config.stem, config.dme_centre, config.dme_relu
-        self.first = conv(3 * config.stem**2, config.dme_features)
-        self.blocks = nn.Sequential(
-            *(ResidualBlock(config.dme_features, d, config.dme_block_init) for d in config.dme_dilations)
-        )
-        self.merge = conv(config.dme_features, config.dme_features)
-        self.last = conv(config.dme_features, config.stem**2, scale=config.dme_output_init)
-
-    def forward(self, blurred: Tensor) -> Tensor:
-        """N×3×H×W in 0..1 → N×1×H×W."""
-        features = self.first(pixel_unshuffle(blurred - self.centre, self.stem))  # N×C×h×w
-        features = self.merge(self.blocks(features))
-        return pixel_shuffle(self.last(features.relu() if self.relu else features), self.stem)
 
 
 class ConditionNetwork(nn.Module):
@@ -122,7 +77,7 @@ class DeblurringNetwork(nn.Module):
         return features
 
 
-class SFTDec(nn.Module):
+class SFTDec(MapGuided):
     """The paper's network: one blurred picture in, an all-in-focus picture and a defocus map out.
 
     ``training_crop``: side (px) of the crops it was trained on, where that is known; it is saved with the weights.
@@ -130,33 +85,16 @@ class SFTDec(nn.Module):
     """
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.training_crop: int | None = None
         self.pooling_window: int | None = None
-        self.defocus_map_estimation = DefocusMapEstimation(config)
         self.condition = ConditionNetwork(config) if config.modulation != "baseline" else None
         self.deblurring = DeblurringNetwork(config)
 
-    def forward(self, blurred: Tensor, defocus: Tensor | None = None, detach_map: bool = False) -> Restoration:
-        """Restore N×3×H×W (0..1, H and W >= 16 px), guided by the estimated map or by ``defocus`` N×1×H×W (0..1).
-
-        The returned map is the estimate in either case. With ``detach_map`` no gradient flows from the deblurring
-        network into the estimate.
-
-        Raises:
-            ValueError: a picture that is too small or of the wrong shape.
-        """
-        check_picture(blurred)
-        height, width = blurred.shape[2:]
-        blurred = padded(blurred, self.config.stem)
-        estimate = self.defocus_map_estimation(blurred)
-        guide = (
-            (estimate.detach() if detach_map else estimate) if defocus is None else padded(defocus, self.config.stem)
-        )
+    def deblur(self, blurred: Tensor, guide: Tensor) -> Tensor:
+        """Picture and map, both padded to the stem → the deblurred picture of that size."""
         condition = None if self.condition is None else self.condition(guide)
-        deblurred = self.deblurring(blurred, condition)
-        return Restoration(deblurred[..., :height, :width], estimate[..., :height, :width])
+        return self.deblurring(blurred, condition)  # type: ignore[no-any-return]
 
     @property
     def checkpoint_activations(self) -> bool:

@@ -9,10 +9,10 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from sftdec.networks.blocks import ResidualBlock, conv
 from sftdec.networks.config import NetworkConfig
-from sftdec.networks.sft_dec import DefocusMapEstimation, Restoration, check_picture, padded
+from sftdec.networks.map_guided import MapGuided
 
 
-class DIDANet(nn.Module):
+class DIDANet(MapGuided):
     """The defocus map is estimated, concatenated with the blurred picture, and both are deblurred by residual blocks.
 
     Built from the sizes of a ``NetworkConfig`` (features, blocks, stem, the map network's), so that it stands beside
@@ -28,9 +28,7 @@ class DIDANet(nn.Module):
     """
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.defocus_map_estimation = DefocusMapEstimation(config)
+        super().__init__(config)
         self.first = conv(4 * config.stem**2, config.features)
         self.blocks = nn.Sequential(
             *(ResidualBlock(config.features, scale=config.block_init) for _ in range(config.blocks))
@@ -38,24 +36,12 @@ class DIDANet(nn.Module):
         self.merge = conv(config.features, config.features)
         self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
 
-    def forward(self, blurred: Tensor, defocus: Tensor | None = None, detach_map: bool = False) -> Restoration:
-        """As ``SFTDec.forward``: N×3×H×W (0..1), guided by the estimated map or by ``defocus`` N×1×H×W (0..1).
-
-        Raises:
-            ValueError: a picture that is too small or of the wrong shape.
-        """
-        check_picture(blurred)
-        height, width = blurred.shape[2:]
-        blurred = padded(blurred, self.config.stem)
-        estimate = self.defocus_map_estimation(blurred)
-        guide = (
-            (estimate.detach() if detach_map else estimate) if defocus is None else padded(defocus, self.config.stem)
-        )
+    def deblur(self, blurred: Tensor, guide: Tensor) -> Tensor:
+        """Picture and map, both padded to the stem → the deblurred picture."""
         guided = torch.cat([blurred, guide.to(blurred.dtype)], dim=1)  # N×4×H×W
         features = self.first(pixel_unshuffle(guided, self.config.stem))  # N×C×h×w
         made = pixel_shuffle(self.last(self.merge(self.blocks(features))), self.config.stem)
-        deblurred = blurred + made if self.config.global_residual else made
-        return Restoration(deblurred[..., :height, :width], estimate[..., :height, :width])
+        return blurred + made if self.config.global_residual else made
 
 
 def build_did_anet(config: NetworkConfig, seed: int = 0) -> DIDANet:
