@@ -38,7 +38,8 @@ def train(stage: Stage, params: Params, group: Group) -> None:
         stage.name: stage_params(params, stage).model_dump(),
     }
     tracked = None if group.first else False  # None: as the environment says
-    with track_stage(f"train_{stage.name}", Path.cwd(), stage_inputs(BUILD, stage), shown, enabled=tracked) as tracker:
+    reads, name = stage_inputs(BUILD, stage), f"train_{stage.name}"
+    with track_stage(name, Path.cwd(), reads, shown, enabled=tracked, apart=True) as tracker:
         index = BUILD / "patches" / "index.parquet"
         patches = pd.read_parquet(index)[["sigma_mean", "sharpness", "brightness"]]
         means = {str(key): round(float(value), 4) for key, value in patches.mean().items()}
@@ -49,8 +50,7 @@ def train(stage: Stage, params: Params, group: Group) -> None:
             return
         network.training_crop = params.train.common.crop
         save_weights(network, weights_path(BUILD, stage.name))
-        table = BUILD / "curves" / f"{stage.name}.csv"
-        write_curve(table, curve)
+        write_curve(table := BUILD / "curves" / f"{stage.name}.csv", curve)
         tracker.artifact(table, "curves")
         tracker.writes([weights_path(BUILD, stage.name)])
     checkpoints.clear()

@@ -42,11 +42,13 @@ def test_a_server_that_is_away_costs_seconds_and_its_stages_are_sent_later_once_
     assert (root / "mlruns" / EXPERIMENT / first.info.run_id / "artifacts" / "a.png").is_file()
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["thread", "process"])
 def test_the_next_stage_sends_what_an_earlier_one_could_not(
-    root: Path, settings: TrackingSettings, away: TrackingSettings
+    root: Path, settings: TrackingSettings, away: TrackingSettings, apart: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with track_stage("train_s1", root, settings=away) as tracker:
+    with track_stage("train_s1", root, settings=away, apart=apart) as tracker:
         tracker.metrics({"loss": 3.0}, 0)
+    assert "does not answer; the run waits in" in caplog.text
     with track_stage("train_s2", root, settings=settings):
         pass
     assert {run.info.run_name for run in stage_runs(settings)} == {"train_s1", "train_s2"}
@@ -63,18 +65,22 @@ def test_a_repeated_stage_does_not_mix_with_a_finished_one_that_still_waits(
     assert [steps(settings, run, "scenes") for run in stage_runs(settings)] == [[(0, 1.0)], [(0, 2.0)]]
 
 
-def test_a_killed_process_leaves_a_failed_run_with_all_it_had_recorded(root: Path, settings: TrackingSettings) -> None:
+@pytest.mark.parametrize("apart", [False, True], ids=["thread", "process"])
+def test_a_killed_process_leaves_a_failed_run_with_all_it_had_recorded(
+    root: Path, settings: TrackingSettings, apart: bool
+) -> None:
     killed = run_python(
         """
         import os, signal, sys
         from pathlib import Path
         from sftdec.tracking import track_stage
-        with track_stage("train_s1", Path(sys.argv[1])) as tracker:
+        with track_stage("train_s1", Path(sys.argv[1]), apart=sys.argv[2] == "True") as tracker:
             for step in range(100):
                 tracker.metrics({"loss": float(step)}, step)
             os.kill(os.getpid(), signal.SIGKILL)
         """,
         str(root),
+        str(apart),
     )
     assert killed.returncode == -9
     assert send_pending(root, settings) == 1
@@ -103,3 +109,19 @@ def test_a_stage_never_imports_mlflow_for_a_server_that_is_away(root: Path, away
         away.uri,
     )
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_process_that_sends_and_is_killed_leaves_the_rest_to_the_next_stage(
+    root: Path, settings: TrackingSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    import psutil
+
+    with track_stage("train_s1", root, settings=settings, apart=True) as tracker:
+        tracker.metrics({"loss": 3.0}, 0)
+        (sender,) = (each for each in psutil.Process().children() if "sftdec.tracking.apart" in each.cmdline())
+        sender.kill()
+    assert "the process that sends ended with -9; the run waits in" in caplog.text
+    with track_stage("train_s2", root, settings=settings):
+        pass
+    first, _ = stage_runs(settings)
+    assert first.info.status == "FINISHED" and steps(settings, first, "loss") == [(0, 3.0)]

@@ -29,13 +29,14 @@ Event = dict[str, Any]
 class Spool:
     """One run's events; held by one owner at a time: the stage that writes, or a sender that clears up."""
 
-    def __init__(self, folder: Path, lock: IO[str]) -> None:
+    def __init__(self, folder: Path, lock: IO[str] | None) -> None:
         self.folder = folder
         self._lock = lock
         self._events = folder / "events.jsonl"
         self._writing = threading.Lock()
         self._closed = False
-        _cut_partial_line(self._events)
+        if lock is not None:
+            _cut_partial_line(self._events)
 
     @classmethod
     def acquire(cls, folder: Path, create: bool = False) -> "Spool | None":
@@ -57,6 +58,11 @@ class Spool:
             if os.fstat(lock.fileno()).st_nlink:
                 return cls(folder, lock)
             lock.close()  # the former owner deleted the spool in between
+
+    @classmethod
+    def share(cls, folder: Path) -> "Spool":
+        """The spool in ``folder`` for a process that its owner has started; the owner keeps the lock."""
+        return cls(folder, None)
 
     @property
     def uid(self) -> str:
@@ -138,7 +144,8 @@ class Spool:
             self._closed = True
             if delete:
                 shutil.rmtree(self.folder, ignore_errors=True)
-            self._lock.close()
+            if self._lock is not None:
+                self._lock.close()
 
 
 def pending_spools(root: Path) -> list[Path]:

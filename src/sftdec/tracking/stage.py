@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from sftdec.tracking.apart import DeliveryApart
 from sftdec.tracking.background import Background
+from sftdec.tracking.delivery import Delivery
 from sftdec.tracking.lineage import checksum, flatten, lineage, read_flat_params
 from sftdec.tracking.sender import Sender
 from sftdec.tracking.settings import TrackingSettings, read_settings
@@ -149,13 +151,14 @@ def track_stage(
     enabled: bool | None = None,
     settings: TrackingSettings | None = None,
     deadline: float = 60.0,
+    apart: bool = False,
 ) -> Iterator[StageTracker]:
     """Track one stage of the project at ``root``; ``reads`` are its inputs, relative to the root.
 
     The same stage of the same lineage goes on in its run if that did not finish. Leaving the block sends the
     rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
-    ``settings`` are read from the environment where they are left out.
+    ``settings`` are read from the environment where they are left out. ``apart``: sent by a process of its own.
     """
     root = root.resolve()
     settings = settings or read_settings(root)
@@ -167,7 +170,12 @@ def track_stage(
         return
     spool, started = opened
     inputs = {_relative(root, path): root / path for path in reads}
-    background = Background(spool, Sender(settings, root), inputs, started)
+    delivery: Delivery | DeliveryApart
+    if apart:
+        delivery = DeliveryApart(spool, settings, root, inputs)
+    else:
+        delivery = Delivery(spool, Sender(settings, root), inputs)
+    background = Background(spool, delivery, started)
     background.start()
     try:
         yield StageTracker(root, spool, progress_hint)
@@ -225,7 +233,7 @@ def _free_spool(folder: Path, uid: str) -> Spool:
 
 
 def _close(spool: Spool, background: Background, deadline: float, error: str | None) -> None:
-    background.await_checksums()
+    background.stop_recording()
     event: Event = {"kind": "close", "time": _now(), "status": "FAILED" if error else "FINISHED"}
     if error:
         event["error"] = _cut(error)
