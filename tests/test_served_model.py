@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import io
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> DefocusDeblurring:
     weights = tmp_path_factory.mktemp("weights") / "s3.safetensors"
     save_weights(build_network(NetworkConfig.of_size("small", sigma_max=4.5)), weights)
     loaded = DefocusDeblurring()
-    loaded.load_context(SimpleNamespace(artifacts={"weights": str(weights)}))  # type: ignore[arg-type]
+    loaded.load_context(SimpleNamespace(artifacts={"weights": str(weights)}, model_config=None))  # type: ignore[arg-type]
     return loaded
 
 
@@ -141,6 +142,19 @@ def test_the_row_that_is_wrong_is_named_and_the_parameter_sets_the_limit(model: 
 
 
 def test_the_file_can_be_loaded_where_it_lies(tmp_path: Path) -> None:
-    missing = SimpleNamespace(artifacts={"weights": str(tmp_path / "gone.safetensors")})
+    missing = SimpleNamespace(artifacts={"weights": str(tmp_path / "gone.safetensors")}, model_config={})
     with pytest.raises(ValueError, match=r"gone\.safetensors"):
         DefocusDeblurring().load_context(missing)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_not_the_one_that_was_packed_is_not_loaded(tmp_path: Path) -> None:
+    weights = tmp_path / "s3.safetensors"
+    save_weights(build_network(NetworkConfig.of_size("small")), weights)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    packed = SimpleNamespace(artifacts={"weights": str(weights)}, model_config={"weights_sha256": digest})
+    DefocusDeblurring().load_context(packed)  # type: ignore[arg-type]
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ValueError, match="is not what was registered: SHA-256"):
+        DefocusDeblurring().load_context(packed)  # type: ignore[arg-type]

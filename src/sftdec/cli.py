@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.datasets import add_datasets
+from sftdec.commands.models import add_models
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
 
     add_datasets(commands)
+    add_models(commands)
     return parser
 
 

@@ -5,6 +5,7 @@ MLflow copies this file beside the weights and runs it when the model is loaded;
 
 import base64
 import binascii
+import hashlib
 import io
 import warnings
 from collections.abc import Mapping
@@ -37,9 +38,22 @@ class DefocusDeblurring(PythonModel):
     """
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the weights file; the argument's name is MLflow's."""
+        """Load the weights file; the argument's name is MLflow's.
+
+        Raises ``ValueError`` where the file is not the one that was packed.
+        """
+        path = Path(context.artifacts["weights"])
+        expected = (context.model_config or {}).get("weights_sha256")  # models of older releases have none
+        if expected is not None:
+            with path.open("rb") as opened:
+                found = hashlib.file_digest(opened, "sha256").hexdigest()
+            if found != expected:
+                raise ValueError(
+                    f"{path} is not what was registered: SHA-256 {found[:16]}…, expected {expected[:16]}…; restore "
+                    "the file, or serve another version"
+                )
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.network = load_weights(Path(context.artifacts["weights"])).to(self.device)
+        self.network = load_weights(path).to(self.device)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None

@@ -20,7 +20,7 @@ from sftdec.registry import (
 )
 from sftdec.tracking import TrackingSettings, checksum, read_settings, track_stage
 from sftdec.tracking.settings import fluent_store, open_client
-from tests.registry.results import table
+from tests.registry.results import rules, table
 from tests.tracking.recorded import free_port
 
 
@@ -72,7 +72,7 @@ def test_a_version_that_answers_otherwise_than_the_network_gets_no_alias(
         register(trained[0], None, {}, root, settings=settings)
     (broken,) = versions(root, settings)
     assert broken.aliases == () and "differs" in broken.tags["broken"]
-    with pytest.raises(RegistryError, match="was not verified"):
+    with pytest.raises(RegistryError, match=r"is broken, so it can't serve .*differs"):
         set_champion(broken, "by hand", {}, root, settings)
     monkeypatch.undo()
     assert register(trained[0], None, {}, root, settings=settings).number == 2  # the broken one is no match
@@ -120,13 +120,13 @@ def test_the_gates_decisions_are_written_down_and_move_the_alias(
     assert champion(root, settings) is None
     assert history(root, settings).empty
     first = register(trained[0], None, {}, root, settings=settings)
-    promoted = record_decision(first, decide(table([22.0]), None, 0.0), root, settings)
+    promoted = record_decision(first, decide(table([22.0, 22.0]), None, rules()), root, settings)
     assert promoted.aliases == ("challenger", "champion")
     assert (promoted.tags["gate.decision"], promoted.tags["gate.gain"]) == ("promoted", "2")
 
     second = register(trained[1], None, {}, root, settings=settings)
-    refused = record_decision(second, decide(table([21.0]), table([22.0]), 0.0), root, settings)
-    assert refused.tags["gate.decision"] == "refused" and "not more than" in refused.tags["gate.reason"]
+    refused = record_decision(second, decide(table([21.0, 21.0]), table([22.0, 22.0]), rules()), root, settings)
+    assert refused.tags["gate.decision"] == "refused" and "not above" in refused.tags["gate.reason"]
     assert champion(root, settings) == versions(root, settings)[0]
 
     set_champion(second, "a person knew better", {}, root, settings)

@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from sftdec.networks.config import Gamma, GammaActivation, Modulation, NetworkConfig
 from sftdec.params.fields import NonNegative, Positive, PositiveInt, Section, Share
+from sftdec.params.gate import GateParams
 from sftdec.params.train import CommonParams, LossParams, StageParams, TrainParams
 
 __all__ = [
@@ -150,12 +151,6 @@ class EvaluateParams(Section):
     split: Literal["validation", "test"]
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     panels: Annotated[int, Field(ge=0)]  # pictures with crops, as in the paper's figures 5 to 9
-
-
-class GateParams(Section):
-    """What makes a champion."""
-
-    min_gain: float  # dB of mean PSNR over the champion; over the blurred input for a first version
 
 
 class Params(Section):

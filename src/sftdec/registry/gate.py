@@ -6,53 +6,93 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sftdec.params.gate import GateParams
+from sftdec.registry.interval import DECIMALS, paired_interval
+
+KEY = ["dataset", "scene"]
+
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate says, in words and figures (dB of mean PSNR; counts)."""
+    """What the gate says, in words and figures (PSNR and its gains in dB; counts)."""
 
     promote: bool
     reason: str
     figures: Mapping[str, float]
 
 
-def decide(challenger: pd.DataFrame, champion: pd.DataFrame | None, min_gain: float) -> Decision:
-    """The gate: tables of one row an image (columns dataset, scene, psnr, psnr_blurred; PSNR in dB).
+def decide(challenger: pd.DataFrame, champion: pd.DataFrame | None, gate: GateParams) -> Decision:
+    """The gate: tables of one row an image (dataset, scene, psnr in dB, ssim; a first version's also psnr_blurred
+    and ssim_blurred).
 
-    The first version must beat the blurred input's mean PSNR by more than ``min_gain`` dB, a later one the
-    champion's on exactly the same scenes. An empty table, a NaN or an infinite value is refused. Raises
-    ``ValueError`` where a column is missing.
+    A challenger must show, on exactly the champion's scenes, a mean PSNR gain whose paired interval at ``gate.level``
+    lies above ``gate.min_gain`` dB, a mean SSIM that is not lower, and no data set whose mean PSNR falls by more than
+    ``gate.max_loss`` dB. A first version (``champion`` None) must show all that against the blurred input. A single
+    image, a NaN or an infinite value is refused. Raises ``ValueError`` where a column is missing.
     """
-    base_column = "psnr_blurred" if champion is None else "psnr"
-    base = challenger if champion is None else champion
-    for table, column in ((challenger, "psnr"), (base, base_column)):
-        missing = [name for name in ("dataset", "scene", column) if name not in table.columns]
-        if missing:
+    base = _blurred_input(challenger) if champion is None else champion
+    for table in (challenger, base):
+        if missing := [name for name in (*KEY, "psnr", "ssim") if name not in table.columns]:
             raise ValueError(f"per-image table: columns {missing} are missing, found {list(table.columns)}")
+    images = {"images": float(len(challenger))}
     if difference := _scene_difference(challenger, base):
-        reason = f"not the same scenes: {difference}; evaluate both on the same data"
-        return Decision(False, reason, {"images": float(len(challenger))})
-    mine, theirs = challenger["psnr"].to_numpy(float), base[base_column].to_numpy(float)
-    if not len(mine) or not (np.isfinite(mine).all() and np.isfinite(theirs).all()):
-        bad = int((~np.isfinite(mine)).sum() + (~np.isfinite(theirs)).sum())
-        reason = f"{bad} PSNR values are NaN or infinite" if bad else "there are no images to judge by"
-        return Decision(False, reason, {"images": float(len(mine))})
-    rival = "blurred" if champion is None else "champion"
-    gain = float(mine.mean() - theirs.mean())
+        return Decision(False, f"not the same scenes: {difference}; evaluate both on the same data", images)
+    paired = challenger.merge(base, on=KEY, suffixes=("", "_base")).sort_values(KEY)
+    values = paired[["psnr", "psnr_base", "ssim", "ssim_base"]].to_numpy(float)
+    if bad := int((~np.isfinite(values)).sum()):
+        return Decision(False, f"{bad} PSNR or SSIM values are NaN or infinite", images)
+    if len(paired) < 2:
+        found = "there is one image" if len(paired) else "there are no images"
+        return Decision(False, f"{found} to judge by, and a gain's interval needs two or more", images)
+    return _weigh(paired, "champion" if champion is not None else "blurred", gate)
+
+
+def _weigh(paired: pd.DataFrame, rival: str, gate: GateParams) -> Decision:
+    """The three rules, on one table of both."""
+    gains = paired["psnr"] - paired["psnr_base"]
+    interval = paired_interval(gains.to_numpy(float), gate.level)
+    of_sets = {str(name): float(gain) for name, gain in gains.groupby(paired["dataset"]).mean().round(DECIMALS).items()}
+    worst = min(of_sets, key=lambda name: of_sets[name])
+    ssim_gain = round(float((paired["ssim"] - paired["ssim_base"]).mean()), DECIMALS)
+    mine, theirs = float(paired["psnr"].mean()), float(paired["psnr_base"].mean())
     figures = {
-        "challenger_psnr": float(mine.mean()),
-        f"{rival}_psnr": float(theirs.mean()),
-        "gain": gain,
-        "min_gain": float(min_gain),
-        "images": float(len(mine)),
+        "challenger_psnr": mine,
+        f"{rival}_psnr": theirs,
+        "gain": interval.mean,
+        "gain_low": interval.low,
+        "gain_high": interval.high,
+        "level": gate.level,
+        "min_gain": gate.min_gain,
+        "ssim_gain": ssim_gain,
+        "worst_set_gain": of_sets[worst],
+        "max_loss": gate.max_loss,
+        "images": float(len(paired)),
+        "improved": float((gains > 0).sum()),
+        **{f"gain.{name}": gain for name, gain in of_sets.items()},
     }
-    opponent = "the blurred input" if champion is None else "the champion"
-    verdict = "more than" if gain > min_gain else "not more than"
-    reason = (
-        f"mean PSNR {mine.mean():.3f} dB is {gain:+.3f} dB against {opponent} ({theirs.mean():.3f} dB) on "
-        f"{len(mine)} images, {verdict} the {min_gain:+.3f} dB asked for"
+    opponent = "the blurred input" if rival == "blurred" else "the champion"
+    measured = (
+        f"mean PSNR {mine:.3f} dB is {interval.mean:+.3f} dB against {opponent} ({theirs:.3f} dB) on {len(paired)} "
+        f"images, {100 * gate.level:g} % interval {interval.low:+.3f} to {interval.high:+.3f} dB"
     )
-    return Decision(gain > min_gain, reason, figures)
+    above = interval.low > gate.min_gain
+    verdicts = {
+        f"{measured}, {'above' if above else 'not above'} the {gate.min_gain:+.3f} dB asked for": above,
+        f"mean SSIM {ssim_gain:+.4f}{' is lower' if ssim_gain < 0 else ''}": ssim_gain >= 0,
+        f"data set {worst} {of_sets[worst]:+.3f} dB, at most {gate.max_loss:.3f} dB may be lost": (
+            of_sets[worst] >= -gate.max_loss
+        ),
+    }
+    failed = [text for text, holds in verdicts.items() if not holds]
+    return Decision(not failed, "; ".join(failed or verdicts), figures)
+
+
+def _blurred_input(table: pd.DataFrame) -> pd.DataFrame:
+    """The blurred input's own figures, as a network's that does nothing."""
+    columns = {"psnr_blurred": "psnr", "ssim_blurred": "ssim"}
+    if missing := [name for name in (*KEY, *columns) if name not in table.columns]:
+        raise ValueError(f"per-image table: columns {missing} are missing, found {list(table.columns)}")
+    return table[[*KEY, *columns]].rename(columns=columns)
 
 
 def _scene_difference(challenger: pd.DataFrame, base: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sftdec.registry.store import MODEL, RegistryError, Version, read_version
+from sftdec.registry.store import MODEL, ArtifactError, RegistryError, Version, read_version
 from sftdec.tracking.lineage import checksum
 from sftdec.tracking.settings import TrackingSettings, experiment_id
 from sftdec.tracking.spool import FOLDER
@@ -66,12 +66,14 @@ def verify(version: Version, weights: Path) -> None:
     from sftdec.served_model import encode_png
 
     picture = example_picture()
+    expected_image, expected_map = _direct_output(weights, picture)
+    if not (np.isfinite(expected_image).all() and np.isfinite(expected_map).all()):
+        raise RegistryError("the network answers an ordinary picture with NaN")
     with tempfile.TemporaryDirectory() as folder:
         model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder)
         served = model.predict(pd.DataFrame({"image": [encode_png(picture)]})).iloc[0]
     deblurred = _decode_png(served["deblurred"]).astype(np.float64) / 255
     defocus = _decode_png(served["defocus"]).astype(np.float64) / 65535
-    expected_image, expected_map = _direct_output(weights, picture)
     for name, found, expected, tolerance in (
         ("picture", deblurred, expected_image, LEVEL_TOLERANCE),
         ("defocus map", defocus, expected_map, DEFOCUS_TOLERANCE),
@@ -85,7 +87,7 @@ def download_weights(client: "MlflowClient", version: Version, root: Path) -> Pa
     """The version's weights file, in place where the store is on this machine, else a copy under
     ``.tracking``.
 
-    The caller has made the registry MLflow's global one. Raises ``RegistryError`` where the file isn't there,
+    The caller has made the registry MLflow's global one. Raises ``ArtifactError`` where the file isn't there,
     or is not the one that was registered.
     """
     from mlflow.artifacts import download_artifacts
@@ -93,7 +95,7 @@ def download_weights(client: "MlflowClient", version: Version, root: Path) -> Pa
 
     expected = version.tags.get("weights_sha256")
     if expected is None:
-        raise RegistryError(f"{version.uri} has no tag weights_sha256 to check its file by; register it anew")
+        raise ArtifactError(f"{version.uri} has no tag weights_sha256 to check its file by; register it anew")
     place = client.get_model_version_download_uri(version.name, str(version.number))
     target: str | None = None
     if not place.startswith(("file:", "/")):
@@ -103,13 +105,13 @@ def download_weights(client: "MlflowClient", version: Version, root: Path) -> Pa
     try:
         folder = download_artifacts(artifact_uri=f"{version.uri}/artifacts", dst_path=target)
     except (OSError, MlflowException) as error:
-        raise RegistryError(f"{version.uri}: its files are not in {place} ({error}); register again") from error
+        raise ArtifactError(f"{version.uri}: its files are not in {place} ({error}); register again") from error
     files = sorted(Path(folder).glob("*.safetensors"))
     if len(files) != 1:
-        raise RegistryError(f"{version.uri}: expected one .safetensors file in {folder}, found {len(files)}")
+        raise ArtifactError(f"{version.uri}: expected one .safetensors file in {folder}, found {len(files)}")
     found = checksum(files[0])
     if found != expected:
-        raise RegistryError(
+        raise ArtifactError(
             f"{files[0]} is not what was registered as {version.uri}: SHA-256 {found[:16]}…, expected "
             f"{expected[:16]}…; restore the file or register the weights again"
         )
@@ -153,6 +155,7 @@ def _save_model(folder: Path, weights: Path, run_id: str | None, model_id: str, 
         artifacts={"weights": str(weights.resolve())},
         signature=_signature(),
         input_example=pd.DataFrame({"image": [encode_png(example_picture())]}),
+        model_config={"weights_sha256": checksum(weights)},  # for served_model.py to check the file by
         # named here, since MLflow would otherwise run the model in a process of its own to find them
         pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
         mlflow_model=Model(artifact_path=place, run_id=run_id, model_uuid=model_id, model_id=model_id),

@@ -1,6 +1,6 @@
 """The registered model's versions, their aliases and tags, as the MLflow registry has them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,12 +10,17 @@ from sftdec.tracking.settings import TrackingError, TrackingSettings, open_clien
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "sft-dec"
 
 
 class RegistryError(ValueError):
     """A version can't be registered, found or trusted; the message says which, why and what mends it."""
+
+
+class ArtifactError(RegistryError):
+    """A version's file is missing from the artefact store, or is not the one that was registered."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,26 @@ class Version:
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     name: str = MODEL
+    created: int = 0  # ms since 1970
 
     @property
     def uri(self) -> str:
         """The address MLflow knows it by."""
         return f"models:/{self.name}/{self.number}"
+
+    @property
+    def unreproducible(self) -> str:
+        """Why no clean commit stands for it; empty where one does."""
+        if told := self.tags.get("unreproducible"):
+            return told
+        return unreproducible(self.tags.get("git.commit"), self.tags.get("git.dirty") == "true")
+
+
+def unreproducible(commit: str | None, dirty: bool) -> str:
+    """Why the state of a project is not a commit; empty where it is."""
+    if commit is None:
+        return "registered without a Git commit"
+    return f"registered with uncommitted changes on top of {commit[:12]}" if dirty else ""
 
 
 @contextmanager
@@ -60,35 +80,59 @@ def read_versions(client: "MlflowClient", name: str = MODEL) -> list[Version]:
     token = None
     while True:
         page = client.search_model_versions(f"name = '{name}'", page_token=token)
-        for one in page:
-            own = tuple(sorted(aliases.get(int(one.version), ())))
-            listed.append(Version(int(one.version), one.run_id, own, dict(one.tags), name))
+        listed += [_version(one, aliases.get(int(one.version), ())) for one in page]
         token = page.token
         if not token:
             return sorted(listed, key=lambda version: version.number)
 
 
+def find_version(client: "MlflowClient", wanted: str | int, name: str = MODEL) -> Version | None:
+    """The version of an alias or a number, asked for alone: no longer with a thousand versions than with one."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+    absent = {ErrorCode.Name(code) for code in (INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST)}
+    try:
+        if isinstance(wanted, int):
+            found = client.get_model_version(name, str(wanted))
+        else:
+            found = client.get_model_version_by_alias(name, wanted)
+    except MlflowException as error:
+        if error.error_code in absent:
+            return None
+        raise
+    return _version(found, found.aliases)
+
+
 def read_version(client: "MlflowClient", number: int) -> Version:
     """One version; raises ``RegistryError`` naming those there are."""
-    known = read_versions(client)
-    for version in known:
-        if version.number == number:
-            return version
-    raise RegistryError(f"models:/{MODEL}/{number}: no such version, there are {[v.number for v in known]}")
+    if found := find_version(client, number):
+        return found
+    known = [version.number for version in read_versions(client)]
+    raise RegistryError(f"models:/{MODEL}/{number}: no such version, there are {known}")
 
 
-def tag_decision(
-    client: "MlflowClient", version: Version, decision: str, reason: str, figures: Mapping[str, float]
-) -> None:
-    """Write on a version what the gate (or a person) decided, why, when, and by which figures."""
-    tags = {
-        "gate.decision": decision,
-        "gate.reason": reason,
-        "gate.time": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{f"gate.{key}": f"{value:g}" for key, value in figures.items()},
-    }
-    for key in version.tags:  # of an earlier decision, with other figures
-        if key.startswith("gate.") and key not in tags:
-            client.delete_model_version_tag(version.name, str(version.number), key)
+def tag_version(client: "MlflowClient", version: Version, tags: Mapping[str, str]) -> None:
+    """Set tags of a version, those alone that it hasn't yet."""
     for key, value in tags.items():
-        client.set_model_version_tag(version.name, str(version.number), key, value)
+        if version.tags.get(key) != value:
+            client.set_model_version_tag(version.name, str(version.number), key, value)
+
+
+def tag_decision(client: "MlflowClient", version: Version, tags: Mapping[str, str]) -> None:
+    """Write on a version what the gate (or a person) decided: ``tags`` without their prefix ``gate.``."""
+    named = {f"gate.{key}": value for key, value in tags.items()}
+    for key in version.tags:  # of an earlier decision, with other figures
+        if key.startswith("gate.") and key not in named:
+            client.delete_model_version_tag(version.name, str(version.number), key)
+    tag_version(client, version, named)
+
+
+def now() -> str:
+    """The time in UTC, as tags and the history write it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _version(found: "ModelVersion", aliases: Iterable[str]) -> Version:
+    own = tuple(sorted(aliases))
+    return Version(int(found.version), found.run_id, own, dict(found.tags), found.name, found.creation_timestamp or 0)

@@ -1,0 +1,111 @@
+"""Versions of the registry, loaded back and judged on one folder of scenes; and whether that gives what it gave."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from sftdec.registry.store import ArtifactError, Version
+from sftdec.registry.versions import resolve_weights
+from sftdec.tracking.settings import TrackingSettings, read_settings
+
+if TYPE_CHECKING:
+    from sftdec.datasets.scene import Split
+
+SCENES_TAG = "hash.scenes"  # of the photos that a version's registered figures were measured on
+SSIM_SHARE = 0.1  # of the tolerance in dB; where PSNR moves by 0.01 dB, SSIM does by thousandths at most
+
+
+class Refusal(ValueError):
+    """A version can't be judged, so it is not promoted; the message says why and what mends it."""
+
+
+class Judge:
+    """Evaluates versions on the scenes of one split below ``scenes``, on ``device`` (auto, cpu, cuda[:n])."""
+
+    def __init__(
+        self, scenes: Path, split: "Split", device: str, root: Path, settings: TrackingSettings | None = None
+    ) -> None:
+        self.scenes, self.split, self.device, self.root = scenes, split, device, root
+        self.settings = settings or read_settings(root)
+        self._tables: dict[int, pd.DataFrame] = {}  # by version; measuring takes minutes on a large set
+
+    @cached_property
+    def scenes_hash(self) -> str:
+        """SHA-256 over the judged scenes' names, scales and their pictures' checksums, as the index has them.
+
+        Photos that are added for training alone don't change it. Raises ``DataError`` where there are no scenes.
+        """
+        from sftdec.datasets import read_index, select_scenes
+
+        columns = ["dataset", "scene", "sigma_max", "blurred_sha256", "sharp_sha256", "defocus_sha256"]
+        rows = select_scenes(read_index(self.scenes), self.split)[columns].sort_values(columns[:2])
+        lines = ("\t".join(map(str, row)) for row in rows.itertuples(index=False))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def evaluate(self, version: Version) -> pd.DataFrame:
+        """The version's table, a row a scene, by the code that made the registered figures.
+
+        Raises ``Refusal`` where its file is missing or was changed, or it can't be measured (NaN).
+        """
+        if version.number in self._tables:
+            return self._tables[version.number]
+        from sftdec.datasets import load_scenes
+        from sftdec.devices import choose_device
+        from sftdec.evaluation.evaluate import evaluate_network
+        from sftdec.networks import load_weights
+
+        try:
+            network = load_weights(resolve_weights(version.uri, self.root, self.settings))
+        except ArtifactError as error:
+            raise Refusal(str(error)) from error
+        device = choose_device(self.device)
+        try:
+            table = evaluate_network(network.to(device), load_scenes(self.scenes, self.split), str(device))
+        except ValueError as error:
+            raise Refusal(f"{version.uri} can't be measured: {error}") from error
+        self._tables[version.number] = table
+        return table
+
+    def check_reproduced(self, version: Version, table: pd.DataFrame, tolerance: float) -> None:
+        """Raises ``Refusal`` where a mean PSNR of the table differs from the registered by more than ``tolerance`` dB,
+        or a mean SSIM by more than a tenth of that.
+        """
+        for key, found in figures(table).items():
+            if not key.endswith((".psnr", ".ssim")):
+                continue
+            allowed = tolerance * (1 if key.endswith(".psnr") else SSIM_SHARE)
+            registered = version.tags.get(key)
+            if registered is None or not abs(float(registered) - float(found)) <= allowed:
+                raise Refusal(
+                    f"{version.uri} doesn't reproduce its registered figure: {key} is {registered or 'not registered'}"
+                    f", measured now {found} (at most {allowed:g} may differ, gate.tolerance); {self._mend(version)}"
+                )
+
+    def check_scenes(self, version: Version) -> None:
+        """Raises ``Refusal`` where the version's registered figures are of other photos than there are now."""
+        registered = version.tags.get(SCENES_TAG)
+        if registered != self.scenes_hash:
+            of = f"photos with checksum {registered[:12]}…" if registered else "photos it has no checksum of"
+            raise Refusal(
+                f"{version.uri} was measured on {of}, and {self.scenes} ({self.split}) has {self.scenes_hash[:12]}…: "
+                f"another data version; {self._mend(version)}"
+            )
+
+    def _mend(self, version: Version) -> str:
+        if "champion" not in version.aliases:
+            return "register it anew: dvc repro -f register"
+        return (
+            "if that is meant, measure the champion anew with `sftdec promote --rebase --reason …` and run "
+            "`dvc repro -f register` (gate.on_new_data: rebase does it by itself when photos change)"
+        )
+
+
+def figures(table: pd.DataFrame) -> dict[str, str]:
+    """The tags ``metric.<data set>.<measure>`` that a table's means are registered as."""
+    from sftdec.evaluation.evaluate import summarise
+    from sftdec.tracking.lineage import flatten
+
+    return {f"metric.{key}": value for key, value in flatten(summarise(table)).items()}

@@ -1,0 +1,145 @@
+"""Moves of the alias ``champion``: each is written down before it happens, and completed after a crash.
+
+A move is a tag of its own on the registered model, ``champion.move.<UTC time>-v<version>``, since a tag's value holds
+5,000 characters in MLflow's tables (SQLite lets more through, PostgreSQL doesn't). It is made in four steps: the tag
+(``begun``), the alias, which MLflow sets in one transaction, the version's own tags, and the tag again (``done``).
+Whatever step a process dies before, one version serves, and whether a begun move happened can be told from the alias
+or, if another followed, from where that one came from; the next move completes it or strikes it out.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from sftdec.registry.store import MODEL, RegistryError, Version, find_version, now, tag_decision
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PREFIX = "champion.move."
+FORMER = "champion.history"  # one JSON list of at most 300, as earlier releases wrote it
+LONGEST_REASON = 3000  # characters, so that the whole entry stays below a tag's 5,000
+UNRECORDED = "unknown"
+
+Event = Literal["promoted", "rebased", "refused", "registered", "moved outside"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One line of the history; ``time`` in UTC, ``run`` an MLflow run id, ``previous`` what served before."""
+
+    time: str
+    version: int | None
+    previous: int | None
+    by: str
+    reason: str
+    event: Event = "promoted"
+    run: str | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    begun: bool = False  # and not known to have ended
+
+    @property
+    def key(self) -> str:
+        """The tag it is kept in; in the order of time, and its own even where two machines move at once."""
+        digits = "".join(character for character in self.time if character not in "-:").partition("+")[0]
+        return f"{PREFIX}{digits}Z-v{self.version}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the version says of it (below ``gate.``)."""
+        named = {"decision": self.event, "reason": self.reason, "time": self.time, "by": self.by}
+        return (
+            named | ({"run": self.run} if self.run else {}) | {key: f"{value:g}" for key, value in self.figures.items()}
+        )
+
+
+def serving(client: "MlflowClient") -> int | None:
+    """The number of the version that serves."""
+    found = find_version(client, "champion")
+    return found.number if found else None
+
+
+def read_moves(client: "MlflowClient") -> list[Move]:
+    """All that is written down, oldest first, whether it happened or not."""
+    found = list(client.search_registered_models(f"name = '{MODEL}'"))
+    tags: Mapping[str, str] = found[0].tags if found else {}
+    former = [Move(**{"by": UNRECORDED, **_known(entry)}) for entry in json.loads(tags.get(FORMER, "[]"))]
+    return former + [Move(**_known(json.loads(tags[key]))) for key in sorted(tags) if key.startswith(PREFIX)]
+
+
+def happened(moves: Sequence[Move], current: int | None) -> list[Move]:
+    """The moves that took place, given what serves now; those made outside (in MLflow's own UI, say) are added."""
+    kept: list[Move] = []
+    for number, move in enumerate(moves):
+        after = moves[number + 1].previous if number + 1 < len(moves) else current
+        if move.begun and after != move.version:
+            continue
+        before = kept[-1].version if kept else None
+        if move.previous != before:
+            kept.append(_outside(move.previous, before, f"before {move.time}"))
+        kept.append(replace(move, begun=False))
+    before = kept[-1].version if kept else None
+    if current != before:
+        kept.append(_outside(current, before, "since"))
+    return kept
+
+
+def settle(client: "MlflowClient") -> None:
+    """Complete the moves that a process began and didn't end; strike out those that it didn't get to make."""
+    moves, current = read_moves(client), serving(client)
+    made = {move.key for move in happened(moves, current)}
+    for move in moves:
+        if move.begun and move.key in made:
+            _finish(client, move)
+        elif move.begun:
+            client.delete_registered_model_tag(MODEL, move.key)
+
+
+def move_champion(
+    client: "MlflowClient", version: Version, move: Move, expected: int | Literal["any"] | None = "any"
+) -> None:
+    """Let ``version`` serve as ``move`` tells; its ``previous`` is filled in here.
+
+    Raises ``RegistryError`` where it serves already, or another than ``expected`` does.
+    """
+    settle(client)
+    current = serving(client)
+    if current == version.number:
+        raise RegistryError(f"{version.uri} already serves")
+    if expected not in ("any", current):
+        raise RegistryError(
+            f"{version.uri} was judged against version {expected}, but version {current} serves by now; "
+            "judge it again: dvc repro -f register"
+        )
+    begun = replace(move, version=version.number, previous=current, begun=True, reason=move.reason[:LONGEST_REASON])
+    write_move(client, begun)
+    client.set_registered_model_alias(MODEL, "champion", str(version.number))
+    _finish(client, begun)
+
+
+def write_move(client: "MlflowClient", move: Move) -> None:
+    """Write a move down, over what was there of it."""
+    client.set_registered_model_tag(MODEL, move.key, json.dumps(asdict(move), ensure_ascii=False))
+
+
+def decided(event: Event, version: int, reason: str, by: str, **more: Any) -> Move:
+    """A line of the history for now."""
+    return Move(now(), version, None, by, reason, event, **more)
+
+
+def _finish(client: "MlflowClient", move: Move) -> None:
+    version = find_version(client, move.version) if move.version is not None else None
+    if version is not None:
+        tag_decision(client, version, move.tags)
+    write_move(client, replace(move, begun=False))
+
+
+def _outside(version: int | None, previous: int | None, when: str) -> Move:
+    reason = f"the alias was moved {when} by something that writes nothing down, such as MLflow's UI"
+    return Move("", version, previous, UNRECORDED, reason, "moved outside")
+
+
+def _known(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an entry that this release has."""
+    return {key: value for key, value in entry.items() if key in Move.__dataclass_fields__}

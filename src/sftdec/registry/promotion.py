@@ -1,0 +1,143 @@
+"""From a trained network to who serves: the register stage's service, and the same by hand."""
+
+import getpass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sftdec.atomic import atomic_path
+from sftdec.params.gate import GateParams
+from sftdec.registry.gate import Decision, decide
+from sftdec.registry.judging import SCENES_TAG, Judge, Refusal, figures
+from sftdec.registry.moves import decided, write_move
+from sftdec.registry.store import RegistryError, Version, now, open_registry, read_version, tag_version
+from sftdec.registry.versions import UnservableError, champion, record_decision, register, set_champion
+from sftdec.tracking.settings import TrackingSettings
+
+GATE = "gate"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a registering; ``previous`` is the version that served until then."""
+
+    version: int
+    promoted: bool
+    reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    previous: int | None = None
+    time: str = field(default_factory=now)
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+
+
+def register_and_judge(
+    weights: Path, run_id: str | None, metrics: Mapping[str, Any], judge: Judge, gate: GateParams, report: Path
+) -> Outcome:
+    """Make ``weights`` a version, judge it against what serves, do what the gate says, and write it to ``report``.
+
+    ``metrics`` are the evaluate stage's. Raises ``RegistryError`` where the weights can't be made a version; where they
+    can't be served, the report says that too.
+    """
+    report.unlink(missing_ok=True)  # what is left of the last time must not be taken for this one's
+    try:
+        version = register(weights, run_id, metrics, judge.root, {SCENES_TAG: judge.scenes_hash}, judge.settings)
+    except UnservableError as error:
+        refused = Decision(False, str(error), {})
+        record_decision(error.version, refused, judge.root, judge.settings, run_id=run_id)
+        Outcome(error.version.number, False, refused.reason).write(report)
+        raise
+    outcome = _judge(version, judge, gate, run_id)
+    outcome.write(report)
+    return outcome
+
+
+def _judge(version: Version, judge: Judge, gate: GateParams, run_id: str | None) -> Outcome:
+    current = champion(judge.root, judge.settings)
+    previous = current.number if current else None
+    if previous == version.number:
+        return Outcome(version.number, False, f"{version.uri} already serves", {}, previous)
+    try:
+        decision = _compare(version, current, judge, gate, run_id)
+    except Refusal as refusal:
+        decision = Decision(False, str(refusal), {})
+    record_decision(
+        version, decision, judge.root, judge.settings, run_id=run_id, allow_dirty=gate.allow_dirty, expected=previous
+    )
+    return Outcome(version.number, decision.promote, decision.reason, decision.figures, previous)
+
+
+def _compare(version: Version, current: Version | None, judge: Judge, gate: GateParams, run_id: str | None) -> Decision:
+    """The gate's decision on tables that were made now, of weights that were loaded back.
+
+    Raises ``Refusal`` where there is nothing to decide on.
+    """
+    if version.unreproducible and not gate.allow_dirty:
+        raise Refusal(
+            f"{version.uri} can't be rebuilt ({version.unreproducible}); commit, then `dvc repro -f register`, or set "
+            "gate.allow_dirty"
+        )
+    judge.check_scenes(version)
+    mine = judge.evaluate(version)
+    judge.check_reproduced(version, mine, gate.tolerance)
+    if current is None:
+        return decide(mine, None, gate)
+    if gate.on_new_data == "rebase" and current.tags.get(SCENES_TAG) != judge.scenes_hash:
+        reason = "the photos to judge by have changed (gate.on_new_data: rebase)"
+        current = rebase(judge, reason, GATE, run_id)
+    judge.check_scenes(current)
+    theirs = judge.evaluate(current)
+    judge.check_reproduced(current, theirs, gate.tolerance)
+    return decide(mine, theirs, gate)
+
+
+def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None = None) -> Version:
+    """Measure the champion anew, on the photos there are now, and record that as its registered figures.
+
+    The way on where the photos to judge by, or the code that measures, have changed on purpose. The history keeps the
+    figures before and after. Raises ``RegistryError`` where nothing serves, ``Refusal`` where it can't be measured.
+    """
+    current = champion(judge.root, judge.settings)
+    if current is None:
+        raise RegistryError("there is no champion to measure anew; `sftdec promote --version N` makes one")
+    measured = figures(judge.evaluate(current))
+    compared = {
+        f"{key.removeprefix('metric.')}.{when}": float(tags[key])
+        for key in measured
+        for when, tags in (("before", current.tags), ("now", measured))
+        if key.endswith((".psnr", ".ssim")) and key in tags
+    }
+    with open_registry(judge.settings) as client:
+        move = decided("rebased", current.number, reason, by or person(), run=run_id, figures=compared)
+        move = replace(move, previous=current.number)
+        for key in current.tags:
+            if key.startswith("metric.") and key not in measured:
+                client.delete_model_version_tag(current.name, str(current.number), key)
+        tag_version(client, current, measured)
+        write_move(client, move)
+        tag_version(client, current, {SCENES_TAG: judge.scenes_hash})  # last: till then the gate takes it for old
+        return read_version(client, current.number)
+
+
+def promote(
+    number: int, reason: str, root: Path, settings: TrackingSettings | None = None, allow_dirty: bool = False
+) -> Version:
+    """Let version ``number`` serve because a person says so.
+
+    Raises ``RegistryError`` for a version that isn't there, is broken, was never verified, can't be rebuilt (unless
+    allowed), whose file was changed, or that serves already.
+    """
+    return set_champion(Version(number, None), reason, {}, root, settings, by=person(), allow_dirty=allow_dirty)
+
+
+def person() -> str:
+    """Who is at the keyboard, for the history."""
+    try:
+        return f"person ({getpass.getuser()})"
+    except (OSError, KeyError):  # a container's user without a name
+        return "person"

@@ -1,0 +1,222 @@
+"""The register stage's service: planted challengers through a real registry, and what is refused before the figures."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sftdec.registry import (
+    ArtifactError,
+    Judge,
+    Refusal,
+    RegistryError,
+    UnservableError,
+    champion,
+    history,
+    promote,
+    rebase,
+    register,
+    resolve_weights,
+    versions,
+)
+from sftdec.registry.judging import SCENES_TAG
+from sftdec.registry.package import create_version
+from sftdec.tracking import checksum, track_stage
+from sftdec.tracking.settings import fluent_store, open_client
+from tests.registry.conftest import git
+from tests.registry.results import rules
+from tests.registry.small import judged, make_scenes, measured, tamper
+
+
+def serves(judge: Judge) -> int | None:
+    found = champion(judge.root, judge.settings)
+    return found.number if found else None
+
+
+def test_better_ones_take_over_and_worse_and_equal_ones_do_not(judge: Judge, bright: dict[str, Path]) -> None:
+    outcomes = [judged(bright[name], judge, rules()) for name in ("good", "better", "worse", "better")]
+    assert [(o.version, o.promoted, o.previous) for o in outcomes] == [
+        (1, True, None),
+        (2, True, 1),
+        (3, False, 2),
+        (2, False, 2),
+    ]
+    assert (
+        "against the blurred input" in outcomes[0].reason and outcomes[3].reason == "models:/sft-dec/2 already serves"
+    )
+    assert "not above" in outcomes[2].reason and "SSIM" in outcomes[2].reason and serves(judge) == 2
+    tags = [version.tags for version in versions(judge.root, judge.settings)]
+    assert [each["gate.decision"] for each in tags] == ["promoted", "promoted", "refused"]
+    assert tags[2]["gate.reason"] == outcomes[2].reason
+    assert float(tags[1]["gate.gain_low"]) == pytest.approx(outcomes[1].figures["gain_low"], rel=1e-5)
+    told = history(judge.root, judge.settings, everything=True)
+    assert list(told["event"]) == ["registered", "promoted", "registered", "promoted", "registered", "refused"]
+    assert list(told["version"]) == [1, 1, 2, 2, 3, 3]
+    assert list(history(judge.root, judge.settings)["by"]) == ["gate", "gate"]
+
+
+def test_the_decision_is_left_for_whoever_started_the_stage(judge: Judge, bright: dict[str, Path]) -> None:
+    outcome = judged(bright["good"], judge, rules())
+    report = judge.root / ".tracking" / "gate.json"
+    assert json.loads(report.read_text()) == {
+        "version": 1,
+        "promoted": True,
+        "reason": outcome.reason,
+        "figures": dict(outcome.figures),
+        "previous": None,
+        "time": outcome.time,
+    }
+    assert outcome.figures["gain_low"] > 0 and outcome.time.endswith("+00:00")
+
+
+def test_one_that_ruins_a_data_set_is_refused(root: Path, bright: dict[str, Path], judge: Judge) -> None:
+    mixed = Judge(make_scenes(root / "mixed", dark=["here"]), "test", "cpu", root, judge.settings)
+    assert judged(bright["worst"], mixed, rules(-10, max_loss=10)).promoted
+    outcome = judged(bright["better"], mixed, rules(-10, max_loss=0.1))
+    assert not outcome.promoted and "data set there -" in outcome.reason and serves(mixed) == 1
+    assert outcome.figures["gain.here"] > 1
+
+
+def test_a_corrupt_network_is_refused_and_the_report_says_so(judge: Judge, bright: dict[str, Path]) -> None:
+    judged(bright["good"], judge, rules())
+    with pytest.raises(UnservableError, match="answers an ordinary picture with NaN"):
+        judged(bright["corrupt"], judge, rules(), {"here": {"psnr": 99.0}})
+    told = json.loads((judge.root / ".tracking" / "gate.json").read_text())
+    assert told["version"] == 2 and not told["promoted"] and "NaN" in told["reason"]
+    assert versions(judge.root, judge.settings)[1].tags["gate.decision"] == "refused" and serves(judge) == 1
+
+
+def test_a_network_that_gives_nan_on_the_photos_alone_is_refused(judge: Judge, bright: dict[str, Path]) -> None:
+    client = open_client(judge.settings)
+    with fluent_store(judge.settings):
+        tags = {"verified": "true", "weights_sha256": checksum(bright["corrupt"])}
+        version = create_version(client, judge.settings, bright["corrupt"], None, tags)
+    with pytest.raises(Refusal, match=r"models:/sft-dec/1 can't be measured: here/0: .*NaN"):
+        judge.evaluate(version)
+
+
+def test_a_tampered_challenger_is_never_judged_and_its_weights_become_a_version_anew(
+    judge: Judge, bright: dict[str, Path]
+) -> None:
+    judged(bright["good"], judge, rules())
+    version = register(bright["better"], None, {}, judge.root, settings=judge.settings)
+    tamper(resolve_weights(version.uri, judge.root, judge.settings))
+    with pytest.raises(Refusal, match="is not what was registered as models:/sft-dec/2"):
+        judge.evaluate(version)
+    with pytest.raises(ArtifactError, match="is not what was registered as models:/sft-dec/2"):
+        promote(2, "it looks good", judge.root, judge.settings)
+    assert serves(judge) == 1
+    assert judged(bright["better"], judge, rules()).version == 3 and serves(judge) == 3
+    assert "SHA-256" in versions(judge.root, judge.settings)[1].tags["broken"]
+
+
+def test_a_tampered_champion_is_not_loaded_nor_judged_by_and_the_one_before_is_named(
+    judge: Judge, bright: dict[str, Path]
+) -> None:
+    for name in ("good", "better"):
+        judged(bright[name], judge, rules())
+    tamper(resolve_weights("models:/sft-dec@champion", judge.root, judge.settings))
+    way_back = "version 1 served before it: `sftdec promote --version 1 --reason …` lets it serve"
+    with pytest.raises(ArtifactError, match=way_back):
+        resolve_weights("models:/sft-dec@champion", judge.root, judge.settings)
+    fresh = Judge(judge.scenes, "test", "cpu", judge.root, judge.settings)
+    outcome = judged(bright["best"], fresh, rules())
+    assert not outcome.promoted and "is not what was registered as models:/sft-dec/2" in outcome.reason
+    assert promote(1, "2 was tampered with", judge.root, judge.settings).number == 1
+    assert resolve_weights("models:/sft-dec@champion", judge.root, judge.settings).is_file()
+
+
+def test_a_champion_whose_file_is_gone_is_no_champion_to_beat(judge: Judge, bright: dict[str, Path]) -> None:
+    judged(bright["good"], judge, rules())
+    shutil.rmtree(resolve_weights("models:/sft-dec/1", judge.root, judge.settings).parent)
+    outcome = judged(bright["better"], Judge(judge.scenes, "test", "cpu", judge.root, judge.settings), rules())
+    assert not outcome.promoted and "models:/sft-dec/1: its files are not in" in outcome.reason and serves(judge) == 1
+
+
+def test_other_photos_are_refused_until_the_champion_is_measured_on_them(judge: Judge, bright: dict[str, Path]) -> None:
+    judged(bright["good"], judge, rules())
+    later = Judge(make_scenes(judge.root / "later", seed=1), "test", "cpu", judge.root, judge.settings)
+    outcome = judged(bright["better"], later, rules())
+    assert not outcome.promoted and "another data version" in outcome.reason
+    assert "sftdec promote --rebase" in outcome.reason and serves(judge) == 1
+
+    before = versions(judge.root, judge.settings)[0].tags
+    after = rebase(later, "the photos of May").tags
+    assert after[SCENES_TAG] == later.scenes_hash != before[SCENES_TAG]
+    assert after["metric.here.psnr"] != before["metric.here.psnr"] and after["git.commit"] == before["git.commit"]
+    told = history(judge.root, judge.settings).iloc[-1]
+    assert (told["event"], told["version"], told["previous"]) == ("rebased", 1, 1)
+    assert told["reason"] == "the photos of May" and told["by"].startswith("person")
+    assert told["figures"]["here.psnr.before"] == float(before["metric.here.psnr"])
+    assert judged(bright["better"], later, rules()).promoted
+
+
+def test_a_team_whose_photos_change_every_night_has_the_champion_measured_anew(
+    judge: Judge, bright: dict[str, Path]
+) -> None:
+    judged(bright["good"], judge, rules())
+    later = Judge(make_scenes(judge.root / "later", seed=1), "test", "cpu", judge.root, judge.settings)
+    assert not judged(bright["worse"], later, rules(on_new_data="rebase")).promoted
+    assert list(history(judge.root, judge.settings)["event"]) == ["promoted", "rebased"]
+    assert judged(bright["better"], later, rules()).promoted
+
+
+def test_the_checksum_of_the_photos_is_of_those_that_are_judged(judge: Judge) -> None:
+    same = Judge(make_scenes(judge.root / "same"), "test", "cpu", judge.root, judge.settings)
+    fewer = Judge(make_scenes(judge.root / "fewer", count=5), "test", "cpu", judge.root, judge.settings)
+    assert same.scenes_hash == judge.scenes_hash != fewer.scenes_hash
+
+
+@pytest.mark.parametrize("of", ["challenger", "champion"])
+def test_figures_that_can_not_be_had_again_are_refused(judge: Judge, bright: dict[str, Path], of: str) -> None:
+    judged(bright["good"], judge, rules())
+    metrics = measured(bright["better"], judge)
+    if of == "champion":
+        open_client(judge.settings).set_model_version_tag("sft-dec", "1", "metric.there.psnr", "20.0")
+    else:
+        metrics["there"]["psnr"] += 0.02
+    outcome = judged(bright["better"], judge, rules(), metrics)
+    number = 1 if of == "champion" else 2
+    assert not outcome.promoted
+    assert f"models:/sft-dec/{number} doesn't reproduce its registered figure: metric.there.psnr is" in outcome.reason
+    if of == "challenger":
+        assert judged(bright["better"], judge, rules(tolerance=0.03), metrics).promoted
+
+
+def test_what_no_clean_commit_stands_for_serves_only_where_it_may(judge: Judge, bright: dict[str, Path]) -> None:
+    (judge.root / "params.yaml").write_text("network: {size: large}\n")
+    outcome = judged(bright["good"], judge, rules())
+    assert not outcome.promoted and "can't be rebuilt (registered with uncommitted changes on top of" in outcome.reason
+    assert "uncommitted" in versions(judge.root, judge.settings)[0].tags["unreproducible"]
+    with pytest.raises(RegistryError, match="can't be rebuilt"):
+        promote(1, "now", judge.root, judge.settings)
+    assert serves(judge) is None
+    assert judged(bright["good"], judge, rules(allow_dirty=True)).promoted
+
+
+def test_weights_that_are_registered_again_from_a_commit_can_be_rebuilt(judge: Judge, bright: dict[str, Path]) -> None:
+    (judge.root / "params.yaml").write_text("network: {size: large}\n")
+    judged(bright["good"], judge, rules())
+    git(judge.root, "commit", "--quiet", "--all", "--message", "large")
+    assert judged(bright["good"], judge, rules()).promoted
+    (version,) = versions(judge.root, judge.settings)
+    assert "unreproducible" not in version.tags and version.tags["git.dirty"] == "false"
+
+
+def test_a_version_of_an_older_release_is_held_to_the_same(judge: Judge, bright: dict[str, Path]) -> None:
+    version = register(bright["good"], None, {}, judge.root, settings=judge.settings)
+    open_client(judge.settings).delete_model_version_tag("sft-dec", "1", "git.commit")
+    with pytest.raises(RegistryError, match=r"without a Git commit"):
+        promote(version.number, "now", judge.root, judge.settings)
+
+
+def test_a_move_by_the_gate_names_the_run_it_was_made_in(judge: Judge, bright: dict[str, Path]) -> None:
+    from sftdec.registry import register_and_judge
+
+    with track_stage("register", judge.root, settings=judge.settings) as tracker:
+        run_id = tracker.run_id()
+        metrics = measured(bright["good"], judge)
+        register_and_judge(bright["good"], run_id, metrics, judge, rules(), judge.root / "gate.json")
+    assert run_id is not None and list(history(judge.root, judge.settings)["run"]) == [run_id]
+    assert versions(judge.root, judge.settings)[0].tags["gate.run"] == run_id
