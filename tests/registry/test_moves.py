@@ -1,0 +1,118 @@
+"""Moves of the champion: written down before they are made, whole after a crash, and lasting."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sftdec.registry import RegistryError, history, promote, register, set_champion, versions
+from sftdec.registry.moves import FORMER, LONGEST_REASON, PREFIX, Move, happened
+from sftdec.tracking import TrackingSettings
+from sftdec.tracking.settings import open_client
+
+ROOT = Path(__file__).parents[2]
+POSTGRES_LIMIT = 5000  # characters of a registered model's tag in MLflow's tables
+
+
+@pytest.fixture
+def two(root: Path, settings: TrackingSettings, bright: dict[str, Path]) -> Path:
+    """A registry of two versions, whose first serves."""
+    for name in ("good", "better"):
+        register(bright[name], None, {}, root, settings=settings)
+    promote(1, "the first", root, settings)
+    return root
+
+
+@pytest.mark.slow
+def test_a_kill_between_any_two_steps_leaves_one_champion_and_a_history_that_is_true(two: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    command = [sys.executable, "-m", "tests.registry.killed", str(two)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    cases = json.loads(done.stdout)
+    assert [case["code"] for case in cases] == [-signal.SIGKILL] * (len(cases) - 1) + [0] and len(cases) > 5
+    served = [case["after"]["champions"] for case in cases]
+    assert served == sorted(served) and {number for (number,) in served} == {1, 2}
+    for number, case in enumerate(cases, start=1):
+        after, later = case["after"], case["later"]
+        moved = after["champions"] == [2]
+        assert after["versions"] == ([1, 2] if moved else [1])
+        assert later["champions"] == [1] and later["versions"] == [1, 2, 1]
+        second = f"killed before call {number}" if moved else "made again"
+        assert later["reasons"] == ["the first", second, "and back"] and later["decision"] == "and back"
+
+
+def test_a_move_that_was_begun_is_completed_by_the_next_one(two: Path, settings: TrackingSettings) -> None:
+    client = open_client(settings)
+    key, value = next((k, v) for k, v in client.get_registered_model("sft-dec").tags.items() if k.startswith(PREFIX))
+    for tag in ("gate.decision", "gate.reason"):
+        client.delete_model_version_tag("sft-dec", "1", tag)
+    client.set_registered_model_tag("sft-dec", key, json.dumps(json.loads(value) | {"begun": True}))
+    promote(2, "the next", two, settings)
+    tags = client.get_registered_model("sft-dec").tags
+    assert json.loads(tags[key])["begun"] is False
+    assert versions(two, settings)[0].tags["gate.reason"] == "the first"
+
+
+def test_by_hand_any_sound_version_serves_again_and_it_is_recorded(two: Path, settings: TrackingSettings) -> None:
+    promote(2, "sharper eyes", two, settings)
+    promote(1, "artefacts on glass", two, settings)
+    past = history(two, settings)
+    assert list(past["version"]) == [1, 2, 1] and list(past["previous"])[1:] == [1, 2]
+    assert list(past["reason"])[1:] == ["sharper eyes", "artefacts on glass"]
+    assert all(who.startswith("person") for who in past["by"]) and past["time"].is_monotonic_increasing
+    with pytest.raises(RegistryError, match="sft-dec/1 already serves"):
+        promote(1, "again", two, settings)
+    with pytest.raises(RegistryError, match=r"no such version, there are \[1, 2\]"):
+        promote(7, "lucky number", two, settings)
+    open_client(settings).delete_model_version_tag("sft-dec", "2", "verified")
+    with pytest.raises(RegistryError, match="was not verified"):
+        promote(2, "why not", two, settings)
+    assert len(history(two, settings)) == 3
+
+
+def test_a_champion_that_changed_meanwhile_is_not_overruled(two: Path, settings: TrackingSettings) -> None:
+    with pytest.raises(RegistryError, match="judged against version None, but version 1 serves by now"):
+        set_champion(versions(two, settings)[1], "better than none", {}, two, settings, expected=None)
+    assert "champion" in versions(two, settings)[0].aliases
+
+
+def test_the_history_has_no_end_and_every_entry_fits_a_tag_of_postgresql(two: Path, settings: TrackingSettings) -> None:
+    client = open_client(settings)
+    former = [{"time": "2025-01-01T02:00:00+00:00", "version": 1, "previous": None, "reason": "long ago"}]
+    client.set_registered_model_tag("sft-dec", FORMER, json.dumps(former))
+    figures = {f"gain.data_set_{number}": 0.123456 for number in range(20)}
+    set_champion(versions(two, settings)[1], "ß" * 10_000, figures, two, settings)
+    past = history(two, settings)
+    assert past["reason"][0] == "long ago" and past["by"][0] == "unknown"
+    assert past["reason"].iloc[-1] == "ß" * LONGEST_REASON and past["figures"].iloc[-1] == figures
+    assert max(map(len, client.get_registered_model("sft-dec").tags.values())) <= POSTGRES_LIMIT
+
+
+def test_a_move_that_was_made_elsewhere_is_told_as_one_that_nobody_wrote_down(
+    two: Path, settings: TrackingSettings
+) -> None:
+    open_client(settings).set_registered_model_alias("sft-dec", "champion", "2")
+    told = history(two, settings)
+    assert list(told["event"]) == ["promoted", "moved outside"] and list(told["version"]) == [1, 2]
+    promote(1, "back again", two, settings)
+    told = history(two, settings)
+    assert list(told["version"]) == [1, 2, 1] and told["event"].iloc[1] == "moved outside"
+
+
+def test_which_moves_happened_is_told_by_what_came_after() -> None:
+    def move(version: int, previous: int | None, begun: bool = False) -> Move:
+        return Move(f"2026-01-01T00:00:0{version}+00:00", version, previous, "gate", "", begun=begun)
+
+    first = move(1, None)
+    begun = move(2, 1, begun=True)
+    assert [m.version for m in happened([first, begun], 1)] == [1]
+    assert [m.version for m in happened([first, begun], 2)] == [1, 2]
+    assert [m.version for m in happened([first, begun, move(3, 1)], 3)] == [1, 3]
+    assert [m.version for m in happened([first, begun, move(3, 2)], 3)] == [1, 2, 3]
+    assert not any(m.begun for m in happened([first, begun], 2))
+    assert [(m.event, m.version) for m in happened([first], None)] == [("promoted", 1), ("moved outside", None)]
