@@ -90,6 +90,15 @@ def test_the_history_has_no_end_and_every_entry_fits_a_tag_of_postgresql(two: Pa
     past = history(two, settings)
     assert past["reason"][0] == "long ago" and past["by"][0] == "unknown"
     assert past["reason"].iloc[-1] == "ß" * LONGEST_REASON and past["figures"].iloc[-1] == figures
+    promote(1, "and back", two, settings)
+    set_champion(
+        versions(two, settings)[1],
+        "ß" * 10_000,
+        {f"gain.of_data_set_{number}": 0.5 for number in range(200)},
+        two,
+        settings,
+    )
+    assert history(two, settings)["figures"].iloc[-1] == {}
     assert max(map(len, client.get_registered_model("sft-dec").tags.values())) <= POSTGRES_LIMIT
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 PREFIX = "champion.move."
 FORMER = "champion.history"  # one JSON list of at most 300, as earlier releases wrote it
-LONGEST_REASON = 3000  # characters, so that the whole entry stays below a tag's 5,000
+LONGEST_TAG = 5000  # characters
+LONGEST_REASON = 3000  # of them
 UNRECORDED = "unknown"
 
 Event = Literal["promoted", "rebased", "refused", "registered", "moved outside"]
@@ -112,20 +113,23 @@ def move_champion(
             f"{version.uri} was judged against version {expected}, but version {current} serves by now; "
             "judge it again: dvc repro -f register"
         )
-    begun = replace(move, version=version.number, previous=current, begun=True, reason=move.reason[:LONGEST_REASON])
+    begun = replace(move, version=version.number, previous=current, begun=True)
     write_move(client, begun)
     client.set_registered_model_alias(MODEL, "champion", str(version.number))
     _finish(client, begun)
 
 
 def write_move(client: "MlflowClient", move: Move) -> None:
-    """Write a move down, over what was there of it."""
-    client.set_registered_model_tag(MODEL, move.key, json.dumps(asdict(move), ensure_ascii=False))
+    """Write a move down, over what was there of it; without its figures where those of many data sets don't fit."""
+    text = json.dumps(asdict(move), ensure_ascii=False)
+    if len(text) > LONGEST_TAG:  # the version's own tags have them
+        text = json.dumps(asdict(move) | {"figures": {}}, ensure_ascii=False)
+    client.set_registered_model_tag(MODEL, move.key, text)
 
 
 def decided(event: Event, version: int, reason: str, by: str, **more: Any) -> Move:
     """A line of the history for now."""
-    return Move(now(), version, None, by, reason, event, **more)
+    return Move(now(), version, None, by, reason[:LONGEST_REASON], event, **more)
 
 
 def _finish(client: "MlflowClient", move: Move) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sftdec.registry.gate import Decision
-from sftdec.registry.moves import decided, move_champion, read_moves
+from sftdec.registry.moves import decided, move_champion, read_moves, settle
 from sftdec.registry.package import create_version, download_weights, verify
 from sftdec.registry.store import (
     MODEL,
@@ -57,6 +57,7 @@ def register(
     digest = checksum(weights)
     figures = {f"metric.{key}": value for key, value in flatten(metrics).items()} | dict(tags or {})
     with open_registry(settings) as client:
+        settle(client)
         version = _unchanged(client, digest, root, settings)
         if version is None:
             described = {**_origin(root), **figures, "weights_sha256": digest}

@@ -1,0 +1,85 @@
+"""``sftdec history`` and ``sftdec promote``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sftdec.cli import main
+from sftdec.registry import Judge, register, versions
+from sftdec.tracking import TrackingSettings
+from tests.registry.conftest import git
+from tests.registry.small import make_scenes, measured
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.fixture
+def project(root: Path, settings: TrackingSettings, bright: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: a project with two versions, none of which serves."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(root)
+    (root / "params.yaml").write_bytes(PARAMS.read_bytes())
+    git(root, "commit", "--quiet", "--all", "--message", "the shipped parameters")
+    judge = Judge(make_scenes(root / "build/scenes"), "test", "cpu", root, settings)
+    for name in ("good", "better"):
+        register(bright[name], None, measured(bright[name], judge), root, settings=settings)
+    return root
+
+
+def test_history_is_a_line_a_move_and_all_of_it_as_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["history"]) == 0 and capsys.readouterr().out == "nothing has served yet\n"
+    for number, reason in ((2, "sharper"), (1, "halos")):
+        assert main(["promote", "--version", str(number), "--reason", reason]) == 0
+        assert capsys.readouterr().out == f"models:/sft-dec/{number} serves\n"
+    assert main(["history"]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.split() == ["time", "event", "version", "previous", "by", "run", "reason"]
+    assert first.split()[1:4] == ["promoted", "2", "–"] and first.endswith("sharper")
+    assert second.split()[1:4] == ["promoted", "1", "2"] and second.endswith("halos")
+    assert main(["history", "--json", "--all"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(each["event"], each["version"]) for each in told] == [
+        ("registered", 1),
+        ("registered", 2),
+        ("promoted", 2),
+        ("promoted", 1),
+    ]
+    assert told[3]["previous"] == 2 and told[2]["previous"] is None and told[3]["time"].endswith("+00:00")
+
+
+def test_promote_says_in_a_sentence_why_it_does_not(
+    project: Path, settings: TrackingSettings, bright: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["promote", "--version", "9", "--reason", "why"]) == 2
+    assert "models:/sft-dec/9: no such version, there are [1, 2]" in capsys.readouterr().err
+    assert main(["promote", "--version", "1", "--reason", " "]) == 2
+    assert "--reason: found nothing" in capsys.readouterr().err
+    (project / "params.yaml").write_bytes(PARAMS.read_bytes() + b"\n")
+    register(bright["best"], None, {}, project, settings=settings)
+    command = ["promote", "--version", "3", "--reason", "tonight's demonstration"]
+    assert main(command) == 2
+    assert "can't be rebuilt" in capsys.readouterr().err
+    assert main([*command, "--allow-dirty"]) == 0
+
+
+def test_promote_allows_what_the_parameters_allow(
+    project: Path, settings: TrackingSettings, bright: dict[str, Path]
+) -> None:
+    (project / "params.yaml").write_text(PARAMS.read_text().replace("allow_dirty: false", "allow_dirty: true"))
+    register(bright["best"], None, {}, project, settings=settings)
+    assert main(["promote", "--version", "3", "--reason", "it may"]) == 0
+
+
+def test_rebase_measures_the_champion_on_the_photos_there_are(
+    project: Path, settings: TrackingSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["promote", "--rebase", "--reason", "new photos"]) == 2
+    assert "there is no champion" in capsys.readouterr().err
+    main(["promote", "--version", "1", "--reason", "first"])
+    make_scenes(project / "build/scenes", seed=1)
+    assert main(["promote", "--rebase", "--reason", "new photos"]) == 0
+    assert "dvc repro -f register" in capsys.readouterr().out
+    judge = Judge(project / "build/scenes", "test", "cpu", project, settings)
+    (champion, _) = versions(project, settings)
+    assert champion.tags["hash.scenes"] == judge.scenes_hash
