@@ -1,9 +1,8 @@
-"""Weights as an MLflow model: packed without pickle, loaded back and compared, and fetched again."""
+"""Weights as an MLflow model: packed without pickle, loaded back and compared."""
 
 import base64
 import io
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib import metadata
@@ -13,10 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sftdec.registry.store import MODEL, ArtifactError, RegistryError, Version, read_version
+from sftdec.registry.store import MODEL, RegistryError, Version, read_version
 from sftdec.tracking.lineage import checksum
 from sftdec.tracking.settings import TrackingSettings, experiment_id
-from sftdec.tracking.spool import FOLDER
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -81,41 +79,6 @@ def verify(version: Version, weights: Path) -> None:
         difference = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
         if not difference <= tolerance:
             raise RegistryError(f"the served {name} differs by {difference:.4f}, at most {tolerance:.4f} is right")
-
-
-def download_weights(client: "MlflowClient", version: Version, root: Path) -> Path:
-    """The version's weights file, in place where the store is on this machine, else a copy under
-    ``.tracking``.
-
-    The caller has made the registry MLflow's global one. Raises ``ArtifactError`` where the file isn't there,
-    or is not the one that was registered.
-    """
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-
-    expected = version.tags.get("weights_sha256")
-    if expected is None:
-        raise ArtifactError(f"{version.uri} has no tag weights_sha256 to check its file by; register it anew")
-    place = client.get_model_version_download_uri(version.name, str(version.number))
-    target: str | None = None
-    if not place.startswith(("file:", "/")):
-        copied = root / FOLDER / "weights" / f"{version.name}-{version.number}"
-        shutil.rmtree(copied, ignore_errors=True)
-        target = str(copied)
-    try:
-        folder = download_artifacts(artifact_uri=f"{version.uri}/artifacts", dst_path=target)
-    except (OSError, MlflowException) as error:
-        raise ArtifactError(f"{version.uri}: its files are not in {place} ({error}); register again") from error
-    files = sorted(Path(folder).glob("*.safetensors"))
-    if len(files) != 1:
-        raise ArtifactError(f"{version.uri}: expected one .safetensors file in {folder}, found {len(files)}")
-    found = checksum(files[0])
-    if found != expected:
-        raise ArtifactError(
-            f"{files[0]} is not what was registered as {version.uri}: SHA-256 {found[:16]}…, expected "
-            f"{expected[:16]}…; restore the file or register the weights again"
-        )
-    return files[0]
 
 
 def example_picture() -> np.ndarray:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sftdec.registry.download import download_weights
 from sftdec.registry.gate import Decision
 from sftdec.registry.moves import decided, move_champion, read_moves, settle
-from sftdec.registry.package import create_version, download_weights, verify
+from sftdec.registry.package import create_version, verify
 from sftdec.registry.store import (
     MODEL,
     ArtifactError,
