@@ -70,6 +70,15 @@ def test_the_decision_is_left_for_whoever_started_the_stage(judge: Judge, bright
     assert outcome.figures["gain_low"] > 0 and outcome.time.endswith("+00:00")
 
 
+def test_without_promotion_the_gate_says_what_it_would_do_and_the_champion_stays(
+    judge: Judge, bright: dict[str, Path]
+) -> None:
+    judged(bright["good"], judge, rules())
+    outcome = judged(bright["better"], judge, rules().model_copy(update={"promote": False}))
+    assert not outcome.promoted and "gate.promote is false: `sftdec promote --version 2`" in outcome.reason
+    assert outcome.figures["gain_low"] > 0 and serves(judge) == 1
+
+
 def test_one_that_ruins_a_data_set_is_refused(root: Path, bright: dict[str, Path], judge: Judge) -> None:
     mixed = Judge(make_scenes(root / "mixed", dark=["here"]), "test", "cpu", root, judge.settings)
     assert judged(bright["worst"], mixed, rules(-10, max_loss=10)).promoted

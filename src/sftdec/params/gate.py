@@ -16,3 +16,4 @@ class GateParams(Section):
     tolerance: NonNegative = 0.01  # dB between a version's registered PSNR and the same evaluation now; SSIM: a tenth
     allow_dirty: bool = False  # a version that no clean commit stands for may serve
     on_new_data: Literal["refuse", "rebase"] = "refuse"  # the champion was measured on other photos than there are now
+    promote: bool = True  # false: the gate decides and says so, but who serves stays

@@ -66,6 +66,9 @@ def _judge(version: Version, judge: Judge, gate: GateParams, run_id: str | None)
         decision = _compare(version, current, judge, gate, run_id)
     except Refusal as refusal:
         decision = Decision(False, str(refusal), {})
+    if decision.promote and not gate.promote:
+        held = f"{decision.reason}; better, but gate.promote is false: `sftdec promote --version {version.number}`"
+        decision = replace(decision, promote=False, reason=held)
     record_decision(
         version, decision, judge.root, judge.settings, run_id=run_id, allow_dirty=gate.allow_dirty, expected=previous
     )
