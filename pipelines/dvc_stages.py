@@ -3,21 +3,19 @@
 import os
 import posixpath
 import re
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import psutil
 import yaml
 
-GRACE_SECONDS = 10.0
+from pipelines.disk import DISK_FULL, full_disk
+from pipelines.processes import own_session
+
 LAST_LINES = 15
 DVC_LINES = re.compile(r"Running stage |> |(Generating|Updating) lock file |Use `dvc push`|Verifying data ")
 
@@ -118,20 +116,22 @@ def _within(first: Sequence[str], second: Sequence[str]) -> bool:
     return all(one == other or "${" in one + other for one, other in zip(first, second, strict=False))
 
 
-def reproduce(stage: str, root: Path, log: Callable[[str], None], pipeline_run: str | None = None) -> StageResult:
+def reproduce(
+    stage: str, root: Path, log: Callable[[str], None], environment: Mapping[str, str] | None = None
+) -> StageResult:
     """Has DVC bring one stage (or .dvc file) up to date, without those before or after it.
 
     Args:
         stage: the name in dvc.yaml, its address (FILE:NAME, NAME@ITEM), or the name of a .dvc file.
         root: the DVC project.
         log: called with each line of output as it comes.
-        pipeline_run: MLflow run of the whole execution, handed on in SFTDEC_PIPELINE_RUN.
+        environment: what the stage finds in its environment beside this process's own.
 
     Raises:
         StageFailed: the stage failed, or another DVC process holds its files.
     """
     started = time.monotonic()
-    lines = run_dvc(["repro", "--single-item", stage], root, log, pipeline_run)
+    lines = run_dvc(["repro", "--single-item", stage], root, log, environment)
     name = rf"'{re.escape(stage)}(@[^']*)?'"  # a matrix stage shows as name@item
     ran = re.compile(rf"(Running stage|Verifying data sources in stage:) {name}")
     restored = re.compile(rf"Stage {name} is cached - skipping run")
@@ -150,20 +150,19 @@ def up_to_date(stages: Sequence[str], root: Path, log: Callable[[str], None]) ->
 
 
 def run_dvc(
-    arguments: Sequence[str], root: Path, log: Callable[[str], None], pipeline_run: str | None = None
+    arguments: Sequence[str], root: Path, log: Callable[[str], None], environment: Mapping[str, str] | None = None
 ) -> list[str]:
     """Runs `dvc ARGUMENTS` in root, hands each line of its output to log as it comes, returns them all.
 
     Raises:
         StageFailed: DVC ended with an error.
     """
-    environment = dict(os.environ, PYTHONUNBUFFERED="1")  # lines come when they are written, not in blocks
+    # lines come when they are written, not in blocks
+    whole = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
     interpreter = str(Path(sys.executable).parent)  # the `python` of dvc.yaml
-    environment["PATH"] = os.pathsep.join([interpreter, os.environ.get("PATH", os.defpath)])
-    if pipeline_run:
-        environment["SFTDEC_PIPELINE_RUN"] = pipeline_run
+    whole["PATH"] = os.pathsep.join([interpreter, os.environ.get("PATH", os.defpath)])
     lines: list[str] = []
-    with _own_session([sys.executable, "-m", "dvc", *arguments], root, environment) as process:
+    with own_session([sys.executable, "-m", "dvc", *arguments], root, whole) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if text := line.rstrip():
@@ -184,70 +183,8 @@ def _explanation(arguments: Sequence[str], code: int, lines: Sequence[str], root
             f"{what}: another DVC command (process: {holders}) is at work in {root}, and a checkout "
             "takes one at a time. Wait until it ends, then run the flow again."
         )
+    room = f"{full_disk(root, arguments[-1])}\n" if DISK_FULL.search(output) else ""
     if stage_code := re.search(r"exited with (-?\d+)$", output, re.MULTILINE):
         code = int(stage_code.group(1))  # DVC's own is 255 whatever the stage's was
     ended = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
-    return f"{what} {ended}; its last lines:\n" + "\n".join(lines[-LAST_LINES:])
-
-
-@contextmanager
-def _own_session(
-    command: Sequence[str], root: Path, environment: Mapping[str, str]
-) -> Iterator["subprocess.Popen[str]"]:
-    """A process in a session of its own that does not outlive an exception or a cancellation."""
-    process = subprocess.Popen(
-        command,
-        cwd=root,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    )
-    try:
-        yield process
-        process.wait()
-    except BaseException:  # a cancellation is no Exception
-        _end_group(process)
-        raise
-    finally:
-        if process.stdout:
-            process.stdout.close()
-
-
-def _end_group(process: "subprocess.Popen[str]") -> None:
-    """Ends a session's leader and all of its group: SIGTERM, then SIGKILL for what is left."""
-    try:
-        _signal_group(process.pid, signal.SIGTERM)
-        _await_group(process.pid, GRACE_SECONDS)
-    finally:  # a second Ctrl+C ends the waiting, not the killing
-        _signal_group(process.pid, signal.SIGKILL)
-        _await_group(process.pid, GRACE_SECONDS)
-        process.wait()  # last: until here the dead leader keeps the group's number from being given away
-
-
-def _await_group(group: int, seconds: float) -> None:
-    """Returns as soon as no process of the group runs any more, or after seconds."""
-    deadline = time.monotonic() + seconds
-    while _group_lives(group) and time.monotonic() < deadline:
-        time.sleep(0.1)
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return
-
-
-def _group_lives(group: int) -> bool:
-    """Whether a process of the group still runs; one that only waits to be collected doesn't."""
-    for process in psutil.process_iter(["status"]):
-        try:
-            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
-                return True
-        except ProcessLookupError:
-            continue
-    return False
+    return f"{what} {ended}. {room}Its last lines:\n" + "\n".join(lines[-LAST_LINES:])

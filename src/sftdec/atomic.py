@@ -2,9 +2,13 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # a disk, a quota, a limit of one file
 
 
 @contextmanager
@@ -12,7 +16,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
 
     When the block fails (a full disk, a kill between two writes) the file that was there before stays as it was, and
-    an ``OSError`` is raised anew naming ``path``.
+    an ``OSError`` is raised anew naming ``path``; of a full disk it names the folder, the bytes that the file needs at
+    least, and those that are free there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -22,9 +27,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        mend = ": make room and run again" if full else ""
+        mend = _room(temporary) if error.errno in FULL else ""
         message = f"{path} could not be written ({error.strerror or error}); the old file, if any, is untouched{mend}"
         raise OSError(error.errno, message) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _room(unfinished: Path) -> str:
+    """What a file that could not be finished needs, and what its folder has without it."""
+    needed = unfinished.stat().st_size if unfinished.exists() else 0
+    unfinished.unlink(missing_ok=True)
+    free = shutil.disk_usage(unfinished.parent).free
+    more = f"more than {needed:,} bytes" if needed else "more"
+    return f": it needs {more} in {unfinished.parent}, where {free:,} bytes are free; make room and run again"

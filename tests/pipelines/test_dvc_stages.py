@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines import dvc_stages
+from pipelines import processes
 from pipelines.dvc_stages import StageFailed, reproduce, stage_order
 
 
@@ -52,7 +52,7 @@ def test_a_cancellation_leaves_no_process_of_the_stage(sleeping_project, monkeyp
         if (sleeping_project / "pid.txt").is_file():
             raise Cancelled
 
-    monkeypatch.setattr(dvc_stages, "GRACE_SECONDS", 1.0)
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 1.0)
     if deaf:
         text = (sleeping_project / "dvc.yaml").read_text()
         (sleeping_project / "dvc.yaml").write_text(text.replace("sleeper.py", "sleeper.py deaf"))

@@ -1,0 +1,258 @@
+"""Git worktrees of the project: the files of a commit in a folder of their own, with the data they are run on.
+
+Whoever works in the checkout is not disturbed by what happens there. Nobody edits files in such a worktree, so what
+Git sees as changed in it is what the pipeline's stages wrote.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+DATA, DATA_FILE = "data", "data.dvc"
+DEFINED = ("params.yaml", DATA_FILE)  # what a run may define anew; everything else is the commit's
+KEPT_REFS = "refs/retrain"  # commits that only worktrees were on: Git would clear them away
+
+
+class WorktreeError(ValueError):
+    """A commit that can't be brought into a worktree; the message says why and what mends it."""
+
+
+def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """What `git ARGUMENTS` prints in a folder.
+
+    Raises:
+        WorktreeError: Git refuses, with its own sentence, or isn't there.
+    """
+    settings = {key: value for key, value in os.environ.items() if key not in ("GIT_DIR", "GIT_WORK_TREE")}
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env={**settings, **(environment or {})})
+    except FileNotFoundError as error:
+        raise WorktreeError("git: there is no such command; a run of a commit needs Git, install it") from error
+    except subprocess.CalledProcessError as error:
+        raise WorktreeError(f"{folder}: `git {arguments[0]}` refused: {error.stderr.strip()}") from error
+    return done.stdout
+
+
+def commit_of(root: Path, revision: str) -> str:
+    """The full name of the commit that a revision (a commit, branch or tag) stands for.
+
+    Raises:
+        WorktreeError: there is no such commit here.
+    """
+    try:
+        return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
+    except WorktreeError as error:
+        raise WorktreeError(
+            f"{root}: found no commit {revision!r} in this repository; commit first, or bring it with `git fetch`"
+        ) from error
+
+
+def place_worktree(root: Path, folder: Path, commit: str) -> list[str]:
+    """Make ``folder`` a worktree of ``root`` that is on ``commit``; files that Git ignores stay.
+
+    Of one that was there before, what stages wrote into tracked files (dvc.lock, metrics) stays too: DVC knows by it
+    what is up to date. A dvc.lock that a killed process or a full disk left in pieces does not.
+
+    Returns:
+        What had to be mended, a sentence each.
+
+    Raises:
+        WorktreeError: Git refuses.
+    """
+    mended: list[str] = []
+    if (folder / ".git").is_file():
+        git(root, "worktree", "repair", str(folder))  # the project may have been moved or copied
+    if not _is_worktree(root, folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        git(root, "worktree", "prune")
+        git(root, "worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
+        return mended
+    private = folder / git(folder, "rev-parse", "--git-dir").strip()
+    for lock in private.glob("*.lock"):  # of a process that was killed: a worktree has one user at a time
+        lock.unlink()
+        mended.append(f"{lock.name} of a Git process that was killed is removed")
+    written = {
+        name: (folder / name).read_bytes()
+        for name in git(folder, "diff", "-z", "--name-only", "HEAD").split("\0")
+        if name and name not in DEFINED and (folder / name).is_file()
+    }
+    if "dvc.lock" in written and not _is_lock_file(written["dvc.lock"]):
+        del written["dvc.lock"]
+        mended.append("dvc.lock was in pieces (a process was killed, or the disk full); the commit's own is taken")
+    git(folder, "checkout", "--quiet", "--force", "--detach", commit)
+    for name, content in written.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return mended
+
+
+def remove_worktree(root: Path, folder: Path) -> None:
+    """Remove a worktree and what lies in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    git(root, "worktree", "prune")
+
+
+def commit_definition(folder: Path, message: str) -> str:
+    """The commit that gives exactly the parameters and data.dvc that lie in the worktree, which is then on it.
+
+    Its own commit if that has them already, else a child of it with the same author and date, so that equal
+    definitions have equal names; the ref below ``refs/retrain`` keeps it. The branch that was checked out stays.
+
+    Raises:
+        WorktreeError: Git refuses.
+    """
+    base = git(folder, "rev-parse", "HEAD").strip()
+    names = [name for name in DEFINED if (folder / name).is_file()]
+    with tempfile.TemporaryDirectory() as scratch:  # an index of its own: DVC stages dvc.lock in the worktree's
+        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        git(folder, "read-tree", base, environment=index)
+        if names:
+            git(folder, "add", "--force", "--", *names, environment=index)
+        tree = git(folder, "write-tree", environment=index).strip()
+    if tree == git(folder, "rev-parse", f"{base}^{{tree}}").strip():
+        return base
+    moment = git(folder, "show", "--no-patch", "--format=%cI", base).strip()
+    author = {"NAME": "sft-dec", "EMAIL": "sft-dec@localhost", "DATE": moment}
+    who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in author.items()}
+    commit = git(folder, "commit-tree", tree, "-p", base, "-m", message, environment=who).strip()
+    git(folder, "update-ref", f"{KEPT_REFS}/{commit[:12]}", commit)
+    git(folder, "update-ref", "--no-deref", "HEAD", commit)
+    git(folder, "reset", "--quiet")  # the index alone
+    return commit
+
+
+def share_cache(root: Path, folder: Path) -> None:
+    """Give a worktree the cache, remotes and credentials of the checkout's DVC."""
+    from dvc.config import Config
+
+    theirs = Config(str(root / ".dvc"))
+    with Config(str(folder / ".dvc")).edit("local", validate=False) as mine:
+        mine.update(theirs.load_one("local"))
+        mine["cache"] = {**theirs.get("cache", {}), "dir": cache_folder(root)}
+
+
+def cache_folder(root: Path) -> str:
+    """Where the checkout's DVC keeps results."""
+    from dvc.config import Config
+
+    return str(Config(str(root / ".dvc")).get("cache", {}).get("dir") or root / ".dvc" / "cache")
+
+
+def is_kept_by_dvc(folder: Path) -> bool:
+    """Whether data.dvc hands data/ over to DVC's cache; else its files lie in Git, and beside it in the checkout."""
+    path = folder / DATA_FILE
+    outs = (yaml.safe_load(path.read_text("utf-8")) or {}).get("outs", []) if path.is_file() else []
+    return any(out.get("path") == DATA and out.get("cache", True) for out in outs)
+
+
+def data_sets(folder: Path) -> list[str]:
+    """The data sets that the worktree's params.yaml names."""
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
+    fetch = params.get("fetch", {}) if isinstance(params, dict) else {}
+    return [str(name) for name in fetch.get("datasets", [])]
+
+
+def mirror_data(root: Path, folder: Path, names: Collection[str] | None) -> list[str]:
+    """Bring the checkout's own data sets (those that Git doesn't track) into the worktree's data/.
+
+    Hard links where they can be: no file is written in place. DVC follows no symbolic links. ``names``: which, all if
+    None; others that were brought earlier are removed. A data set that the checkout lacks is left as it is: it may
+    have been downloaded here.
+
+    Returns:
+        The names of those that are there now.
+    """
+    tracked = {path.split("/")[1] for path in git(folder, "ls-files", "-z", DATA).split("\0") if path.count("/")}
+    source, target = root / DATA, folder / DATA
+    there = {path.name for path in source.iterdir() if path.name[0] != "."} if source.is_dir() else set()
+    wanted = {name for name in there - tracked if names is None or name in names}
+    if target.is_dir():
+        for path in target.iterdir():
+            if path.name[0] != "." and path.name not in tracked | wanted and (names is None or path.name not in names):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in sorted(wanted):
+        _mirror(source / name, target / name)
+    return sorted(wanted)
+
+
+def bring_data(folder: Path) -> None:
+    """Check out data/ as data.dvc says, from the cache, or else from the remote.
+
+    Raises:
+        WorktreeError: neither has it.
+    """
+    for command in ("checkout", "pull"):
+        done = run_dvc_quietly([command, "--force", DATA_FILE], folder)
+        if done.returncode == 0:
+            return
+    output = (done.stdout + done.stderr).strip()
+    raise WorktreeError(
+        f"{folder}: the data of {DATA_FILE} is neither in DVC's cache nor to be had from a remote; run `dvc push` "
+        f"where it is, or name the remote with `dvc remote add -d`. DVC says: {output[-1000:]}"
+    )
+
+
+def run_dvc_quietly(arguments: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """`dvc ARGUMENTS` in a folder, its output kept."""
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder, capture_output=True, text=True)
+
+
+def code_first(folder: Path) -> dict[str, str]:
+    """The environment in which a worktree's stages run its own code, not that of the checkout which is installed."""
+    paths = [str(folder / "src"), str(folder), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def _is_worktree(root: Path, folder: Path) -> bool:
+    """Whether the folder is one of this very repository."""
+    if not (folder / ".git").is_file():
+        return False
+    try:
+        common = [Path(git(each, "rev-parse", "--git-common-dir").strip()) for each in (root, folder)]
+        top = Path(git(folder, "rev-parse", "--show-toplevel").strip())
+    except WorktreeError:
+        return False
+    return (root / common[0]).resolve() == (folder / common[1]).resolve() and top.resolve() == folder.resolve()
+
+
+def _is_lock_file(content: bytes) -> bool:
+    try:
+        loaded = yaml.safe_load(content)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False
+    stages = loaded.get("stages") if isinstance(loaded, dict) else None
+    return isinstance(stages, dict) and all(isinstance(each, dict) and each.get("cmd") for each in stages.values())
+
+
+def _mirror(source: Path, target: Path) -> None:
+    """Make target hold what source holds, by hard links or else copies; a file that is the same is left alone."""
+    if source.is_dir():
+        if target.is_symlink() or target.is_file():
+            target.unlink()
+        target.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in source.iterdir()}
+        for path in target.iterdir():
+            if path.name not in names:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for name in sorted(names):
+            _mirror(source / name, target / name)
+        return
+    if target.is_dir():
+        shutil.rmtree(target)
+    mine, theirs = (path.stat() if path.exists() else None for path in (target, source))
+    if theirs is None or (mine and (mine.st_size, mine.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns)):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(source, target)
