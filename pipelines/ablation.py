@@ -19,8 +19,10 @@ if __name__ == "__main__":
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
+from pipelines.artifacts import publish_summary
 from pipelines.dvc_stages import StageResult, stage_graph, stage_items, stage_order, up_to_date, with_makers
-from pipelines.retrain import DATA, publish_summary, run_named, run_once
+from pipelines.tasks import run_named, run_once
+from sftdec.worktrees import DATA_FILE
 
 MAIN = "dvc.yaml"
 
@@ -42,8 +44,8 @@ def ablation(experiment: str = "table3", root: Path | None = None) -> list[Stage
     if experiment not in known:
         raise ValueError(f"{root / 'experiments'} has no experiment {experiment}; it has {', '.join(known) or 'none'}")
     log = get_run_logger()
-    if (root / DATA).is_file():
-        run_named(DATA, root, None)
+    if (root / DATA_FILE).is_file():
+        run_named(DATA_FILE, root)
     stages = _stages(root, f"experiments/{experiment}/dvc.yaml")
     if up_to_date(stages, root, log.info):
         log.info("Nothing changed: %s, %d stages", experiment, len(stages))
@@ -51,13 +53,13 @@ def ablation(experiment: str = "table3", root: Path | None = None) -> list[Stage
     else:
         results = []
         for stage in stages:
-            results.append(run_named(stage, root, None, results[-1] if results else None))
+            results.append(run_named(stage, root, after=results[-1] if results else None))
     page = root / "reports" / f"{experiment}.md"
     if page.is_file():
         create_markdown_artifact(
             page.read_text("utf-8"), key=experiment.replace("_", "-"), description=f"reports/{experiment}.md"
         )
-    publish_summary(results, None)
+    publish_summary(results)
     return results
 
 

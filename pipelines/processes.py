@@ -20,6 +20,28 @@ def own_session(
     command: Sequence[str], root: Path, environment: Mapping[str, str]
 ) -> Iterator["subprocess.Popen[str]"]:
     """A process in a session of its own that does not outlive an exception, a cancellation or this process's end."""
+    with _leashed(command, root, environment) as process:
+        try:
+            yield process
+            process.wait()
+        except BaseException:  # a cancellation is no Exception
+            _end_group(process)
+            raise
+
+
+@contextmanager
+def background(command: Sequence[str], root: Path, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """A process in a session of its own that is ended, with all that it started, as the block ends."""
+    with _leashed(command, root, environment) as process:
+        try:
+            yield process
+        finally:
+            _end_group(process)
+
+
+@contextmanager
+def _leashed(command: Sequence[str], root: Path, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """The process, whose group ends when this one is gone; its output is the caller's to read."""
     told, held = os.pipe()
     try:
         process = subprocess.Popen(
@@ -41,10 +63,6 @@ def own_session(
         os.close(told)
     try:
         yield process
-        process.wait()
-    except BaseException:  # a cancellation is no Exception
-        _end_group(process)
-        raise
     finally:
         os.close(held)
         if process.stdout:

@@ -32,7 +32,9 @@ def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = N
     settings = {key: value for key, value in os.environ.items() if key not in ("GIT_DIR", "GIT_WORK_TREE")}
     command = ["git", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env={**settings, **(environment or {})})
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={**settings, **(environment or {})}
+        )
     except FileNotFoundError as error:
         raise WorktreeError("git: there is no such command; a run of a commit needs Git, install it") from error
     except subprocess.CalledProcessError as error:
@@ -67,8 +69,7 @@ def place_worktree(root: Path, folder: Path, commit: str) -> list[str]:
         WorktreeError: Git refuses.
     """
     mended: list[str] = []
-    if (folder / ".git").is_file():
-        git(root, "worktree", "repair", str(folder))  # the project may have been moved or copied
+    _follow_project(root, folder)
     if not _is_worktree(root, folder):
         shutil.rmtree(folder, ignore_errors=True)
         git(root, "worktree", "prune")
@@ -152,12 +153,12 @@ def is_kept_by_dvc(folder: Path) -> bool:
     return any(out.get("path") == DATA and out.get("cache", True) for out in outs)
 
 
-def data_sets(folder: Path) -> list[str]:
-    """The data sets that the worktree's params.yaml names."""
+def data_sets(folder: Path) -> list[str] | None:
+    """The data sets that the worktree's params.yaml names (fetch.datasets), None if it names none."""
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
     fetch = params.get("fetch", {}) if isinstance(params, dict) else {}
-    return [str(name) for name in fetch.get("datasets", [])]
+    return [str(name) for name in fetch["datasets"]] if fetch.get("datasets") else None
 
 
 def mirror_data(root: Path, folder: Path, names: Collection[str] | None) -> list[str]:
@@ -209,6 +210,21 @@ def code_first(folder: Path) -> dict[str, str]:
     """The environment in which a worktree's stages run its own code, not that of the checkout which is installed."""
     paths = [str(folder / "src"), str(folder), os.environ.get("PYTHONPATH", "")]
     return {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def _follow_project(root: Path, folder: Path) -> None:
+    """Let a worktree belong to the project that it lies in again, where both were moved or copied together.
+
+    `git worktree repair` leaves it alone while the project that was copied is still there.
+    """
+    link = folder / ".git"
+    if not link.is_file():
+        return
+    common = (root / git(root, "rev-parse", "--git-common-dir").strip()).resolve()
+    private = common / "worktrees" / Path(link.read_text("utf-8").strip()).name
+    if private.is_dir():
+        link.write_text(f"gitdir: {private}\n", "utf-8")
+        (private / "gitdir").write_text(f"{link.resolve()}\n", "utf-8")
 
 
 def _is_worktree(root: Path, folder: Path) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipelines.flows import commit
+
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect looks while it is imported
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
@@ -68,6 +70,10 @@ def make_project(root: Path, pipeline: str) -> Path:
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     for command in (["init", "-q"], ["config", "core.analytics", "false"], ["add", "-q", "data"]):
         subprocess.run([sys.executable, "-m", "dvc", *command], cwd=root, check=True)
+    (root / ".gitignore").write_text(
+        "/data/*\n!/data/sample/\n/.retrain/\n/.checkpoints\n/mlflow.db\n/mlruns/\n/.tracking/\n"
+    )
+    commit(root)
     return root
 
 

@@ -1,8 +1,26 @@
 """What the tests of flows look at: stages that really ran, outcomes, artifacts."""
 
+import subprocess
 from pathlib import Path
 
 from pipelines.dvc_stages import StageResult
+
+
+def commit(root: Path) -> str:
+    """Commit all that Git sees; the commit's name."""
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["add", "--all"], [*who, "commit", "--quiet", "--allow-empty", "--message", "a change"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    return git(root, "rev-parse", "HEAD")
+
+
+def git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def worktree(root: Path) -> Path:
+    """Where the flow works."""
+    return root / ".retrain/worktree"
 
 
 def journal(root: Path) -> list[str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipelines import retrain
+from pipelines import retrain, tasks
 from pipelines.dvc_stages import StageFailed, run_dvc
-from tests.pipelines.flows import artifacts_of, journal, outcomes
+from tests.pipelines.flows import artifacts_of, commit, journal, outcomes, worktree
 
 pytestmark = pytest.mark.slow
 
@@ -35,8 +35,8 @@ def first_run(pristine, tmp_path_factory, prefect_server):
 def executed(first_run, tmp_path, monkeypatch):
     """A copy of the executed project, to be changed."""
     monkeypatch.setenv("SFTDEC_TRACKING", "off")
-    root = shutil.copytree(first_run[0], tmp_path / "project")
-    (root / "journal.txt").unlink()
+    root = shutil.copytree(first_run[0], tmp_path / "project", symlinks=True)
+    (worktree(root) / "journal.txt").unlink()
     return root
 
 
@@ -62,9 +62,9 @@ def task_logs(state, expected: str, seconds: float = 15.0) -> dict[str, list[str
 def test_the_first_execution_runs_every_stage_in_the_order_of_the_dependencies(first_run):
     root, state = first_run
     assert outcomes(state.result()) == dict.fromkeys(ORDER, "ran")
-    assert journal(root) == ["fetch", "train_s1"]
+    assert journal(worktree(root)) == ["fetch", "train_s1"]
     assert [result.stage for result in state.result()] == ORDER
-    assert (root / "build/model.txt").read_text() == "index.txt recipes.csv photo,lens\n"
+    assert (worktree(root) / "build/model.txt").read_text() == "index.txt recipes.csv photo,lens\n"
 
 
 def test_a_stage_writes_its_output_into_the_log_of_its_own_task(first_run):
@@ -114,28 +114,29 @@ def test_a_figure_travels_in_its_artifact_on_white_and_at_most_1000_px_wide(firs
 def test_a_second_execution_runs_nothing_and_says_so(executed):
     state = retrain.retrain(root=executed, return_state=True)
     assert outcomes(state.result()) == dict.fromkeys(ORDER, "unchanged")
-    assert journal(executed) == []
+    assert journal(worktree(executed)) == []
     assert "Nothing changed" in artifacts_of(state)["summary"]
 
 
 def test_only_what_a_change_reaches_runs_again(executed):
     script = executed / "code/register.py"
     script.write_text(script.read_text().replace("version 3", "version 4"))
+    commit(executed)
     results = retrain.retrain(root=executed)
     assert outcomes(results) == {"fetch": "unchanged", "train_s1": "unchanged", "register": "ran"}
-    assert journal(executed) == []
+    assert journal(worktree(executed)) == []
     assert not results[0].ran and results[2].ran
 
 
 def test_a_file_dropped_into_data_is_noticed_and_recorded_in_data_dvc(executed):
-    before = (executed / "data.dvc").read_text()
+    before = (worktree(executed) / "data.dvc").read_text()
     (executed / "data/ded").mkdir()
     (executed / "data/ded/photo.txt").write_text("a new photo\n")
     results = retrain.retrain(root=executed, stages=["train_s1", "fetch"])
     assert outcomes(results) == {"fetch": "ran", "train_s1": "ran"}
-    assert "a new photo" in (executed / "build/model.txt").read_text()
-    assert (executed / "data.dvc").read_text() != before
-    assert "up to date" in "\n".join(run_dvc(["status", "data.dvc", "fetch"], executed, lambda line: None))
+    assert "a new photo" in (worktree(executed) / "build/model.txt").read_text()
+    assert (worktree(executed) / "data.dvc").read_text() != before
+    assert "up to date" in "\n".join(run_dvc(["status", "data.dvc", "fetch"], worktree(executed), lambda line: None))
 
 
 def test_a_failed_stage_is_named_with_its_last_lines_and_stops_the_later_ones(project, prefect_server):
@@ -143,24 +144,26 @@ def test_a_failed_stage_is_named_with_its_last_lines_and_stops_the_later_ones(pr
     broken = "import sys; print('loss is nan at step 7', flush=True); sys.exit(3)"
     (project / "code/broken.py").write_text(broken)
     (project / "dvc.yaml").write_text(text.replace("code/stage.py train_s1", "code/broken.py train_s1"))
+    commit(project)
     state = retrain.retrain(root=project, return_state=True)
     with pytest.raises(StageFailed, match=r"stage 'train_s1' failed with exit code 3") as error:
         state.result()
     assert "loss is nan at step 7" in str(error.value)
-    assert journal(project) == ["fetch"]
-    assert not (project / "reports").exists()
+    assert journal(worktree(project)) == ["fetch"]
+    assert not (worktree(project) / "reports").exists()
     assert "summary" not in artifacts_of(state)
 
 
 def test_fetch_is_tried_again_and_no_other_stage_is(project, prefect_server, monkeypatch):
-    monkeypatch.setattr(retrain, "FETCH_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(tasks, "FETCH_RETRY_SECONDS", 0.0)
     flaky = "\nif journal_so_far.count(name) < 2: sys.exit('the disk is away')\n"
     read = "\njournal_so_far = pathlib.Path('journal.txt').read_text().split()"
     with (project / "code/stage.py").open("a") as script:
         script.write(read + flaky)
+    commit(project)
     with pytest.raises(StageFailed, match=r"'train_s1' failed with exit code 1"):
         retrain.retrain(root=project)
-    assert journal(project) == ["fetch", "fetch", "train_s1"]
+    assert journal(worktree(project)) == ["fetch", "fetch", "train_s1"]
 
 
 def test_a_tracking_store_that_is_away_stops_nothing(project, prefect_server, monkeypatch):
@@ -171,17 +174,6 @@ def test_a_tracking_store_that_is_away_stops_nothing(project, prefect_server, mo
     assert "of run none" in results[0].last_lines
 
 
-def test_serving_without_a_server_is_refused_because_nothing_would_keep_the_schedule(monkeypatch):
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    monkeypatch.setattr(sys, "argv", ["retrain.py", "--serve"])
-    with (
-        temporary_settings(restore_defaults={PREFECT_API_URL}),
-        pytest.raises(SystemExit, match="prefect server start"),
-    ):
-        retrain.main()
-
-
-def test_an_unknown_stage_is_refused_with_the_names_that_exist(project):
+def test_an_unknown_stage_is_refused_with_the_names_that_exist(project, prefect_server):
     with pytest.raises(ValueError, match=r"no stage train_s9; it has fetch, train_s1, register"):
-        retrain.retrain.fn(stages=["fetch", "train_s9"], root=project)
+        retrain.retrain(stages=["fetch", "train_s9"], root=project)

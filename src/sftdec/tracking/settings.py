@@ -61,7 +61,8 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Tr
     )
     if settings.is_remote:  # a server decides for itself where artifacts lie
         return settings
-    location = (root / "mlruns" / EXPERIMENT).as_uri()
+    beside = settings.database.resolve().parent if settings.database else root  # shared by all who share the database
+    location = (beside / "mlruns" / EXPERIMENT).as_uri()
     return TrackingSettings(uri, location, settings.enabled, settings.pipeline_run)
 
 
