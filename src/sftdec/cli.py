@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.datasets import add_datasets
 from sftdec.commands.models import add_models
+from sftdec.commands.reproduce import add_reproduce
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_datasets(commands)
     add_models(commands)
+    add_reproduce(commands)
     return parser
 
 

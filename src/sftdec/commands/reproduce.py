@@ -1,0 +1,29 @@
+"""``sftdec reproduce MODEL``: a registered version, trained again from its commit and data, byte for byte."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_reproduce(commands: Any) -> None:
+    """Add the command to ``argparse``'s sub-parsers."""
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="train a registered version again and compare its weights",
+        description="Train a registered version again, from its recorded commit and data in a scratch worktree, and "
+        "compare the weights byte for byte. Exit code: 0 identical, 1 different, 2 it can't be done.",
+    )
+    reproduce.add_argument("model", metavar="MODEL", help="models:/sft-dec@champion or models:/sft-dec/3")
+    reproduce.add_argument("--keep", action="store_true", help="leave the scratch worktree (below .retrain/)")
+    reproduce.set_defaults(run=_reproduce)
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from sftdec.reproduction import reproduce
+
+    verdict = reproduce(
+        arguments.model, Path.cwd(), arguments.keep, lambda line: print(line, file=sys.stderr, flush=True)
+    )
+    print(verdict.sentence)
+    return 0 if verdict.identical else 1
