@@ -40,7 +40,7 @@ ui: $(VENV)/.installed
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1
 
 clean:
-	rm -rf $(VENV) build .checkpoints .tracking
+	rm -rf $(VENV) build .checkpoints .tracking .retrain
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "Python 3.11.4 or newer is needed, found %d.%d.%d" % sys.version_info[:3])'

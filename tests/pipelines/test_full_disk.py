@@ -1,0 +1,91 @@
+"""A disk that is full, on a file system of a few megabytes: what is said, and that it goes on when there is room."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.dvc_stages import StageFailed, reproduce
+from sftdec.atomic import atomic_path
+from tests.pipelines.conftest import make_project
+from tests.pipelines.flows import commit
+from tests.pipelines.test_dvc_stages import quiet
+
+pytestmark = pytest.mark.slow
+
+STAGE = """
+import pathlib, sys
+from pipelines.stages.entry import run_stage
+from sftdec.atomic import atomic_path
+def main():
+    with atomic_path(pathlib.Path(sys.argv[1])) as temporary:
+        temporary.write_bytes(b"x" * 1_500_000)
+run_stage(main)
+"""
+PIPELINE = """
+stages:
+  fetch: {cmd: python code/large.py build/scenes/a.bin, deps: [data], outs: [build/scenes]}
+  patches: {cmd: python code/large.py build/patches/b.bin, deps: [build/scenes], outs: [build/patches]}
+"""
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory):
+    """An empty file system of 8 MB."""
+    place = tmp_path_factory.mktemp("disk")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small file system can't be mounted here (needs root)")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """A file that takes all but `leave` bytes."""
+    import shutil
+
+    filler = disk / "filler"
+    filler.unlink(missing_ok=True)
+    filler.write_bytes(b"\0" * (shutil.disk_usage(disk).free - leave))
+    return filler
+
+
+def test_a_file_that_does_not_fit_is_told_with_its_folder_and_bytes_and_the_old_one_stays(disk):
+    path = disk / "folder/index.bin"
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"old")
+    filler = fill(disk, 1_000_000)
+    found = r"index\.bin could not be written .*it needs more than 9\d\d,\d\d\d bytes in .*folder, where "
+    try:
+        with (
+            pytest.raises(OSError, match=found + r"(9\d\d|1,0\d\d),\d\d\d bytes are free"),
+            atomic_path(path) as temporary,
+        ):
+            temporary.write_bytes(b"n" * 2_000_000)
+        assert path.read_bytes() == b"old" and [file.name for file in path.parent.iterdir()] == ["index.bin"]
+    finally:
+        filler.unlink()
+
+
+def test_a_stage_says_what_is_free_and_what_it_took_and_goes_on_when_there_is_room(disk, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parents[2]}/src:{Path(__file__).parents[2]}")
+    root = make_project(disk / "project", PIPELINE)
+    (root / "code/large.py").write_text(STAGE)
+    commit(root)
+    filler = fill(disk, 1_000_000)
+    with pytest.raises(StageFailed) as full:
+        reproduce("fetch", root, quiet)
+    message = str(full.value)
+    assert "The disk is full: free are" in message and f"bytes in {root}" in message
+    assert "it needs more than 9" in message and "build/scenes, where" in message
+    filler.unlink()
+    assert reproduce("fetch", root, quiet).ran
+
+    filler = fill(disk, 2_000_000)  # room for the out, none for DVC's copy of it
+    with pytest.raises(StageFailed, match=r"The disk is full: free are [\d,]+ bytes in .*has never run to its end"):
+        reproduce("patches", root, quiet)
+    filler.unlink()
+    assert reproduce("patches", root, quiet).outcome in ("ran", "restored")
+    status = subprocess.run([sys.executable, "-m", "dvc", "status"], cwd=root, capture_output=True, text=True)
+    assert "up to date" in status.stdout
