@@ -17,6 +17,7 @@ from pipelines.disk import DISK_FULL, full_disk
 from pipelines.processes import own_session
 
 LAST_LINES = 15
+UNTRANSFERRED = "ERROR: failed to transfer"
 DVC_LINES = re.compile(r"Running stage |> |(Generating|Updating) lock file |Use `dvc push`|Verifying data ")
 
 
@@ -168,7 +169,11 @@ def run_dvc(
             if text := line.rstrip():
                 lines.append(text)
                 log(text)
-    if process.returncode:
+    untransferred = [line for line in lines if line.startswith(UNTRANSFERRED)]
+    for line in untransferred:  # its half of a file would take room for ever
+        if (part := re.search(r"-> '(.*\.tmp)'$", line)) is not None:
+            Path(part[1]).unlink(missing_ok=True)
+    if process.returncode or untransferred:  # which DVC itself takes for no failure
         raise StageFailed(_explanation(arguments, process.returncode, lines, root))
     return lines
 
@@ -187,4 +192,6 @@ def _explanation(arguments: Sequence[str], code: int, lines: Sequence[str], root
     if stage_code := re.search(r"exited with (-?\d+)$", output, re.MULTILINE):
         code = int(stage_code.group(1))  # DVC's own is 255 whatever the stage's was
     ended = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    if not code:
+        ended = "ran, but its results could not be put into DVC's cache"
     return f"{what} {ended}. {room}Its last lines:\n" + "\n".join(lines[-LAST_LINES:])

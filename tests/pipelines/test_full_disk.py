@@ -1,5 +1,7 @@
-"""A disk that is full, on a file system of a few megabytes: what is said, and that it goes on when there is room."""
+"""A disk that is full, on a file system of 32 MB: what is said, and that it goes on when there is room."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from pipelines.dvc_stages import StageFailed, reproduce
+from pipelines.stages.entry import run_stage
 from sftdec.atomic import atomic_path
+from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.registry import register, versions
+from sftdec.tracking import read_settings
+from sftdec.tracking.settings import open_client
 from tests.pipelines.conftest import make_project
 from tests.pipelines.flows import commit
 from tests.pipelines.test_dvc_stages import quiet
@@ -20,7 +27,7 @@ from pipelines.stages.entry import run_stage
 from sftdec.atomic import atomic_path
 def main():
     with atomic_path(pathlib.Path(sys.argv[1])) as temporary:
-        temporary.write_bytes(b"x" * 1_500_000)
+        temporary.write_bytes(sys.argv[1][-5:].encode() * 300_000)
 run_stage(main)
 """
 PIPELINE = """
@@ -30,11 +37,12 @@ stages:
 """
 
 
-@pytest.fixture(scope="module")
-def disk(tmp_path_factory):
-    """An empty file system of 8 MB."""
-    place = tmp_path_factory.mktemp("disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(place)], capture_output=True)
+@pytest.fixture
+def disk(tmp_path):
+    """An empty file system of 32 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "none", str(place)], capture_output=True)
     if mounted.returncode:
         pytest.skip("a small file system can't be mounted here (needs root)")
     yield place
@@ -43,8 +51,6 @@ def disk(tmp_path_factory):
 
 def fill(disk: Path, leave: int) -> Path:
     """A file that takes all but `leave` bytes."""
-    import shutil
-
     filler = disk / "filler"
     filler.unlink(missing_ok=True)
     filler.write_bytes(b"\0" * (shutil.disk_usage(disk).free - leave))
@@ -83,9 +89,28 @@ def test_a_stage_says_what_is_free_and_what_it_took_and_goes_on_when_there_is_ro
     assert reproduce("fetch", root, quiet).ran
 
     filler = fill(disk, 2_000_000)  # room for the out, none for DVC's copy of it
-    with pytest.raises(StageFailed, match=r"The disk is full: free are [\d,]+ bytes in .*has never run to its end"):
+    with pytest.raises(
+        StageFailed, match=r"could not be put into DVC's cache\. The disk is full: free are [\d,]+ bytes"
+    ):
         reproduce("patches", root, quiet)
+    assert not list((root / ".dvc/cache").rglob("*.tmp"))
     filler.unlink()
     assert reproduce("patches", root, quiet).outcome in ("ran", "restored")
     status = subprocess.run([sys.executable, "-m", "dvc", "status"], cwd=root, capture_output=True, text=True)
     assert "up to date" in status.stdout
+
+
+def test_registering_says_what_is_free_and_registers_once_when_there_is_room(disk, monkeypatch, capsys):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(disk)
+    weights = disk / "weights.safetensors"
+    save_weights(build_network(NetworkConfig.of_size("small"), 0), weights)
+    assert versions(disk) == []
+    open_client(read_settings(disk)).search_experiments()  # the database
+    filler = fill(disk, 100_000)
+    with pytest.raises(SystemExit):
+        run_stage(lambda: register(weights, None, {}, disk))
+    assert "make room and run again" in (said := capsys.readouterr().err)
+    assert re.search(r"disk is full: [\d,]+ bytes are free in /", said), said
+    filler.unlink()
+    assert register(weights, None, {}, disk).number == 1 == len(versions(disk))
