@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pipelines.reevaluate import reevaluate, verdict
+from sftdec.datasets import load_scenes
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.evaluate import evaluate_network, summarise, training_window
 from sftdec.networks import NetworkConfig, build_network, load_weights, save_weights
@@ -36,7 +37,8 @@ def test_a_registered_version_gives_its_figures_and_is_told_when_it_does_not(tmp
     weights = tmp_path / "weights.safetensors"
     save_weights(build_network(NetworkConfig.of_size("small"), 0), weights)
     network = load_weights(weights)
-    metrics = summarise(evaluate_network(network, scenes, local_pooling=training_window(network)))
+    found = load_scenes(folder, "test")
+    metrics = summarise(evaluate_network(network, found, local_pooling=training_window(network)))
     version = register(weights, None, metrics, tmp_path)
 
     state = reevaluate(version.uri, root=tmp_path, device="cpu", return_state=True)
