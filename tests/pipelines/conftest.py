@@ -32,6 +32,9 @@ pathlib.Path("reports/figures").mkdir(parents=True)
 Image.new("RGBA", (1500, 300), (255, 0, 0, 128)).save("reports/figures/Loss curves_s1.png")
 metrics = {"sample": {"psnr": 27.123456, "mae": None}, "realistic": {"psnr": float("inf"), "mae": 0.5}}
 pathlib.Path("reports/metrics.json").write_text(json.dumps(metrics))
+gate = {"version": 3, "promoted": True, "reason": "it is better", "figures": {"gain": 0.25}, "previous": 2}
+pathlib.Path(".tracking").mkdir(exist_ok=True)
+pathlib.Path(".tracking/gate.json").write_text(json.dumps(gate))
 """
 SLEEPER = """
 import os, pathlib, signal, sys, time

@@ -13,6 +13,8 @@ from PIL import Image
 
 from pipelines import retrain, tasks
 from pipelines.dvc_stages import StageFailed, run_dvc
+from sftdec.tracking import read_settings
+from sftdec.tracking.settings import open_client
 from tests.pipelines.flows import artifacts_of, commit, journal, outcomes, worktree
 
 pytestmark = pytest.mark.slow
@@ -28,6 +30,12 @@ def first_run(pristine, tmp_path_factory, prefect_server):
         patch.delenv("SFTDEC_TRACKING", raising=False)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        client = open_client(read_settings(root))
+        client.create_registered_model("sft-dec")
+        client.create_model_version(
+            "sft-dec", root.as_uri(), tags={"metric.sample.psnr": "26.0", "metric.sample.x": ""}
+        )
+        client.set_registered_model_alias("sft-dec", "champion", "1")
         return root, retrain.retrain(root=root, return_state=True)
 
 
@@ -86,12 +94,21 @@ def test_one_finished_mlflow_run_stands_for_the_execution_and_the_stages_know_it
     assert f"`{run_id}`" in artifacts_of(state)["summary"]
 
 
-def test_the_metrics_are_a_table_with_a_row_a_data_set(first_run):
+def test_the_metrics_are_a_table_with_the_champions_beside_them(first_run):
     table = json.loads(artifacts_of(first_run[1])["metrics"])
-    assert table == [
-        {"data set": "sample", "psnr": 27.1235, "mae": None},
-        {"data set": "realistic", "psnr": "inf", "mae": 0.5},
+    assert table[:3] == [
+        {"data set": "sample", "model": "this execution", "psnr": 27.1235, "mae": None},
+        {"data set": "sample", "model": "champion (version 1)", "psnr": 26.0, "mae": None},
+        {"data set": "sample", "model": "difference", "psnr": 1.1235, "mae": None},
     ]
+    assert table[3] == {"data set": "realistic", "model": "this execution", "psnr": "inf", "mae": 0.5}
+    assert table[5] == {"data set": "realistic", "model": "difference", "psnr": None, "mae": None}
+
+
+def test_what_the_gate_decided_is_an_artifact(first_run):
+    gate = artifacts_of(first_run[1])["gate"]
+    assert gate.startswith("## Version 3: promoted\n\nit is better\n\nVersion 2 served before.")
+    assert "| gain | 0.25 |" in gate
 
 
 def test_the_summary_says_what_ran_and_what_the_gate_decided(first_run):
@@ -115,7 +132,7 @@ def test_a_second_execution_runs_nothing_and_says_so(executed):
     state = retrain.retrain(root=executed, return_state=True)
     assert outcomes(state.result()) == dict.fromkeys(ORDER, "unchanged")
     assert journal(worktree(executed)) == []
-    assert "Nothing changed" in artifacts_of(state)["summary"]
+    assert "Nothing changed" in artifacts_of(state)["summary"] and "gate" not in artifacts_of(state)
 
 
 def test_only_what_a_change_reaches_runs_again(executed):
