@@ -1,11 +1,13 @@
 """The worktree that a project is retrained in."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 import yaml
 
+from pipelines.dvc_stages import run_dvc
 from pipelines.worktree import BusyError, Definition, held_worktree, name_definition, prepare
 from sftdec.worktrees import WorktreeError
 from tests.pipelines.flows import commit, git, worktree
@@ -111,3 +113,19 @@ def test_a_second_execution_is_turned_away_until_the_first_ends_even_by_kill_9(s
         holder.kill()
     with held_worktree(small) as place:
         assert place == worktree(small)
+
+
+@pytest.mark.slow
+def test_data_that_dvc_keeps_comes_from_the_checkouts_cache_as_the_commit_has_it(project):
+    (project / "data.dvc").write_text("outs:\n- path: data\n")
+    git(project, "rm", "--quiet", "-r", "--cached", "data")
+    run_dvc(["add", "data"], project, lambda line: None)
+    commit(project)
+    (project / "data/sample/recipes.csv").write_text("a later photo\n")
+    prepared(project)
+    assert (worktree(project) / "data/sample/recipes.csv").read_text() == "photo,lens\n"
+
+    shutil.rmtree(project / ".dvc/cache")
+    shutil.rmtree(worktree(project) / "data")
+    with pytest.raises(WorktreeError, match="neither in DVC's cache nor to be had from a remote"):
+        prepared(project)
