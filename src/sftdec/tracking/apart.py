@@ -16,6 +16,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 import sftdec
 from sftdec.tracking.delivery import Delivery
@@ -80,23 +81,31 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICE)
     task = json.loads(sys.stdin.readline())
+    answers = _own_answers()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     spool = Spool.share(Path(task["folder"]))
     sender = Sender(TrackingSettings(**task["settings"]), Path(task["root"]))
     delivery = Delivery(spool, sender, {name: Path(path) for name, path in task["reads"].items()})
     delivery.start()
-    threading.Thread(target=_tell_checksums, args=(delivery,), daemon=True).start()
+    threading.Thread(target=_tell_checksums, args=(delivery, answers), daemon=True).start()
     deadline = sys.stdin.readline()
     if not deadline:  # the stage has died: what is left is the next one's to send
         os._exit(1)
     reason = delivery.finish(float(deadline))
-    print(json.dumps(reason), flush=True)
+    print(json.dumps(reason), file=answers, flush=True)
     os._exit(0)  # an unfinished request would be waited for
 
 
-def _tell_checksums(delivery: Delivery) -> None:
+def _own_answers() -> IO[str]:
+    """The pipe to the stage, for answers alone: MLflow prints there where a server shows a run."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _tell_checksums(delivery: Delivery, answers: IO[str]) -> None:
     delivery.await_checksums()
-    print("hashed", flush=True)
+    print("hashed", file=answers, flush=True)
 
 
 def _die_with_parent() -> None:
