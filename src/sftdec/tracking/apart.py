@@ -69,9 +69,10 @@ class DeliveryApart:
             self._process.kill()
             self._process.communicate()
             return "the tracking store is too slow"
-        if not answer:
+        try:
+            reason = json.loads(answer)
+        except ValueError:  # no answer, or a torn one
             return f"the process that sends ended with {self._process.returncode}"
-        reason = json.loads(answer)
         return None if reason is None else str(reason)
 
 
