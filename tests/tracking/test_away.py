@@ -118,7 +118,7 @@ def test_a_process_that_sends_and_is_killed_leaves_the_rest_to_the_next_stage(
 
     with track_stage("train_s1", root, settings=settings, apart=True) as tracker:
         tracker.metrics({"loss": 3.0}, 0)
-        (sender,) = (each for each in psutil.Process().children() if "sftdec.tracking.apart" in each.cmdline())
+        (sender,) = (each for each in psutil.Process().children() if "sftdec.tracking.delivering" in each.cmdline())
         sender.kill()
     assert "the process that sends ended with -9; the run waits in" in caplog.text
     with track_stage("train_s2", root, settings=settings):
