@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.datasets import add_datasets
+from sftdec.commands.drift import add_drift, statistics_log
 from sftdec.commands.models import add_models
 from sftdec.commands.reproduce import add_reproduce
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from sftdec.networks import SFTDec
 
 CHAMPION = "models:/sft-dec@champion"
+STATISTICS_FILE = "SFTDEC_STATISTICS"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,6 +36,14 @@ def _parser() -> argparse.ArgumentParser:
     deblur.add_argument("--device", **device)
     deblur.add_argument(
         "--local-pooling", type=int, metavar="PX", help="pool the channel part over windows (the training crop's side)"
+    )
+    statistics = os.environ.get(STATISTICS_FILE)
+    deblur.add_argument(
+        "--log-statistics",
+        type=Path,
+        default=Path(statistics) if statistics else None,
+        metavar="FILE",
+        help=f"add each photo's statistics, and nothing else of it, to FILE for sftdec drift (or {STATISTICS_FILE})",
     )
     deblur.set_defaults(run=_deblur)
 
@@ -54,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add_datasets(commands)
     add_models(commands)
     add_reproduce(commands)
+    add_drift(commands, model, device)
     return parser
 
 
@@ -86,6 +98,7 @@ def _deblur(arguments: argparse.Namespace) -> int:
         raise ValueError(f"{arguments.output}: found a file, expected a folder for the results; name another with -o")
     network, device = load_model(arguments.model, arguments.device)
     network.set_local_pooling(arguments.local_pooling)
+    log_statistics = statistics_log(arguments.log_statistics, network, device)
     failed = 0
     for photo in tqdm(photos, desc="deblur", unit="photo", disable=None):
         try:
@@ -95,6 +108,7 @@ def _deblur(arguments: argparse.Namespace) -> int:
             print(f"sftdec: {error}", file=sys.stderr)
         else:
             print(*written, sep="\n")
+            log_statistics(photo)
     return 1 if failed else 0
 
 
