@@ -1,5 +1,6 @@
 """The real servers on loopback, each ended by the process that started it: PostgreSQL, S3, MLflow, Prefect."""
 
+import logging
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ class Bucket:
         self.refusing: Callable[[str, str], bool] = lambda method, path: False
         self.delay = 0.0
         self.requests: list[tuple[str, str]] = []
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a line a request
         self._real = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -164,10 +166,8 @@ class Process:
     def stop(self) -> None:
         """As `kill -9`, with all that it has started."""
         if self._process is not None:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self._process.wait()
             self._process = None
 

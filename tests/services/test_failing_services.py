@@ -91,7 +91,7 @@ def test_an_object_store_that_refuses_registers_nothing_and_the_champion_goes_on
     before = [version.number for version in versions(root, settings)]
 
     bucket.refusing = lambda method, path: method == "PUT" and path.endswith(".safetensors")  # the rest gets there
-    with pytest.raises((RegistryError, OSError), match=r"500|[Ii]nternal"):
+    with pytest.raises((RegistryError, OSError), match=r"12\.safetensors"):
         register(second, None, {}, root, settings=settings)
     assert sum(method == "PUT" and path.endswith(".safetensors") for method, path in bucket.requests) > 1  # retried
     assert [version.number for version in versions(root, settings)] == before
