@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test test-around test-core lint ui clean
+.PHONY: repro test test-around test-core test-services lint ui clean
 
 repro: $(VENV)/.installed
 	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
@@ -26,10 +26,14 @@ AROUND := tests/pipelines tests/registry tests/tracking
 ONE_CORE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
 test-around: $(VENV)/.installed-dev
-	$(ONE_CORE) COVERAGE_FILE=.coverage.around $(BIN)/pytest $(AROUND) --cov --cov-report= --cov-fail-under=0
+	$(ONE_CORE) COVERAGE_FILE=.coverage.around $(BIN)/pytest $(AROUND) -m "not services" --cov --cov-report= --cov-fail-under=0
 
 test-core: $(VENV)/.installed-dev
-	$(ONE_CORE) COVERAGE_FILE=.coverage.core $(BIN)/pytest $(AROUND:%=--ignore=%) --cov --cov-report= --cov-fail-under=0
+	$(ONE_CORE) COVERAGE_FILE=.coverage.core $(BIN)/pytest $(AROUND:%=--ignore=%) -m "not services" --cov --cov-report= --cov-fail-under=0
+
+# Real servers on loopback, with Debian's postgresql and chromium; what is missing is skipped and named.
+test-services: $(VENV)/.installed-services
+	$(ONE_CORE) $(BIN)/pytest tests/services
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -50,4 +54,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/.installed-services: $(VENV)/.installed-dev
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,services]'
 	touch $@

@@ -13,7 +13,7 @@ from typing import Any
 from tests.services.servers import base_environment, wait_until
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--remote-debugging-port=0",
-]
+)
 SECONDS = 120.0  # that a page may take on a busy machine
 
 
@@ -79,7 +79,8 @@ class Page:
     def click(self, text: str) -> None:
         """Click the innermost element that has just this text."""
         script = f"""(() => {{
-            const all = [...document.querySelectorAll('body *')].filter(e => e.innerText?.trim() === {json.dumps(text)});
+            const named = e => e.innerText?.trim() === {json.dumps(text)};
+            const all = [...document.querySelectorAll('body *')].filter(named);
             const found = all[all.length - 1];
             if (found) {{ found.scrollIntoView({{block: 'center'}}); found.click(); }}
             return !!found;

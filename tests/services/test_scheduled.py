@@ -51,7 +51,7 @@ def test_the_runs_and_their_metrics_are_in_postgresql(executed: Executed, postgr
     assert mine[1].data.metrics["sample.psnr"] == pytest.approx(shown["psnr"])
     with psycopg2.connect(f"{postgres.url}/mlflow") as connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT value FROM latest_metrics WHERE run_uuid = %s AND key = 'sample.psnr'", [row.info.run_id]
+            "SELECT value FROM latest_metrics WHERE run_uuid = %s AND key = 'sample.psnr'", [mine[1].info.run_id]
         )
         assert cursor.fetchone()[0] == pytest.approx(shown["psnr"])
 
