@@ -21,12 +21,11 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from pipelines.retrain import retrain, run_once
-from sftdec.drift import Comparison, DriftLimits, DriftReport, compare_with_training
+from sftdec.drift import Comparison, DriftLimits, DriftReport, compare_with_training, find_index
 from sftdec.drift.statistics import WINDOW
 from sftdec.evaluation.style import png_bytes
 
 CHAMPION = "models:/sft-dec@champion"
-INDEX = Path("build/patches/index.parquet")
 
 
 @flow(name="drift")
@@ -34,7 +33,7 @@ def watch(
     folder: Path,
     root: Path | None = None,
     model: str = CHAMPION,
-    index: Path = INDEX,
+    index: Path | None = None,
     level: float = DriftLimits.level,
     min_psi: float = DriftLimits.min_psi,
     min_photos: int = DriftLimits.min_photos,
@@ -46,7 +45,7 @@ def watch(
         folder: the photos, or the file of statistics that `sftdec deblur --log-statistics` wrote; from the root.
         root: the DVC project; the checkout that this file lies in if left out.
         model: whose defocus map measures the blur.
-        index: the training index, from the root.
+        index: the training index, from the root; what was trained last, there or by a flow, if left out.
         level: the chance of a false alarm, a check.
         min_psi: how much PSI beyond chance is large enough to matter.
         min_photos: fewer decide nothing.
@@ -57,7 +56,9 @@ def watch(
     """
     checkout = (root or Path(__file__).parents[1]).resolve()
     limits = DriftLimits(level, min_psi, min_photos)
-    found = compare(checkout / folder, checkout / index, model, checkout, limits, window)
+    found = compare(
+        checkout / folder, checkout / index if index else find_index(checkout), model, checkout, limits, window
+    )
     log = get_run_logger()
     for line in found.report.left_out:
         log.warning("left out: %s", line)
@@ -66,10 +67,11 @@ def watch(
         log.info("No retraining: %s", found.report.reason)
         return found.report
     log.warning("Retraining, because %s", found.report.reason)
-    if root is None:
-        retrain()
+    state = retrain(root=checkout, return_state=True)
+    if state.is_cancelled():  # another one is at work
+        log.warning("The retraining was cancelled: %s", state.message)
     else:
-        retrain(root=checkout)
+        state.result()  # a failure is this flow's too
     return found.report
 
 

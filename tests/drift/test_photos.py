@@ -1,6 +1,7 @@
 """From photos to their figures, the training's and incoming ones, and to the picture."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sftdec.drift import (
     check_drift,
     compare_with_training,
     drift_figure,
+    find_index,
     incoming_statistics,
     photo_statistics,
     read_records,
@@ -67,6 +69,18 @@ def test_scenes_of_one_photo_count_once_in_the_reference(tmp_path):
     scenes["photo"] = [str(row // 2) for row in range(len(scenes))]
     scenes.to_parquet(tmp_path / "scenes" / "index.parquet")
     assert len(training_reference(index, network(), Gauge.of(network(), 32))) == 20
+
+
+def test_the_index_that_was_written_last_is_taken_wherever_the_training_was(tmp_path):
+    here, there = tmp_path / "build/patches/index.parquet", tmp_path / ".retrain/worktree/build/patches/index.parquet"
+    assert find_index(tmp_path) == here
+    for age, path in ((2, here), (1, there)):
+        path.parent.mkdir(parents=True)
+        path.touch()
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+        assert find_index(tmp_path) == path
+    os.utime(here)
+    assert find_index(tmp_path) == here
 
 
 def test_an_index_that_is_missing_or_another_is_named(tmp_path):

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from sftdec.networks import SFTDec
 
-INDEX = Path("build/patches/index.parquet")
-
 
 def add_drift(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> None:
     """Add the command to ``argparse``'s sub-parsers; ``model`` and ``device`` are those two options' settings."""
@@ -23,7 +21,9 @@ def add_drift(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> N
         "Exit code: 0 they look alike, 1 they have drifted, 2 they can't be compared.",
     )
     drift.add_argument("source", type=Path, metavar="IN", help="folder of photos, or file of their statistics")
-    drift.add_argument("--reference", type=Path, default=INDEX, help="the training index (default: %(default)s)")
+    drift.add_argument(
+        "--reference", type=Path, metavar="INDEX", help="the training index (default: build/patches/index.parquet)"
+    )
     drift.add_argument("-o", "--output", type=Path, metavar="OUT", help="folder for drift.png and drift.csv")
     drift.add_argument("--level", type=float, default=0.05, help="chance of a false alarm (default: %(default)s)")
     drift.add_argument("--window", type=int, default=128, metavar="PX", help="side measured (default: %(default)s)")
@@ -36,14 +36,16 @@ def _drift(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from sftdec.cli import load_model
-    from sftdec.drift import DriftLimits, compare_with_training
+    from sftdec.drift import DriftLimits, compare_with_training, find_index
 
     def bar(files: list[Path]) -> Iterable[Path]:
         return tqdm(files, desc="measure", unit="photo", disable=None)
 
     limits = DriftLimits(level=arguments.level)
     network, device = load_model(arguments.model, arguments.device)
-    found = compare_with_training(arguments.source, arguments.reference, network, device, limits, arguments.window, bar)
+    found = compare_with_training(
+        arguments.source, arguments.reference or find_index(Path.cwd()), network, device, limits, arguments.window, bar
+    )
     report = found.report
     for line in report.left_out:
         print(f"sftdec: left out: {line}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from sftdec.drift.check import DriftLimits, DriftReport, check_drift
 from sftdec.drift.picture import drift_figure
 from sftdec.drift.records import append_record, read_records
-from sftdec.drift.reference import training_reference
+from sftdec.drift.reference import find_index, training_reference
 from sftdec.drift.source import Comparison, compare_with_training, incoming_statistics
 from sftdec.drift.statistics import STATISTICS, DriftError, Gauge, photo_statistics
 
@@ -18,6 +18,7 @@ __all__ = [
     "check_drift",
     "compare_with_training",
     "drift_figure",
+    "find_index",
     "incoming_statistics",
     "photo_statistics",
     "read_records",

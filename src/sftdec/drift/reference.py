@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from sftdec.networks import SFTDec
 
 CACHE = "drift_reference.parquet"
+INDEXES = ("build/patches/index.parquet", ".retrain/worktree/build/patches/index.parquet")  # the flow's own work tree
 _KEY = b"sftdec.drift"  # in the file's metadata: what it was made from
+
+
+def find_index(root: Path) -> Path:
+    """The training index that the project at ``root`` wrote last: in the checkout, or where the flow retrains.
+
+    The checkout's where there is none.
+    """
+    found = [root / name for name in INDEXES if (root / name).is_file()]
+    return max(found, key=lambda path: path.stat().st_mtime, default=root / INDEXES[0])
 
 
 def training_reference(
