@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipelines.turned_down import git
 from tests.services.servers import Bucket, Postgres, Process, mlflow_server, postgres_program
 
 
@@ -59,8 +60,11 @@ def tracking(mlflow_process: tuple[Process, str]) -> str:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A project with parameters and data."""
+    """A committed project with parameters and data."""
     (tmp_path / "params.yaml").write_text("network: {preset: small}\n")
     (tmp_path / "data.dvc").write_text("outs: []\n")
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "all there is")
     return tmp_path

@@ -81,7 +81,8 @@ def deploy_every_minute(project: Path) -> None:
 def dvc_remote(project: Path, bucket: Bucket, environment: Mapping[str, str]) -> None:
     for arguments in (["add", "-d", "store", f"s3://{BUCKET}/dvc"], ["modify", "store", "endpointurl", bucket.url]):
         call(project, environment, "dvc", "remote", *arguments)
-    git(project, "commit", "--quiet", "--all", "--message", "a remote")
+    call(project, environment, "dvc", "add", "data")  # the copy has fewer recipes; what isn't committed can't serve
+    git(project, "commit", "--quiet", "--all", "--message", "a remote, and the data that are here")
 
 
 def prefect(project: Path, environment: Mapping[str, str], *arguments: str) -> str:
