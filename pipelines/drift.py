@@ -20,7 +20,8 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from pipelines.retrain import retrain, run_once
+from pipelines.retrain import retrain
+from pipelines.tasks import run_once
 from sftdec.drift import Comparison, DriftLimits, DriftReport, compare_with_training, find_index
 from sftdec.drift.statistics import WINDOW
 from sftdec.evaluation.style import png_bytes
