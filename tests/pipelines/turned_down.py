@@ -51,8 +51,8 @@ def outs(project):
     return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
 
 
-def make_copy(project):
-    """The copy, at `project`; nothing has run in it."""
+def make_copy(project, tests="motorcycle_far"):
+    """The copy, at `project`, with the test scenes whose names match `tests`; nothing has run in it."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     for name in listed.stdout.splitlines():
         if (ROOT / name).is_file():
@@ -61,7 +61,7 @@ def make_copy(project):
     recipes = pd.read_csv(project / "data/sample/recipes.csv", dtype=str, keep_default_na=False)
     recipes.loc[recipes["split"] == "train", "count"] = "2"
     recipes.loc[recipes["split"] == "validation", "count"] = "1"
-    recipes = recipes[(recipes["split"] != "test") | recipes["name"].str.contains("motorcycle_far")]
+    recipes = recipes[(recipes["split"] != "test") | recipes["name"].str.contains(tests)]
     recipes.to_csv(project / "data/sample/recipes.csv", index=False)
     set_params(project, evaluate__panels=1, network__features=16, network__blocks=2)
     set_params(project, train__common__threads=1, train__common__crop=48, train__common__batch_size=4)

@@ -62,7 +62,7 @@ class Page:
         return found["result"].get("value")
 
     def text(self) -> str:
-        return str(self.run("document.body ? document.body.innerText : ''"))
+        return str(self.run("document.body ? document.body.innerText : ''")).replace("\xa0", " ")
 
     def wait_for(self, *words: str) -> None:
         """Return once the page shows all these words."""

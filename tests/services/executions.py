@@ -42,7 +42,7 @@ def two_executions(folder: Path, tracking: str, bucket: Bucket) -> Iterator[Exec
 
     The Prefect server goes on until the block ends, the worker only until the second execution does.
     """
-    project = make_copy(folder / "project")
+    project = make_copy(folder / "project", "coffee|motorcycle")  # the gate asks for more than one
     deploy_every_minute(project)
     git(project, "commit", "--quiet", "--all", "--message", "every minute")
     server, address = prefect_server(folder)
