@@ -77,15 +77,31 @@ class Page:
             raise AssertionError(f"{error}; it shows: {self.text()[:3000]}") from None
 
     def click(self, text: str) -> None:
-        """Click the innermost element that has just this text."""
+        """Click the innermost element that is seen and has just this text."""
         script = f"""(() => {{
-            const named = e => e.innerText?.trim() === {json.dumps(text)};
+            const named = e => e.getClientRects().length && e.innerText?.trim() === {json.dumps(text)};
             const all = [...document.querySelectorAll('body *')].filter(named);
             const found = all[all.length - 1];
-            if (found) {{ found.scrollIntoView({{block: 'center'}}); found.click(); }}
+            if (found) found.click();
             return !!found;
         }})()"""
         wait_until(lambda: bool(self.run(script)), f"something to click that is called {text!r}", SECONDS)
+
+    def press(self, label: str) -> None:
+        """Press what has this label for readers of the screen."""
+        self.run(f"document.querySelector({json.dumps(f'[aria-label={json.dumps(label)}]')}).click()")
+
+    def beside(self, text: str) -> list[str]:
+        """What stands in one row with the first text that is just this one."""
+        script = f"""(() => {{
+            const written = e => [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim());
+            const seen = [...document.querySelectorAll('body *')].filter(e => e.getClientRects().length && written(e));
+            const box = seen.find(e => e.textContent.trim() === {json.dumps(text)})?.getBoundingClientRect();
+            const middle = box ? box.y + box.height / 2 : NaN;
+            const across = e => (r => r.y < middle && middle < r.y + r.height)(e.getBoundingClientRect());
+            return seen.filter(across).map(e => e.textContent.trim());
+        }})()"""
+        return list(self.run(script))
 
     def wait_for_pictures(self, count: int) -> None:
         """Return once that many pictures of some size are drawn, whether as images or as backgrounds (plotly)."""
