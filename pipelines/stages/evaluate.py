@@ -52,6 +52,7 @@ def main() -> None:
         )
         tracker.log_final_metrics(metrics)
         tracker.artifact(REPORTS)
+        tracker.artifact(REPORTS / "figures" / "contact_sheet.png")  # MLflow's compare page shows no folder's pictures
         tracker.writes([REPORTS / "metrics.json", REPORTS / "per_image.parquet"])
 
 
