@@ -22,7 +22,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/coverage report --skip-covered
 
 WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-AROUND := tests/pipelines tests/registry tests/tracking
+AROUND := tests/pipelines tests/registry
 ONE_CORE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
 test-around: $(VENV)/.installed-dev

@@ -19,7 +19,7 @@ from tests.pipelines.conftest import make_project
 from tests.pipelines.flows import commit
 from tests.pipelines.test_dvc_stages import quiet
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.services]
 
 STAGE = """
 import pathlib, sys

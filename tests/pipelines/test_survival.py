@@ -15,7 +15,7 @@ from tests.pipelines.conftest import make_project
 from tests.pipelines.flows import commit, outcomes, worktree
 from tests.pipelines.test_dvc_stages import alive, quiet
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.services]
 
 PATIENCE = 120.0
 STAGE = """
