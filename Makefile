@@ -33,7 +33,7 @@ test-core: $(VENV)/.installed-dev
 
 # Real servers on loopback, with Debian's postgresql and chromium; what is missing is skipped and named.
 test-services: $(VENV)/.installed-services
-	$(ONE_CORE) $(BIN)/pytest -m services
+	$(ONE_CORE) $(BIN)/pytest -m services $(AGAIN)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
