@@ -27,6 +27,7 @@ def two(root: Path, settings: TrackingSettings, bright: dict[str, Path]) -> Path
     return root
 
 
+@pytest.mark.services
 @pytest.mark.slow
 def test_a_kill_between_any_two_steps_leaves_one_champion_and_a_history_that_is_true(two: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
