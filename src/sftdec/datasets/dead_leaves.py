@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
-from sftdec.datasets.photos import wheel_photo
+from sftdec.datasets.photos import recipe_photo
 from sftdec.optics import Layer, ThinLens, srgb_to_linear
 
 Image = NDArray[np.float32]
@@ -48,7 +48,7 @@ def _power_law(low: float, high: float, exponent: float, generator: np.random.Ge
 @lru_cache(maxsize=256)
 def _shrunk(name: str, scale: float) -> Image:
     """A photo shrunk by ``scale``, sRGB 0..1: always below 1, so that its pieces are sharp."""
-    photo = wheel_photo(name)
+    photo = recipe_photo(name)
     size = (round(photo.shape[0] * scale), round(photo.shape[1] * scale))
     return np.asarray(resize(photo, size, order=1, anti_aliasing=True), np.float32)
 
@@ -183,7 +183,7 @@ def dead_leaves(
 ) -> list[tuple[Image, NDArray[np.float32]]]:
     """Sheets of leaves from far to near: colour H×W×3 in linear light and coverage H×W, one for each inverse depth.
 
-    The farthest covers everything. ``photos`` (names of photos that ship) lend their textures; there may be none.
+    The farthest covers everything. ``photos`` (as ``recipe_photo`` takes them) lend their textures; there may be none.
     """
     height, width = size
     sheets = []

@@ -1,4 +1,4 @@
-"""The photos and textures that scikit-image, scikit-learn and matplotlib carry in their wheels."""
+"""The photos and textures that scikit-image, scikit-learn and matplotlib carry in their wheels, and a table's own."""
 
 from functools import lru_cache
 from importlib.resources import files
@@ -41,7 +41,7 @@ def _wheel_file(package: str, folder: str, name: str) -> Path:
     return Path(str(files(package))) / folder / name
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def wheel_photo(name: str) -> NDArray[np.uint8]:
     """One of the wheels' photos by name, uint8 H×W×3 (read-only).
 
@@ -51,6 +51,20 @@ def wheel_photo(name: str) -> NDArray[np.uint8]:
     if name not in _WHEEL_PHOTOS:
         raise DataError(f"photo {name!r} is not one that ships: expected one of {', '.join(PHOTO_NAMES)}")
     photo = read_photo(_wheel_file(*_WHEEL_PHOTOS[name]))
+    photo.flags.writeable = False
+    return photo
+
+
+@lru_cache(maxsize=64)
+def recipe_photo(source: str) -> NDArray[np.uint8]:
+    """What a recipe names, uint8 H×W×3 (read-only): one of the wheels' photos, or the path of a file.
+
+    Raises:
+        DataError: an unknown name, or a file that can't be read.
+    """
+    if source in _WHEEL_PHOTOS:
+        return wheel_photo(source)
+    photo = read_photo(Path(source))
     photo.flags.writeable = False
     return photo
 

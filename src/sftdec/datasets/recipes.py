@@ -2,8 +2,10 @@
 
 A cell holds one value, a choice ``a|b|c``, or a range ``lo..hi`` (drawn log-uniformly); what is open is drawn from the
 row's seed and the scene's number, so a table of a few KB stands for hundreds of scenes, the same ones everywhere.
+Photos are named: those of ``photos.py``, and the files of a folder ``photos`` beside the table by their stems.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from sftdec.optics import PSF_SHAPES
 
 SPLITS = ("train", "validation", "test")
 CONTENTS = ("photo", "leaves")
+OWN_PHOTOS = "photos"
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Recipe:
     name: str
     split: str
     content: str  # photo: one of the photos; leaves: dead leaves, with textures of all of them
-    photos: tuple[str, ...]
+    photos: tuple[str, ...]  # as ``photos.recipe_photo`` takes them
     scale: float  # the photo is shrunk by this first
     height: int  # of the crop after shrinking; 0: all of it
     width: int
@@ -53,7 +56,8 @@ class Recipe:
         return np.random.default_rng([self.seed, self.number, 1])
 
 
-_CHOICES = {"split": SPLITS, "content": CONTENTS, "photo": PHOTO_NAMES, "depth": DEPTH_MODELS, "psf": PSF_SHAPES}
+Sources = dict[str, str]  # a photo's name in the table → what ``photos.recipe_photo`` takes
+_CHOICES = {"split": SPLITS, "content": CONTENTS, "depth": DEPTH_MODELS, "psf": PSF_SHAPES}
 _INTEGERS = ("count", "height", "width", "blades", "seed")
 _DRAWN = tuple(field.name for field in fields(Recipe) if field.name not in ("name", "split", "photos", "number"))
 _COLUMNS = ("name", "split", "count", "photo", *_DRAWN)
@@ -86,14 +90,19 @@ def _number(text: str, key: str, where: str) -> float:
     return value
 
 
-def _drawn(text: str, key: str, where: str, generator: np.random.Generator) -> Any:
+def _options(text: str, key: str, where: str, allowed: Collection[str]) -> list[str]:
+    options = [option.strip() for option in text.split("|")]
+    for option in options:
+        if option not in allowed:
+            raise DataError(f"{where}, {key}: found {option!r}, expected one of {', '.join(allowed)}")
+    return options
+
+
+def _drawn(text: str, key: str, where: str, generator: np.random.Generator, sources: Sources) -> Any:
     """The value of a cell for one scene; every cell uses up one random number, so cells don't disturb each other."""
     share = float(generator.random())
-    if key in _CHOICES:
-        options = [option.strip() for option in text.split("|")]
-        for option in options:
-            if option not in _CHOICES[key]:
-                raise DataError(f"{where}, {key}: found {option!r}, expected one of {', '.join(_CHOICES[key])}")
+    if key in _CHOICES or key == "photo":
+        options = _options(text, key, where, sources if key == "photo" else _CHOICES[key])
         return options[int(share * len(options))]
     if ".." in text:
         low, high = (_number(part, key, where) for part in text.split("..", 1))
@@ -106,15 +115,17 @@ def _drawn(text: str, key: str, where: str, generator: np.random.Generator) -> A
     return int(value) if key in _INTEGERS else value
 
 
-def _scenes_of(row: dict[str, str], where: str) -> list[Recipe]:
+def _scenes_of(row: dict[str, str], where: str, sources: Sources) -> list[Recipe]:
     seed, count = (int(_number(row[key], key, where)) for key in ("seed", "count"))
-    photos = tuple(option.strip() for option in row["photo"].split("|"))
+    photos = tuple(sources[name] for name in _options(row["photo"], "photo", where, sources))
     recipes = []
     for number in range(count):
         generator = np.random.default_rng([seed, number, 0])
-        drawn = {key: _drawn(row[key], key, where, generator) for key in _COLUMNS if key not in ("name", "count")}
+        drawn = {
+            key: _drawn(row[key], key, where, generator, sources) for key in _COLUMNS if key not in ("name", "count")
+        }
         photo = drawn.pop("photo")
-        drawn["photos"] = photos if drawn["content"] == "leaves" else (photo,)
+        drawn["photos"] = photos if drawn["content"] == "leaves" else (sources[photo],)
         if drawn["near_m"] > drawn["far_m"]:
             raise DataError(f"{where}, near_m: found {drawn['near_m']}, expected at most far_m={drawn['far_m']}")
         if (drawn["depth"] == "layers") > (drawn["content"] == "leaves"):
@@ -147,10 +158,11 @@ def read_recipes(path: Path) -> list[Recipe]:
     if set(table.columns) != set(_COLUMNS):
         missing, unknown = set(_COLUMNS) - set(table.columns), set(table.columns) - set(_COLUMNS)
         raise DataError(f"{path}: columns missing: {sorted(missing) or 'none'}; unknown: {sorted(unknown) or 'none'}")
+    sources = _sources(path.parent / OWN_PHOTOS)
     recipes: list[Recipe] = []
     for number, row in enumerate(table.to_dict("records")):
         recipes += _scenes_of(
-            {str(k): str(v).strip() for k, v in row.items()}, f"{path} row {number + 1} ({row['name']})"
+            {str(k): str(v).strip() for k, v in row.items()}, f"{path} row {number + 1} ({row['name']})", sources
         )
     names = [recipe.name for recipe in recipes]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -160,12 +172,26 @@ def read_recipes(path: Path) -> list[Recipe]:
     return recipes
 
 
+def _sources(folder: Path) -> Sources:
+    """Every photo that a table may name: the wheels' and its folder's own.
+
+    Raises:
+        DataError: two photos of one name.
+    """
+    sources = {name: name for name in PHOTO_NAMES}
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if file.stem in sources:
+            raise DataError(f"{file}: there is another photo named {file.stem!r}; rename this one")
+        sources[file.stem] = str(file)
+    return sources
+
+
 def _refuse_photos_in_two_splits(recipes: list[Recipe], path: Path) -> None:
     splits: dict[str, str] = {}
     for recipe in recipes:
         for photo in recipe.photos:
             if splits.setdefault(photo, recipe.split) != recipe.split:
                 raise DataError(
-                    f"{path}: photo {photo!r} is in {splits[photo]} and in {recipe.split} ({recipe.name}): "
+                    f"{path}: photo {Path(photo).stem!r} is in {splits[photo]} and in {recipe.split} ({recipe.name}): "
                     "a photo belongs to one split"
                 )

@@ -12,8 +12,8 @@ from sftdec.datasets.dead_leaves import dead_leaves, draw_model, focused_layers
 from sftdec.datasets.depth import DepthModel, disparity_depth, model_depth
 from sftdec.datasets.errors import DataError
 from sftdec.datasets.listing import About, Listing
-from sftdec.datasets.photos import wheel_disparity, wheel_photo
-from sftdec.datasets.recipes import Recipe, read_recipes
+from sftdec.datasets.photos import recipe_photo, wheel_disparity
+from sftdec.datasets.recipes import OWN_PHOTOS, Recipe, read_recipes
 from sftdec.datasets.scene import Scene, Split
 from sftdec.optics import (
     ThinLens,
@@ -34,7 +34,7 @@ RECIPES = "recipes.csv"
 ABOUT = About(
     name="sample",
     title="recipes rendered from the photos that come with scikit-image and scikit-learn, and dead leaves",
-    layout=f"{RECIPES}   a row a scene, or a row for several",
+    layout=f"{RECIPES}   a row a scene, or a row for several\n{OWN_PHOTOS}/*   photos that its rows name beside those",
     licence="the recipes are this project's; the photos' licences are in those packages",
     page="https://scikit-image.org/docs/stable/api/skimage.data.html",
     map_unit="px of sigma, exact: the lens that rendered the scene",
@@ -67,7 +67,7 @@ def read(recipe: Recipe, sigma_max: float) -> Scene:
             f"{sigma_of_radius(recipe.max_coc_px):.2f} px, above fetch.sigma_max={sigma_max}: "
             "raise the one or lower the other"
         )
-    sharp, blurred, radius = (_render_leaves if recipe.content == "leaves" else _render_wheel_photo)(recipe)
+    sharp, blurred, radius = (_render_leaves if recipe.content == "leaves" else _render_photo)(recipe)
     if recipe.softness_px > 0:
         sharp, blurred = (
             ndimage.gaussian_filter(x, recipe.softness_px, mode="nearest", axes=(0, 1)) for x in (sharp, blurred)
@@ -77,7 +77,7 @@ def read(recipe: Recipe, sigma_max: float) -> Scene:
         name=f"sample/{recipe.name}",
         dataset="sample",
         split=cast(Split, recipe.split),
-        photo=recipe.name if recipe.content == "leaves" else recipe.photos[0],
+        photo=recipe.name if recipe.content == "leaves" else Path(recipe.photos[0]).stem,
         sigma_max=sigma_max,
         blurred=to_8bit(linear_to_srgb(noisy)),
         sharp=to_8bit(linear_to_srgb(sharp)),
@@ -113,11 +113,11 @@ def _render_leaves(recipe: Recipe) -> Rendered:
     return _defocus(recipe, sharp, None, generator)
 
 
-def _render_wheel_photo(recipe: Recipe) -> Rendered:
+def _render_photo(recipe: Recipe) -> Rendered:
     """Sharp and blurred picture in linear light and the radius (px, 0 or more) of a photo with a depth."""
     generator = recipe.generator()
     (name,) = recipe.photos
-    photo = wheel_photo(name)
+    photo = recipe_photo(name)
     size = (round(photo.shape[0] * recipe.scale), round(photo.shape[1] * recipe.scale))
     linear = srgb_to_linear(photo / np.float32(255))
     sharp = resize(linear, size, order=1, anti_aliasing=recipe.scale < 1).astype(np.float32)

@@ -1,0 +1,63 @@
+"""Bring the photos that the built-in model is trained on into data/builtin: those of photos.csv, out of Debian packages.
+
+Runs where ``apt-get`` and ``dpkg-deb`` are (Debian, Ubuntu); a package isn't installed, only opened.
+"""
+
+import csv
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from sftdec.atomic import atomic_path
+from sftdec.datasets.recipes import OWN_PHOTOS
+from sftdec.datasets.sample import RECIPES
+
+HERE = Path(__file__).parent
+OUT = Path("data/builtin")
+
+
+def unpack(package: str, folder: Path) -> Path:
+    """Download a Debian package of this machine's release and return the folder it is unpacked in."""
+    subprocess.run(["apt-get", "download", package], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    (archive,) = folder.glob(f"{package}_*.deb")
+    unpacked = folder / package
+    subprocess.run(["dpkg-deb", "-x", archive, unpacked], check=True)
+    return unpacked
+
+
+def bring(row: dict[str, str], unpacked: Path) -> None:
+    """Shrink one photo so that its longer side has ``side`` px, which makes it sharp to the pixel, and write a PNG.
+
+    Raises ``ValueError`` where the file is not the one whose licence was read.
+    """
+    file = unpacked / row["file"]
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    if found != row["sha256"]:
+        raise ValueError(
+            f"{row['package']}, {row['file']}: SHA-256 {found[:16]}…, expected {row['sha256'][:16]}…; another "
+            "release's package has another file: look at its licence, then mend photos.csv"
+        )
+    photo = Image.open(file).convert("RGB")
+    factor = int(row["side"]) / max(photo.size)
+    size = (round(photo.width * factor), round(photo.height * factor))
+    with atomic_path(OUT / OWN_PHOTOS / f"{row['name']}.png") as temporary:
+        photo.resize(size, Image.Resampling.LANCZOS).save(temporary, format="PNG")
+
+
+def main() -> None:
+    """Bring all photos and the recipes that name them."""
+    rows = list(csv.DictReader((HERE / "photos.csv").read_text("utf-8").splitlines()))
+    with tempfile.TemporaryDirectory() as folder:
+        packages = {name: unpack(name, Path(folder)) for name in sorted({row["package"] for row in rows})}
+        for row in rows:
+            bring(row, packages[row["package"]])
+            print(f"{row['name']}: {row['author']}, {row['licence']}")
+    shutil.copyfile(HERE / RECIPES, OUT / RECIPES)
+
+
+if __name__ == "__main__":
+    main()
