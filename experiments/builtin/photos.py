@@ -1,4 +1,4 @@
-"""Bring the photos that the built-in model is trained on into data/builtin: those of photos.csv, out of Debian packages.
+"""Bring the photos that the built-in model is trained on into data/builtin: photos.csv's, out of Debian packages.
 
 Runs where ``apt-get`` and ``dpkg-deb`` are (Debian, Ubuntu); a package isn't installed, only opened.
 """

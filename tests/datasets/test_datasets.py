@@ -126,6 +126,22 @@ def test_names_that_occur_twice_and_photos_in_two_splits_are_refused(tmp_path):
         read_recipes(table(tmp_path, ROW, {**ROW, "name": "other", "split": "test"}))
 
 
+def test_a_table_names_the_photos_that_lie_beside_it(tmp_path):
+    own = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+    write_picture(tmp_path / "photos" / "meadow.png", own)
+    made = read(recipe(tmp_path, content="photo", photo="meadow", depth="plane", width="48", softness_px="0"), 6.0)
+    assert (made.photo, made.sharp.tolist()) == ("meadow", own.tolist())
+    leaves = recipe(tmp_path, photo="meadow|brick")
+    assert [Path(photo).name for photo in leaves.photos] == ["meadow.png", "brick"]
+    assert read(leaves, 6.0).sharp.std() > 0
+
+
+def test_an_own_photo_with_the_name_of_another_is_refused(tmp_path):
+    write_picture(tmp_path / "photos" / "coffee.png", np.zeros((48, 48, 3), np.uint8))
+    with pytest.raises(DataError, match=r"coffee.png: there is another photo named 'coffee'; rename this one"):
+        recipe(tmp_path)
+
+
 def test_dead_leaves_are_rendered_the_same_each_time_and_blur_where_the_map_says(tmp_path):
     first, second = (read(recipe(tmp_path, softness_px="0"), 6.0) for _ in range(2))
     assert np.array_equal(first.blurred, second.blurred) and first.sharp.shape == (48, 40, 3)

@@ -1,0 +1,100 @@
+"""Put a trained model into the package: the weights, and a model card with figures that are measured here.
+
+    python -m experiments.builtin.publish [--pairs NAME=FOLDER …]
+
+Run in the checkout that trained it (params.builtin.yaml as params.yaml, then ``dvc repro evaluate``). ``--pairs``: real
+photos, FOLDER/input/*.png (blurred) and FOLDER/ground_truth/*.png; an input belongs to the picture whose name it begins
+with.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from sftdec.atomic import atomic_path
+from sftdec.builtin import builtin_weights
+from sftdec.datasets import load_scenes, read_index
+from sftdec.datasets.images import read_photo
+from sftdec.evaluation.evaluate import evaluate_network
+from sftdec.evaluation.metrics import psnr, ssim, to_uint8
+from sftdec.inference.deblur import deblur_array
+from sftdec.networks import SFTDec, load_weights, save_weights
+from sftdec.params import load_params
+
+HERE = Path(__file__).parent
+WEIGHTS, SCENES = Path("build/models/s3.safetensors"), Path("build/scenes")
+LIMIT = 4_000_000  # bytes
+
+
+def of_pairs(network: SFTDec, folder: Path) -> pd.DataFrame:
+    """A row a pair of real photos: psnr and ssim before and after.
+
+    Raises ``ValueError`` where the folder holds no pair.
+    """
+    rows = []
+    for truth in sorted((folder / "ground_truth").glob("*.png")):
+        sharp = read_photo(truth)
+        for path in sorted((folder / "input").glob(f"{truth.stem}*.png")):
+            blurred = read_photo(path)
+            made = to_uint8(deblur_array(network, blurred)[0])
+            rows.append(
+                {
+                    "psnr_blurred": psnr(blurred, sharp),
+                    "psnr": psnr(made, sharp),
+                    "ssim_blurred": ssim(blurred, sharp),
+                    "ssim": ssim(made, sharp),
+                }
+            )
+    if not rows:
+        raise ValueError(f"{folder}: found no pair; expected input/*.png and ground_truth/*.png")
+    return pd.DataFrame(rows)
+
+
+def figures(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    """A data set's line of the card."""
+    line: dict[str, Any] = {"name": name, "images": len(table), "mae": None, "mae_constant": None}
+    line["improved"] = int((table["psnr"] > table["psnr_blurred"]).sum())
+    return line | {str(column): float(value) for column, value in table.mean(numeric_only=True).items()}
+
+
+def main() -> None:
+    """Measure, then write weights and card into the package."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", nargs="*", default=[], metavar="NAME=FOLDER")
+    given = parser.parse_args()
+    params, network = load_params(Path("params.yaml")), load_weights(WEIGHTS)
+    lines = [figures("sample", evaluate_network(network, load_scenes(SCENES, "test", "sample")))]
+    for pair in given.pairs:
+        name, _, folder = pair.partition("=")
+        lines.append(figures(f"{name} (pairs)", of_pairs(network, Path(folder))))
+    save_weights(network, builtin_weights())
+    size = builtin_weights().stat().st_size
+    if size > LIMIT:
+        raise ValueError(f"{builtin_weights()}: {size} bytes, expected at most {LIMIT}; train a smaller network")
+    train, config = params.train, network.config
+    environment = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, keep_trailing_newline=True)
+    card = environment.get_template("card.md.jinja").render(
+        features=config.features,
+        blocks=config.blocks,
+        parameters=f"{sum(each.numel() for each in network.parameters()):,}",
+        kilobytes=f"{size / 1000:,.0f}",
+        sigma_max=f"{config.sigma_max:g}",
+        radius=f"{2 * config.sigma_max:g}",
+        figures=lines,
+        steps=", ".join(f"{stage.steps:,}" for stage in (train.s1, train.s2, train.s3) if stage.steps),
+        batch=train.common.batch_size,
+        crop=train.common.crop,
+        scenes=f"{(read_index(SCENES)['split'] == 'train').sum():,}",
+        photos=list(csv.DictReader((HERE / "photos.csv").read_text("utf-8").splitlines())),
+    )
+    with atomic_path(builtin_weights().with_name("MODEL_CARD.md")) as temporary:
+        temporary.write_text(card, "utf-8")
+    print(card)
+
+
+if __name__ == "__main__":
+    main()
