@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
+from sftdec.allocator import keep_freed_memory
 from sftdec.networks import save_weights
 from sftdec.params import Params, load_params
 from sftdec.tracking import checksum, track_stage
@@ -22,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stage", required=True, choices=sorted(STAGES))
     stage = STAGES[parser.parse_args().stage]
+    keep_freed_memory()
     params = load_params(Path("params.yaml"))
     device, processes = params.train.common.device, params.train.processes
     if processes > 1 and not under_torchrun(os.environ):

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from typing import Any, Literal, Protocol, TypeVar
 
-import numpy as np
 from joblib import Parallel, delayed, parallel_config
 
+from sftdec.allocator import keep_freed_memory
 from sftdec.datasets.errors import DataError
 
 Backend = Literal["joblib", "dask"]
@@ -34,18 +33,8 @@ def _run_parallel(function: Callable[..., Result], arguments: Iterable[tuple[Any
 
 
 def _run_job(function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
-    _keep_freed_memory()
+    keep_freed_memory()
     return function(*arguments)
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Have a process use the memory of freed pictures again, instead of returning it and asking anew for each.
-
-    That took a tenth of an extraction's time. glibc keeps up to twice the largest block that was ever freed, as long
-    as that is at most 32 MB; elsewhere this does nothing.
-    """
-    np.empty(31 << 20, np.uint8)
 
 
 @contextmanager
