@@ -26,11 +26,13 @@ _STEP, _JUMP = 0.5, 6.0  # what a path pays for a change of level
 _EDGE = 8.0  # grey levels: the photo's edges at which such changes get cheaper
 _FILL, _FILL_EDGE = 100.0, 4.0  # strength of the fill and the grey levels of edges that stop it
 _CONTRAST = 0.03  # of limited costs, at which confidence is half of what it can be
-# Grey levels squared that one px away from the filled map must save: how much the map is to reproduce the photo, and
-# how much to be true where two depths mix. 70, 150, 400: on five rendered Middlebury scenes (up to 5 px) it is off by
-# 0.26, 0.22, 0.19 px, and on two real inputs of LFDOF it gains 13.4, 12.7, 11.7 dB. More of it near edges of the map,
-# or where no blur explains the photo, only moves along that line.
-_LOYALTY = 70.0
+# Grey levels squared that one px away from the filled map must save: how much the map is to be true where two depths
+# mix, instead of reproducing the photo. Where a blur explains the pair to within its noise it is 400, and more the
+# more noise there is. Real lenses leave many times that, no blur of the ladder is then right, and the map is rather to
+# reproduce the photo: 40. For all alike, 70 gains 13.0 dB on LFDOF's inputs and is off by 0.25 px on Middlebury scenes
+# rendered up to 5 px, 300 gains 11.6 dB and is off by 0.19 px (benchmarks/pair_defocus.py).
+_LOYALTY, _LOYALTY_OF_LENSES = 400.0, 40.0
+_EXPLAINED, _EXPLAINED_SLOPE = 3.5, 6  # times the noise that remains where the one turns into the other, and how
 _DISC = -0.12  # a disc must leave this much less (log of the misfit): real blurs often lie between the two
 _CLIPPED = 254  # grey level from which a highlight may be clipped
 _PROBE = 384  # px: side of the window that decides the shape of the blur
@@ -241,6 +243,19 @@ def _reconciled(misfits: Floats, filled: Floats, loyalty: float, blurs: _Blurs) 
     return _between(misfits, misfits.argmin(axis=2), blurs)
 
 
+def _noise(blurred: NDArray[np.uint8]) -> float:
+    """Variance of a photo's noise, grey levels squared: of second differences (Immerkær 1996), where there are few."""
+    grey = cv2.cvtColor(blurred, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    differences = cv2.filter2D(grey, -1, np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32))
+    return float(np.quantile(_box(differences**2, 15), 0.2)) / 36
+
+
+def _loyalty(remainder: float, noise: float) -> float:
+    """Grey levels squared that a px of sigma must save in a pair of which so much can't be explained."""
+    explained = 1 / (1 + (remainder / max(noise, 0.01) / _EXPLAINED) ** _EXPLAINED_SLOPE)
+    return float((_LOYALTY * max(1, remainder)) ** explained * _LOYALTY_OF_LENSES ** (1 - explained))
+
+
 def estimate_defocus(blurred: NDArray[np.uint8], sharp: NDArray[np.uint8], sigma_max: float) -> PairDefocus:
     """The defocus between two aligned photos of one scene, uint8 H×W×3 (sRGB) each.
 
@@ -268,5 +283,5 @@ def estimate_defocus(blurred: NDArray[np.uint8], sharp: NDArray[np.uint8], sigma
     sigma, confidence = _surfaces(costs, pair.grey, blurs)
     filled = fill_by_confidence(sigma, confidence + np.float32(1e-4), pair.grey, _FILL, _FILL_EDGE)
     del costs
-    sigma = _reconciled(misfits, filled, _LOYALTY * max(1.0, float(remainder)), blurs)
+    sigma = _reconciled(misfits, filled, _loyalty(float(remainder), _noise(blurred)), blurs)
     return PairDefocus(np.clip(sigma, 0, np.float32(sigma_max)), confidence)
