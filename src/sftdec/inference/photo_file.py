@@ -61,7 +61,7 @@ class Attachments:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo, upright: ``levels`` are uint8 or uint16, H×W×C, C being 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)."""
+    """A photo, upright: ``levels`` are uint8 or uint16, H×W×C, C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)."""
 
     levels: NDArray[Any]
     encoding: Encoding
@@ -70,7 +70,7 @@ class Photo:
     @property
     def is_grey(self) -> bool:
         """Whether it has one channel of light."""
-        return self.levels.shape[2] <= 2
+        return int(self.levels.shape[2]) <= 2
 
     @property
     def has_alpha(self) -> bool:
@@ -238,14 +238,14 @@ def _deep_levels(data: bytes, name: str, picture: Image.Image, is_grey: bool) ->
     high = np.asarray(picture)
     if found is not None and found.dtype == np.uint16 and found.ndim == 3 and found.shape[2] >= high.shape[2]:
         to_rgb = cv2.COLOR_BGR2RGB if high.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-        levels = cv2.cvtColor(found[..., : high.shape[2]], to_rgb)
+        levels: NDArray[Any] = cv2.cvtColor(found[..., : high.shape[2]], to_rgb)
         premultiplied = picture.info.get("compression") and picture.getbands()[-1] == "A"
         same = slice(3, 4) if premultiplied else slice(None)  # Pillow divides by alpha what OpenCV leaves
         if np.array_equal(levels[..., same] >> 8, high[..., same]):
             return levels[..., 2:] if is_grey else levels
     raise PhotoError(
-        f"{name}: found 16 bits a channel in a layout or compression that can't be read, expected PNG, or TIFF with its "
-        "channels together and no compression, LZW or deflate; save it anew"
+        f"{name}: found 16 bits a channel in a layout or compression that can't be read, expected PNG, or TIFF "
+        "with its channels together and no compression, LZW or deflate; save it anew"
     )
 
 
