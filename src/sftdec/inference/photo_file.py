@@ -243,6 +243,8 @@ def _deep_levels(data: bytes, name: str, picture: Image.Image, is_grey: bool) ->
         same = slice(3, 4) if premultiplied else slice(None)  # Pillow divides by alpha what OpenCV leaves
         if np.array_equal(levels[..., same] >> 8, high[..., same]):
             return levels[..., 2:] if is_grey else levels
+    if data.startswith(b"\x89PNG"):  # there is one layout: Pillow has overlooked what is broken
+        raise ValueError("its pixels differ from one reading to another")
     raise PhotoError(
         f"{name}: found 16 bits a channel in a layout or compression that can't be read, expected PNG, or TIFF "
         "with its channels together and no compression, LZW or deflate; save it anew"

@@ -1,8 +1,10 @@
 """From a photo's file to the files that it becomes, all of them or none."""
 
 import io
-from collections.abc import Callable
-from contextlib import ExitStack
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,13 +41,17 @@ def deblur_photo_file(
 ) -> None:
     """Deblur ``targets.source`` and write its files.
 
+    Not for several threads: while it reads, nothing comes out of the process's standard error.
+
     Raises:
         PhotoError: a file that is no photo, damaged or too large, or one that can't be written as it is wished; the
             message names it.
         OSError: a file that can't be read or written.
     """
     try:
-        photo = told_otherwise(read_photo_file(targets.source, wishes.max_megapixels), wishes.format, wishes.quality)
+        with _silent_libraries():
+            photo = read_photo_file(targets.source, wishes.max_megapixels)
+        photo = told_otherwise(photo, wishes.format, wishes.quality)
         files = _files(deblurrer, photo, targets, progress)
     except PhotoError as error:
         told = str(error)
@@ -77,3 +83,23 @@ def _png(picture: Image.Image, profile: bytes | None = None) -> bytes:
     written = io.BytesIO()
     picture.save(written, "PNG", icc_profile=profile)
     return written.getvalue()
+
+
+@contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """What libtiff and libpng print of a damaged file, past Python, is in the sentence that refuses it."""
+    try:
+        before = os.dup(2)
+    except OSError:  # it is closed already
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
