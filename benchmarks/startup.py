@@ -3,8 +3,8 @@
     python benchmarks/startup.py [--rounds 5]
 
 Each is a process of its own, from its start to its end, with the model that ships and, run where the registry lies,
-with the registry's champion. Prints the median of the rounds and all of them, in seconds, and the processor's time of the
-median; the first round of each, which brings files into memory, is left out.
+with the registry's champion. Prints the median of the rounds and all of them, in seconds, and the median of the
+processor's time; the first round of each, which brings files into memory, is left out.
 """
 
 import argparse
