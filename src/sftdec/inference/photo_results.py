@@ -44,8 +44,8 @@ def deblur_photo_file(
     Not for several threads: while it reads, nothing comes out of the process's standard error.
 
     Raises:
-        PhotoError: a file that is no photo, damaged or too large, or one that can't be written as it is wished; the
-            message names it.
+        PhotoError: a file that is no photo, damaged or too large, or one that can't be written as it is wished, or no
+            memory; the message names it.
         OSError: a file that can't be read or written.
     """
     try:
@@ -53,12 +53,25 @@ def deblur_photo_file(
             photo = read_photo_file(targets.source, wishes.max_megapixels)
         photo = told_otherwise(photo, wishes.format, wishes.quality)
         files = _files(deblurrer, photo, targets, progress)
-    except PhotoError as error:
-        told = str(error)
-        raise error if str(targets.source) in told else PhotoError(f"{targets.source}: {told}") from error
+    except (ValueError, MemoryError, RuntimeError) as error:
+        told = _in_words(error)
+        if told is None:
+            raise
+        raise PhotoError(told if str(targets.source) in told else f"{targets.source}: {told}") from error
     with ExitStack() as unfinished:
         for path, content in files.items():
             unfinished.enter_context(atomic_path(path)).write_bytes(content)
+
+
+def _in_words(error: Exception) -> str | None:
+    """What a photo is refused with; None for what is no fault of the photo's."""
+    if isinstance(error, ValueError):
+        return str(error)
+    from sftdec.training.recovery import is_out_of_memory
+
+    if is_out_of_memory(error):
+        return "no memory was left for it; allow less with --memory or --tile, so that smaller tiles are taken"
+    return None
 
 
 def _files(
