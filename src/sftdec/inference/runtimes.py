@@ -1,0 +1,114 @@
+"""What computes a part of a picture: a protocol, and PyTorch as one that keeps it."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sftdec.devices import Precision, autocast
+from sftdec.inference.passes import ConditionSum, DeblurPass, LocalMeans, MapPass, inside
+from sftdec.inference.receptive_field import Reach, measure_reach
+from sftdec.networks import NetworkConfig, SFTDec
+
+Floats = NDArray[np.float32]
+KEPT = 1.15  # times the counted memory; measured at paper size: 1.12 in fp32 (320² px), 1.0 in bf16 (640² px)
+
+
+class Runtime(Protocol):
+    """Computes parts of a picture; what parts, and how they fit together, is ``tiling``'s.
+
+    Arrays are float32 of one picture, 1×C×H×W, maybe views in another order; H and W are multiples of the stem.
+    Calls come one at a time.
+    """
+
+    reach: Reach  # how far each pass sees, the stem, and what is pooled
+    sigma_max: float  # px that a map's 1.0 stands for
+    bytes_per_pixel: float  # memory of the costliest pass for each pixel of a part, what goes in and out included
+
+    def estimate_map(self, blurred: Floats) -> Floats:
+        """Part of the picture 1×3×H×W in 0..1 → its map 1×1×H×W, not clipped."""
+        ...
+
+    def sum_condition(self, guide: Floats, rows: slice, columns: slice) -> NDArray[np.float64]:
+        """Part of the map 1×1×H×W → the condition's sums D over rows and columns (of features) that count."""
+        ...
+
+    def local_means(self, guide: Floats) -> Floats:
+        """Part of the map 1×1×H×W → the condition's means over windows, 1×D×h×w; where ``reach.window`` is set."""
+        ...
+
+    def deblur(self, blurred: Floats, guide: Floats, mean: Floats | None) -> Floats:
+        """Parts 1×3×H×W and 1×1×H×W → deblurred 1×3×H×W, not clipped.
+
+        ``mean`` is 1×D×1×1 or 1×D×h×w, and None where ``reach.pools`` is false.
+        """
+        ...
+
+
+class TorchRuntime:
+    """PyTorch on a CPU or a CUDA device, where the network must be already, in evaluation mode.
+
+    Its weights are brought into channels-last order: of them each convolution takes the order of what it makes, and
+    orders that alternate cost nearly as much as the convolutions.
+    """
+
+    def __init__(self, network: SFTDec, device: torch.device, precision: Precision) -> None:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network, self.device, self.precision = network, device, precision
+        self.reach, self.sigma_max = measure_reach(network), network.config.sigma_max
+        self.bytes_per_pixel = bytes_per_pixel(network.config, precision)
+        self._map, self._sum, self._deblur = MapPass(network), ConditionSum(network), DeblurPass(network)
+        self._means = None if self.reach.window is None else LocalMeans(network, self.reach.window)
+
+    def estimate_map(self, blurred: Floats) -> Floats:
+        """Part of the picture → its map."""
+        with torch.inference_mode(), self._autocast():
+            return _array(self._map(self._tensor(blurred)))
+
+    def sum_condition(self, guide: Floats, rows: slice, columns: slice) -> NDArray[np.float64]:
+        """Part of the map → the condition's sums over the rows and columns that count."""
+        height, width = (side // self.reach.stem for side in guide.shape[2:])
+        with torch.inference_mode(), self._autocast():
+            counted = (
+                inside(rows.start, rows.stop, height, self.device),
+                inside(columns.start, columns.stop, width, self.device),
+            )
+            return np.asarray(self._sum(self._tensor(guide), *counted)[0].cpu().numpy(), np.float64)
+
+    def local_means(self, guide: Floats) -> Floats:
+        """Part of the map → the condition's means over windows."""
+        assert self._means is not None
+        with torch.inference_mode(), self._autocast():
+            return _array(self._means(self._tensor(guide)))
+
+    def deblur(self, blurred: Floats, guide: Floats, mean: Floats | None) -> Floats:
+        """Part of the picture and of the map, and the mean → the deblurred part."""
+        pooled = None if mean is None else self._tensor(mean)
+        with torch.inference_mode(), self._autocast():
+            return _array(self._deblur(self._tensor(blurred), self._tensor(guide), pooled))
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return autocast(self.device, self.precision)
+
+    def _tensor(self, part: Floats) -> Tensor:
+        return torch.from_numpy(part).to(self.device).contiguous(memory_format=torch.channels_last)
+
+
+def _array(part: Tensor) -> Floats:
+    return np.asarray(part.float().cpu().numpy(), np.float32)
+
+
+def bytes_per_pixel(config: NetworkConfig, precision: Precision) -> float:
+    """Memory that PyTorch takes for each pixel of a part in the costlier of map and deblurring.
+
+    What lives at once, counted operation by operation: of a block its features, γ and β of this transform and of the
+    one before it, what is transformed and what comes out of it, six times ``features``; the condition, what β is made
+    of, and the spatial part of each transform. An allocator keeps a little more (``KEPT``).
+    Beside the network there are 60 bytes a pixel in float32.
+    """
+    deblurring = 6 * config.features + config.condition_features + config.sft_features + 2 * config.blocks
+    values = max(deblurring, 6 * config.dme_features) / config.stem**2
+    return KEPT * (2 if precision == "bf16" else 4) * values + 60
