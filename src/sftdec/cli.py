@@ -1,7 +1,6 @@
 """The command ``sftdec``: photos in, all-in-focus photos out; a model's figures; and data sets, known and checked."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.datasets import add_datasets
 from sftdec.commands.drift import add_drift, statistics_log
+from sftdec.commands.evaluate import add_evaluate
 from sftdec.commands.models import add_models
 from sftdec.commands.reproduce import add_reproduce
 
@@ -47,21 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     deblur.set_defaults(run=_deblur)
 
-    evaluate = commands.add_parser(
-        "evaluate", help="a model's figures", description="Print a model's figures on a data set."
-    )
-    evaluate.add_argument("--dataset", required=True, help="a data set that dvc repro has fetched, such as sample")
-    evaluate.add_argument("--split", default="test", choices=("train", "validation", "test"))
-    evaluate.add_argument(
-        "--scenes", type=Path, default=Path("build/scenes"), help="folder of scenes (default: %(default)s)"
-    )
-    evaluate.add_argument("--model", **model)
-    evaluate.add_argument("--device", **device)
-    evaluate.add_argument(
-        "--local-pooling", type=int, metavar="PX", help="window of the figures with local pooling (default: training's)"
-    )
-    evaluate.set_defaults(run=_evaluate)
-
+    add_evaluate(commands, model, device)
     add_datasets(commands)
     add_models(commands)
     add_reproduce(commands)
@@ -110,18 +96,6 @@ def _deblur(arguments: argparse.Namespace) -> int:
             print(*written, sep="\n")
             log_statistics(photo)
     return 1 if failed else 0
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from sftdec.datasets import load_scenes
-    from sftdec.evaluation.evaluate import evaluate_network, summarise, training_window
-
-    network, device = load_model(arguments.model, arguments.device)
-    scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
-    window = training_window(network) if arguments.local_pooling is None else arguments.local_pooling
-    per_image = evaluate_network(network, scenes, str(device), local_pooling=window)
-    print(json.dumps(summarise(per_image), indent=2, sort_keys=True))
-    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,6 +24,8 @@ ALPHA = 2 / 3  # the paper's exponent with an analytic solution; natural picture
 WEIGHT = 2000.0  # λ as released with the paper; rises with the square of signal over noise
 BETAS = tuple(float((2 * 2**0.5) ** step) for step in range(6))  # from 1 by 2√2, below 256 (section 3)
 
+CLIPPED = 0.99  # linear light: 254 and 255 of 8 bits
+
 _TABLE_END, _TABLE_STEPS = 64.0, 16384
 
 
@@ -104,13 +106,30 @@ def _shrunk_differences(image: Floats, beta: float, alpha: float) -> Floats:
     return total
 
 
+def _completed(picture: Floats, trust: Floats, gain: Floats, restored: Floats) -> Floats:
+    """The picture with what the restored one would look like in place of what isn't to be trusted, H×W×C.
+
+    A clipped highlight says that there was at least so much light.
+    """
+    predicted = _cosines(gain * _cosines(restored), inverse=True)
+    known = np.where(picture >= CLIPPED, np.maximum(picture, predicted), picture)
+    return np.asarray(predicted + trust * (known - predicted), np.float32)
+
+
 def deconvolve_uniform(
-    blurred: Floats, kernel: Floats, weight: float = WEIGHT, alpha: float = ALPHA, betas: tuple[float, ...] = BETAS
+    blurred: Floats,
+    kernel: Floats,
+    weight: float = WEIGHT,
+    alpha: float = ALPHA,
+    betas: tuple[float, ...] = BETAS,
+    trust: Floats | None = None,
 ) -> Floats:
     """Take one blur out of a whole picture H×W or H×W×C (linear light, 0..1), each channel by itself.
 
     ``kernel``: K×K of sum 1, K odd, symmetric in both directions. ``weight``: λ of the data against the prior;
-    ``betas``: how strictly w is to be the gradient, one round each. The result isn't clipped.
+    ``betas``: how strictly w is to be the gradient, one round each. ``trust``: H×W, 0..1; where it is 0 a pixel of
+    ``blurred`` counts in the first round only, and then what the picture so far predicts there (as missing data are
+    completed in expectation maximisation). The result isn't clipped.
 
     Raises:
         ValueError: a kernel of even side, of another sum or not symmetric.
@@ -125,7 +144,9 @@ def deconvolve_uniform(
     curvature = _laplacian(picture.shape[:2])[..., None]
     data = np.float32(weight) * gain * _cosines(picture)
     restored = picture
-    for beta in betas:
+    for number, beta in enumerate(betas):
+        if trust is not None and number:
+            data = np.float32(weight) * gain * _cosines(_completed(picture, trust[..., None], gain, restored))
         prior = _cosines(_shrunk_differences(restored, beta, alpha))
         bottom = np.float32(beta) * curvature + np.float32(weight) * gain * gain
         # A constant picture is 0 / 0 nowhere: the kernel's sum is 1.

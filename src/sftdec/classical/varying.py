@@ -14,13 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.classical.hyper_laplacian import ALPHA, deconvolve_uniform
+from sftdec.classical.hyper_laplacian import ALPHA, WEIGHT, deconvolve_uniform
 from sftdec.optics import linear_to_srgb, point_spread_function, srgb_to_linear
 from sftdec.optics.psf import PsfShape
 
 Floats = NDArray[np.float32]
 
-WEIGHT = 10000.0
 _SHARP = 0.3  # px of sigma: a disc that lies within one pixel
 _STEP, _SHARE = 0.15, 0.06  # between levels: px, or of sigma
 _OWN, _OWN_SHARE = 0.3, 0.2  # how far from a level a sigma may be and belong to its picture
@@ -44,6 +43,12 @@ def _continued(image: Floats, weight: Floats) -> Floats:
     inner = _continued(coarse, np.minimum(total * 2, 1))
     smooth = cv2.pyrUp(inner, dstsize=weight.shape[::-1])
     return cast(Floats, image * weight[..., None] + (1 - weight[..., None]) * smooth)
+
+
+def _inside(own: Floats, radius: float) -> Floats:
+    """1 where all within ``radius`` px belongs, down to 0 at the outline, H×W: light of two surfaces mixes there."""
+    side = 2 * max(1, round(radius)) + 1
+    return np.clip(2 * cast(Floats, cv2.boxFilter(own, -1, (side, side), borderType=cv2.BORDER_REFLECT)) - 1, 0, 1)
 
 
 def _box(needed: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
@@ -72,7 +77,8 @@ def deconvolve_linear(
         near = _OWN + _OWN_SHARE * level
         own = np.clip(2 - np.abs(sigma[at] - np.float32(level)) / np.float32(near), 0, 1).astype(np.float32)
         kernel = point_spread_function(2 * float(level), psf)
-        restored = deconvolve_uniform(_continued(linear[at], own), kernel, weight, alpha)
+        trust = own * _inside(own, 2 * level)
+        restored = deconvolve_uniform(_continued(linear[at], own), kernel, weight, alpha, trust=trust)
         mixed[at] += share[at][..., None] * restored
     return np.clip(mixed, 0, 1)
 
