@@ -1,6 +1,6 @@
 """How good the classical methods are, on scenes rendered from the wheels' photos, whose maps are known.
 
-    python benchmarks/classical.py [--photos NAME…] [--side 256] [--parts gain maps time]
+    python benchmarks/classical.py [--photos NAME…] [--side 224] [--parts gain maps time]
 
 - ``gain``: by how many dB deconvolution with the true map brings the blurred photo nearer to the sharp one (PSNR of
   8-bit sRGB), by sigma: whole planes of one sigma, and in a ramp and a cutout up to 3.5 px the pixels within 0.25 px
@@ -137,7 +137,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", nargs="+", default=TEXTURED)
-    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--parts", nargs="+", choices=("gain", "maps", "time"), default=("gain", "maps", "time"))
     arguments = parser.parse_args()
     pd.set_option("display.width", 200)

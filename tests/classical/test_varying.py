@@ -37,7 +37,9 @@ def test_the_border_of_a_photo_cut_from_a_larger_one_does_not_ring():
     inner, rim = slice(32, 128), np.ones((96, 96), bool)
     rim[12:-12, 12:-12] = False
     cut = to_uint8(deconvolve(scene.blurred[inner, inner], sigma_of(scene)[inner, inner]))
-    error, before = (np.abs(x[..., :].astype(int) - scene.sharp[inner, inner]) for x in (cut, scene.blurred[inner, inner]))
+    error, before = (
+        np.abs(x[..., :].astype(int) - scene.sharp[inner, inner]) for x in (cut, scene.blurred[inner, inner])
+    )
     assert error[rim].mean() < before[rim].mean()
 
 

@@ -25,7 +25,7 @@ def as_unit(image: NDArray[np.generic]) -> Floats:
     scaled = image.astype(np.float32) / np.float32(255 if image.dtype == np.uint8 else 1)
     if not np.isfinite(scaled).all():
         raise ValueError("the picture holds NaN or infinite values; expected 0..1")
-    return np.clip(scaled, 0, 1)
+    return np.asarray(np.clip(scaled, 0, 1), np.float32)
 
 
 def grey_light(unit: Floats) -> Floats:
@@ -45,7 +45,7 @@ def gradient_magnitude(grey: Floats, scale: float) -> Floats:
     return np.asarray(np.hypot(x, y), np.float32)
 
 
-def sigma_of_ratio(ratio: Floats, scale: Floats | float, scale_again: Floats | float, sigma_max: float) -> Floats:
+def sigma_of_ratio(ratio: NDArray[np.floating], scale: float, scale_again: float, sigma_max: float) -> Floats:
     """Sigma (px, 0..sigma_max) of a step edge whose gradient falls by ``ratio`` from one blur to a wider one.
 
     At the edge of a step blurred by sigma and by ``scale`` the gradient is in proportion to 1 / √(sigma² + scale²);

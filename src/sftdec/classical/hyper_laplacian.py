@@ -150,5 +150,5 @@ def deconvolve_uniform(
         prior = _cosines(_shrunk_differences(restored, beta, alpha))
         bottom = np.float32(beta) * curvature + np.float32(weight) * gain * gain
         # A constant picture is 0 / 0 nowhere: the kernel's sum is 1.
-        restored = _cosines((np.float32(beta) * prior + data) / bottom, inverse=True)
+        restored = _cosines(np.asarray((np.float32(beta) * prior + data) / bottom, np.float32), inverse=True)
     return np.asarray(restored.reshape(blurred.shape), np.float32)

@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy import sparse as matrices
 from scipy.sparse import linalg
 from skimage.feature import canny
@@ -27,6 +26,7 @@ SIGMA_MAX = 6.0  # px; the paper looks up to 5
 SCALES = tuple(1 + 0.5 * number for number in range(9))  # px of Canny's Gaussian, 1..5
 _PERSIST = 4  # an edge is kept that is found at the first four
 _SCALE = 1.0  # px: Gaussian of the first gradient; the second's is half the scale of the edge
+_FLAT = 1e-4  # gradient (linear light a px): less than a step of one dark 8-bit level
 _SMOOTHNESS = 10.0  # γ of the connected edge filter
 
 
@@ -40,7 +40,7 @@ def scale_edges(grey: Floats) -> NDArray[np.bool_]:
 
 def persistence(found: NDArray[np.bool_]) -> NDArray[np.intp]:
     """How many scales from the finest on have an edge without a break, H×W, of S×H×W."""
-    return np.cumprod(found, axis=0).sum(axis=0)
+    return np.asarray(np.cumprod(found, axis=0).sum(axis=0), np.intp)
 
 
 def connected_edge_filter(sigma: Floats, edges: NDArray[np.bool_], trust: Floats, smoothness: float) -> Floats:
@@ -71,18 +71,18 @@ def connected_edge_filter(sigma: Floats, edges: NDArray[np.bool_], trust: Floats
 
 
 def sparse_map(unit: Floats, sigma_max: float = SIGMA_MAX) -> tuple[Floats, Floats]:
-    """Sigma (px) at lasting edges of a picture H×W×3 (sRGB, 0..1), and a weight that is 1 there and else 0, H×W each."""
+    """Sigma (px) at lasting edges of a picture H×W×3 (sRGB, 0..1), and a weight: 1 there and else 0, H×W each."""
     grey = grey_light(unit)
     found = scale_edges(grey)
     lasting = persistence(found)
-    edges = lasting >= _PERSIST
+    first = gradient_magnitude(grey, _SCALE)
+    edges = (lasting >= _PERSIST) & (first > _FLAT)  # a share of the pixels is above any, even where nothing is
     if not edges.any():
         return np.zeros_like(grey), np.zeros_like(grey)
-    first = gradient_magnitude(grey, _SCALE)
     sigma = np.zeros_like(grey)
     for count in range(_PERSIST, len(SCALES) + 1):
         again = SCALES[count - 1] / 2
-        at = lasting == count
+        at = edges & (lasting == count)
         if at.any():
             ratio = first[at] / np.maximum(gradient_magnitude(grey, again)[at], 1e-9)
             sigma[at] = sigma_of_ratio(ratio, _SCALE, again, sigma_max)

@@ -35,20 +35,23 @@ def levels_of(sigma: Floats) -> NDArray[np.float64]:
 
 def _continued(image: Floats, weight: Floats) -> Floats:
     """H×W×3 where ``weight`` (H×W, 0..1) is 1; where it is 0 a smooth continuation, in between a mixture."""
+    share = weight[..., None]
+    known = image * share
     if min(weight.shape) <= 2 or weight.min() >= 1:
-        mean = (image * weight[..., None]).sum(axis=(0, 1)) / max(float(weight.sum()), 1e-6)
-        return image * weight[..., None] + (1 - weight[..., None]) * mean
-    total = cv2.pyrDown(weight)
-    coarse = cv2.pyrDown(image * weight[..., None]) / np.maximum(total, 1e-6)[..., None]
+        mean = known.sum(axis=(0, 1)) / max(float(weight.sum()), 1e-6)
+        return np.asarray(known + (1 - share) * mean, np.float32)
+    total = np.asarray(cv2.pyrDown(weight), np.float32)
+    coarse = np.asarray(cv2.pyrDown(known) / np.maximum(total, 1e-6)[..., None], np.float32)
     inner = _continued(coarse, np.minimum(total * 2, 1))
     smooth = cv2.pyrUp(inner, dstsize=weight.shape[::-1])
-    return cast(Floats, image * weight[..., None] + (1 - weight[..., None]) * smooth)
+    return np.asarray(known + (1 - share) * smooth, np.float32)
 
 
 def _inside(own: Floats, radius: float) -> Floats:
     """1 where all within ``radius`` px belongs, down to 0 at the outline, H×W: light of two surfaces mixes there."""
     side = 2 * max(1, round(radius)) + 1
-    return np.clip(2 * cast(Floats, cv2.boxFilter(own, -1, (side, side), borderType=cv2.BORDER_REFLECT)) - 1, 0, 1)
+    share = cv2.boxFilter(own, -1, (side, side), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(np.clip(2 * share - 1, 0, 1), np.float32)
 
 
 def _box(needed: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
@@ -80,7 +83,7 @@ def deconvolve_linear(
         trust = own * _inside(own, 2 * level)
         restored = deconvolve_uniform(_continued(linear[at], own), kernel, weight, alpha, trust=trust)
         mixed[at] += share[at][..., None] * restored
-    return np.clip(mixed, 0, 1)
+    return np.asarray(np.clip(mixed, 0, 1), np.float32)
 
 
 def deconvolve(

@@ -37,13 +37,13 @@ def sparse_map(unit: Floats, sigma_max: float = SIGMA_MAX) -> tuple[Floats, Floa
 
 
 def joint_bilateral(
-    sparse: Floats, weight: Floats, guide: Floats, share: float = 0.1, contrast: float = 0.1, bins: int = 12
+    sparse: Floats, weight: Floats, guide: Floats, share: float = 0.05, contrast: float = 0.1, bins: int = 12
 ) -> Floats:
     """The sparse map where ``weight`` is above 0, each value the mean of those near in place and in grey (eq. 8).
 
-    ``share``: the Gaussian's standard deviation of the picture's shorter side (the paper: 10 %), ``contrast``: of the
-    range of the guide's grey (10 %). By slices of the grey (Durand & Dorsey 2002), since the window is most of the
-    picture; between slices it is linear.
+    ``share``: the Gaussian's standard deviation as a share of the picture's shorter side (the paper: 10 %; half of it
+    keeps more of steps in depth), ``contrast``: of the range of the guide's grey (the paper's 10 %). By slices of the
+    grey (Durand & Dorsey 2002), since the window is most of the picture; between slices it is linear.
     """
     grey = np.asarray(guide.mean(axis=2), np.float32)
     low, high = float(grey.min()), max(float(grey.max()), float(grey.min()) + 1e-6)

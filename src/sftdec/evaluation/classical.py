@@ -48,7 +48,7 @@ class _Unit:
 
 
 class Deconvolution:
-    """Called like a network: N×3×H×W (sRGB, 0..1) → ``Restoration``. Knows the scene that ``follow`` handed out last."""
+    """Called like a network, with the blurred picture of the scene that ``follow`` handed out last."""
 
     def __init__(self, sigma_of: SigmaOf, psf: PsfShape) -> None:
         self.sigma_of, self.psf = sigma_of, psf
@@ -66,6 +66,7 @@ class Deconvolution:
         return _Unit(self._current().sigma_max)
 
     def __call__(self, blurred: Tensor) -> Restoration:
+        """1×3×H×W (sRGB, 0..1) → deblurred 1×3×H×W and the map 1×1×H×W in units of the scene's sigma_max."""
         scene = self._current()
         sigma = self.sigma_of(scene)
         picture = blurred[0].permute(1, 2, 0).cpu().numpy()
