@@ -106,7 +106,7 @@ def maps(photos: list[str], side: int) -> Iterator[dict[str, Any]]:
             truth = sigma_of(scene)
             for method, estimate in METHODS.items():
                 found = estimate(scene.blurred)
-                restored = to_uint8(deconvolve(scene.blurred, found))
+                restored = to_uint8(deconvolve(scene.blurred, found, "disc"))
                 yield {
                     "photo": photo,
                     "depth": depth,

@@ -36,7 +36,7 @@ def test_the_border_of_a_photo_cut_from_a_larger_one_does_not_ring():
     scene = rendered("coffee", "plane", 2.5)
     inner, rim = slice(32, 128), np.ones((96, 96), bool)
     rim[12:-12, 12:-12] = False
-    cut = to_uint8(deconvolve(scene.blurred[inner, inner], sigma_of(scene)[inner, inner]))
+    cut = to_uint8(deconvolve(scene.blurred[inner, inner], sigma_of(scene)[inner, inner], "disc"))
     error, before = (
         np.abs(x[..., :].astype(int) - scene.sharp[inner, inner]) for x in (cut, scene.blurred[inner, inner])
     )

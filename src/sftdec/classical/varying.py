@@ -66,7 +66,7 @@ def _box(needed: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
 
 
 def deconvolve_linear(
-    linear: Floats, sigma: Floats, psf: PsfShape = "disc", weight: float = WEIGHT, alpha: float = ALPHA
+    linear: Floats, sigma: Floats, psf: PsfShape = "gaussian", weight: float = WEIGHT, alpha: float = ALPHA
 ) -> Floats:
     """As ``deconvolve``, of linear light in and out, H×W×3 in 0..1."""
     levels = levels_of(sigma)
@@ -87,12 +87,12 @@ def deconvolve_linear(
 
 
 def deconvolve(
-    image: NDArray[np.generic], sigma: Floats, psf: PsfShape = "disc", weight: float = WEIGHT, alpha: float = ALPHA
+    image: NDArray[np.generic], sigma: Floats, psf: PsfShape = "gaussian", weight: float = WEIGHT, alpha: float = ALPHA
 ) -> Floats:
     """The all-in-focus picture, sRGB float32 H×W×3 in 0..1, of a blurred one and its defocus map.
 
     ``image``: sRGB H×W×3, uint8 or float in 0..1. ``sigma``: H×W in px, Gaussian-equivalent: a disc has the radius
-    2 sigma. ``weight``, ``alpha``: see ``deconvolve_uniform``.
+    2 sigma. ``psf``: what is blurred by the other of the two gains less, and loses less with a Gaussian. ``weight``, ``alpha``: see ``deconvolve_uniform``.
 
     Raises:
         ValueError: another shape or type, a map of another size, or one that is negative or not finite.

@@ -30,7 +30,12 @@ def add_evaluate(commands: Any, model: dict[str, Any], device: dict[str, Any]) -
         "--local-pooling", type=int, metavar="PX", help="window of the figures with local pooling (default: training's)"
     )
     evaluate.add_argument("--deconvolve", action="store_true", help="take a network's map only, and deconvolve with it")
-    evaluate.add_argument("--psf", default="disc", choices=("disc", "gaussian"), help="blur that is deconvolved")
+    evaluate.add_argument(
+        "--psf",
+        default="gaussian",
+        choices=("gaussian", "disc"),
+        help="blur that is deconvolved (default: %(default)s)",
+    )
     evaluate.set_defaults(run=_evaluate)
 
 

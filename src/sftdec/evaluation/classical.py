@@ -80,7 +80,7 @@ class Deconvolution:
 
 
 def evaluate_deconvolution(
-    sigma_of: SigmaOf, scenes: "Iterable[Scene]", psf: PsfShape = "disc", on_scene: OnScene | None = None
+    sigma_of: SigmaOf, scenes: "Iterable[Scene]", psf: PsfShape = "gaussian", on_scene: OnScene | None = None
 ) -> pd.DataFrame:
     """As ``evaluate_network``: the maps of ``sigma_of`` and what deconvolution with them makes of the scenes.
 
