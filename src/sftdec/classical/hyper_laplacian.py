@@ -70,7 +70,9 @@ def shrink(v: Floats, beta: float, alpha: float = ALPHA) -> Floats:
     lower = np.clip(place, 0, _TABLE_STEPS - 2).astype(np.int32)
     start = table.values.astype(np.float32)
     found = start[lower] + (place - lower) * (start[lower + 1] - start[lower])
-    found = np.where(size < table.threshold, 0, np.where(size > _TABLE_END, size, found))
+    found = np.where(size < table.threshold, 0, found)
+    beyond = size > _TABLE_END
+    found[beyond] = size[beyond] - alpha * size[beyond] ** (alpha - 1)  # one step of the iteration is exact enough
     return np.asarray(np.copysign(found * np.float32(scale), v), np.float32)
 
 

@@ -92,7 +92,8 @@ def deconvolve(
     """The all-in-focus picture, sRGB float32 H×W×3 in 0..1, of a blurred one and its defocus map.
 
     ``image``: sRGB H×W×3, uint8 or float in 0..1. ``sigma``: H×W in px, Gaussian-equivalent: a disc has the radius
-    2 sigma. ``psf``: what is blurred by the other of the two gains less, and loses less with a Gaussian. ``weight``, ``alpha``: see ``deconvolve_uniform``.
+    2 sigma. ``psf``: where it is the wrong one of the two, a Gaussian does less harm. ``weight``, ``alpha``: see
+    ``deconvolve_uniform``.
 
     Raises:
         ValueError: another shape or type, a map of another size, or one that is negative or not finite.
