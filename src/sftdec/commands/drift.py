@@ -35,8 +35,8 @@ def add_drift(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> N
 def _drift(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from sftdec.cli import load_model
     from sftdec.drift import DriftLimits, compare_with_training, find_index
+    from sftdec.inference.models import load_model
 
     def bar(files: list[Path]) -> Iterable[Path]:
         return tqdm(files, desc="measure", unit="photo", disable=None)

@@ -1,0 +1,76 @@
+"""``sftdec evaluate``: the figures of a network, or of a classical method, on a data set."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLASSICAL = ("karaali_jung", "oracle", "zhuo_sim")  # MAP_SOURCES' names: not imported for a line of help
+
+
+def add_evaluate(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> None:
+    """Add the command to ``argparse``'s sub-parsers; ``model``, ``device``: how these arguments are everywhere."""
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="a model's figures",
+        description=f"Print a model's figures on a data set. Models besides weights: {', '.join(CLASSICAL)} "
+        "(a defocus map, by the method of that name or the true one, and deconvolution with it).",
+    )
+    evaluate.add_argument("--dataset", required=True, help="a data set that dvc repro has fetched, such as sample")
+    evaluate.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    evaluate.add_argument(
+        "--scenes", type=Path, default=Path("build/scenes"), help="folder of scenes (default: %(default)s)"
+    )
+    evaluate.add_argument("--model", **model)
+    evaluate.add_argument("--device", **device)
+    evaluate.add_argument(
+        "--local-pooling", type=int, metavar="PX", help="window of the figures with local pooling (default: training's)"
+    )
+    evaluate.add_argument("--deconvolve", action="store_true", help="take a network's map only, and deconvolve with it")
+    evaluate.add_argument(
+        "--psf",
+        default="gaussian",
+        choices=("gaussian", "disc"),
+        help="blur that is deconvolved (default: %(default)s)",
+    )
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from sftdec.evaluation.evaluate import summarise
+
+    measure = _deconvolved if arguments.model in CLASSICAL or arguments.deconvolve else _restored
+    print(json.dumps(summarise(measure(arguments)), indent=2, sort_keys=True))
+    return 0
+
+
+def _restored(arguments: argparse.Namespace) -> "pd.DataFrame":
+    """The figures of a network's own pictures."""
+    from sftdec.datasets import load_scenes
+    from sftdec.evaluation.evaluate import evaluate_network, training_window
+    from sftdec.inference.models import load_model
+
+    network, device = load_model(arguments.model, arguments.device)
+    scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
+    window = training_window(network) if arguments.local_pooling is None else arguments.local_pooling
+    return evaluate_network(network, scenes, str(device), local_pooling=window)
+
+
+def _deconvolved(arguments: argparse.Namespace) -> "pd.DataFrame":
+    """The figures of what deconvolution makes, with a method's map or a network's."""
+    from sftdec.datasets import load_scenes
+    from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
+    from sftdec.inference.models import load_model
+
+    sigma_of = MAP_SOURCES.get(arguments.model)
+    if sigma_of is None:
+        network, device = load_model(arguments.model, arguments.device)
+        network.set_local_pooling(arguments.local_pooling)
+        sigma_of = map_of_network(network, str(device))
+    elif arguments.local_pooling is not None:
+        raise ValueError(f"--local-pooling is for networks; {arguments.model} has nothing to pool, leave it out")
+    scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
+    return evaluate_deconvolution(sigma_of, scenes, arguments.psf)
