@@ -1,6 +1,6 @@
 """One way to build all peers."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -11,7 +11,7 @@ from sftdec.networks.peers.peer import Peer, PeerConfig
 
 PeerSize = Literal["published", "small"]
 AnyPeer = DIDANet | Peer
-_Sizes = dict[str, dict[str, object]]
+_Sizes = dict[str, dict[str, Any]]
 
 _NETWORKS: dict[str, tuple[type[Peer], _Sizes]] = {
     "dpdnet": (dpdnet.DPDNet, dpdnet.SIZES),
@@ -27,7 +27,7 @@ PEERS: tuple[str, ...] = ("did_anet", *_NETWORKS)
 
 
 def build_peer(
-    name: str, size: PeerSize = "published", seed: int = 0, sigma_max: float = 6.0, **changes: object
+    name: str, size: PeerSize = "published", seed: int = 0, sigma_max: float = 6.0, **changes: Any
 ) -> AnyPeer:
     """A peer with fresh weights that depend on the seed alone.
 

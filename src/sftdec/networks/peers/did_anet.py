@@ -12,7 +12,7 @@ from sftdec.networks.config import NetworkConfig
 from sftdec.networks.map_guided import MapGuided, Restoration
 from sftdec.networks.peers.peer import Truth
 
-_AS_RELEASED = {  # over ``paper`` size: all weights start at kaiming's scale, and the map network sees the picture as is
+_AS_RELEASED = {  # beside ``paper`` size: weights at kaiming's scale, and the map network sees the picture as it is
     "block_init": 1.0,
     "output_init": 1.0,
     "dme_block_init": 1.0,
@@ -53,7 +53,9 @@ class DIDANet(MapGuided):
     def __init__(self, config: NetworkConfig, released: bool = False) -> None:
         super().__init__(config)
         self.first = conv(4 * config.stem**2, config.features)
-        kinds = [WeightedBlock if released and number >= _WHOLE_BLOCKS else ResidualBlock for number in range(config.blocks)]
+        kinds = [
+            WeightedBlock if released and number >= _WHOLE_BLOCKS else ResidualBlock for number in range(config.blocks)
+        ]
         self.blocks = nn.Sequential(*(kind(config.features, scale=config.block_init) for kind in kinds))
         self.merge = conv(config.features, config.features)
         self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
@@ -72,7 +74,7 @@ class DIDANet(MapGuided):
         lengths = torch.linalg.vector_norm(restored.deblurred.float() - truth.sharp, dim=1, keepdim=True)
         weights = truth.defocus / truth.defocus.mean().clamp_min(_LEAST_MEAN)
         off = (restored.defocus.float() - truth.defocus).abs().mean()
-        return _PLAIN * lengths.mean() + _WEIGHTED * (weights * lengths).mean() + _MAP * off
+        return _PLAIN * lengths.mean() + _WEIGHTED * (weights * lengths).mean() + _MAP * off  # type: ignore[no-any-return]
 
     def parameter_count(self) -> int:
         """All of them: no part serves a loss alone."""

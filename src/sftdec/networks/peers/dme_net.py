@@ -3,13 +3,15 @@
 N: batch; H, W: picture; C: channels; h, w: a level's features.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, interpolate, leaky_relu, max_pool2d, mse_loss, pad
 
-from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth, padded
+from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth, padded, parts
 
-SIZES: dict[str, dict[str, object]] = {"published": {"width": 64}, "small": {"width": 8}}
+SIZES: dict[str, dict[str, Any]] = {"published": {"width": 64}, "small": {"width": 8}}
 PUBLISHED_SIGMA_MAX = 7.0  # px: the released weights' map, as its code reads it
 _VGG_BLOCKS = (2, 2, 4, 4, 4)  # VGG-19's convolutions between its poolings
 _VGG_WIDTHS = (1, 2, 4, 8, 8)  # in units of the first
@@ -77,6 +79,7 @@ class DMENet(Peer):
     """
 
     multiple = 16
+    estimates_map = True
 
     def __init__(self, config: PeerConfig, width: int, circles: bool = False) -> None:
         super().__init__(config)
@@ -95,7 +98,9 @@ class DMENet(Peer):
         )
         self.sides = nn.ModuleList(
             nn.ModuleList((Normed(channels, inner), Normed(inner, 1)))
-            for channels, inner in zip([widths[-1], *ups], [4 * width, 2 * width, width, width // 2, width // 2], strict=True)
+            for channels, inner in zip(
+                [widths[-1], *ups], [4 * width, 2 * width, width, width // 2, width // 2], strict=True
+            )
         )
         self.refinements = nn.ModuleList(
             nn.ModuleList((Normed(width, width, kernel=1), Normed(width, width), Normed(width, width)))
@@ -109,7 +114,7 @@ class DMENet(Peer):
         features, sides = levels[-1], [self._side(0, levels[-1])] if self.training else []
         for level, (layers, skip) in enumerate(zip(self.decoder, levels[-2::-1], strict=True)):
             features = torch.cat([interpolate(features, scale_factor=2.0), skip], dim=1)
-            for layer in layers:  # type: ignore[attr-defined]
+            for layer in parts(layers):
                 features = leaky_relu(layer(features), _SLOPE)
             if self.training:
                 sides.append(self._side(level + 1, features))
@@ -123,22 +128,23 @@ class DMENet(Peer):
         found: list[Tensor] = []
         for level, layers in enumerate(self.encoder):
             features = max_pool2d(features, 2) if level else features
-            for layer in layers:  # type: ignore[attr-defined]
+            for layer in parts(layers):
                 features = _applied(layer, features).relu()
             found.append(features)
         return found
 
     def _side(self, level: int, features: Tensor) -> Tensor:
         """A map of a level's features alone."""
-        first, last = self.sides[level]  # type: ignore[misc]
+        first, last = parts(self.sides[level])
         return last(leaky_relu(first(features), _SLOPE)).sigmoid()  # type: ignore[no-any-return]
 
     def _refined(self, features: Tensor) -> Tensor:
         """The map before its sigmoid."""
-        for beside, first, second in self.refinements:  # type: ignore[misc]
+        for refinement in self.refinements:
+            beside, first, second = parts(refinement)
             made = leaky_relu(second(leaky_relu(first(features), _SLOPE)), _SLOPE)
             features = made + leaky_relu(beside(features), _SLOPE)
-        first, second, output = self.last
+        first, second, output = parts(self.last)
         features = leaky_relu(second(leaky_relu(first(features), _SLOPE)), _SLOPE)
         return _applied(output, features)
 

@@ -3,13 +3,15 @@
 N: batch; H, W: picture; C: channels.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, interpolate, max_pool2d, mse_loss, pad
 
-from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth
+from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth, parts
 
-SIZES: dict[str, dict[str, object]] = {"published": {"width": 64}, "small": {"width": 11}}
+SIZES: dict[str, dict[str, Any]] = {"published": {"width": 64}, "small": {"width": 11}}
 _LEVELS = 5  # of the U-Net, the bottleneck among them
 
 
@@ -49,14 +51,16 @@ class DPDNet(Peer):
     def restore(self, blurred: Tensor) -> Restored:
         """N×3×H×W → N×3×H×W in 0..1."""
         features, skipped = blurred, []
-        for level, (first, second) in enumerate(self.down):  # type: ignore[misc]
+        for level, layers in enumerate(self.down):
+            first, second = parts(layers)
             features = second(first(features).relu()).relu()
             if level >= _LEVELS - 2:  # the last two
                 features = dropout(features, self.dropout_rate, self.training)
             skipped.append(features)
             if level < _LEVELS - 1:
                 features = max_pool2d(features, 2)
-        for (widen, first, second), skip in zip(self.up, skipped[-2::-1], strict=True):  # type: ignore[misc]
+        for layers, skip in zip(self.up, skipped[-2::-1], strict=True):
+            widen, first, second = parts(layers)
             wide = pad(interpolate(features, scale_factor=2.0), (0, 1, 0, 1))  # even kernels: zeros below and right
             features = second(first(torch.cat([skip, widen(wide).relu()], dim=1)).relu()).relu()
         return Restored(self.output(self.colours(features).relu()).sigmoid())

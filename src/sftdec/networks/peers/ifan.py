@@ -3,13 +3,15 @@
 N: batch; H, W: picture; C: channels; h, w: a level's features; K: a filter's taps in a row or a column.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, mse_loss, pad
 
-from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth, padded
+from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth, padded, parts
 
-SIZES: dict[str, dict[str, object]] = {
+SIZES: dict[str, dict[str, Any]] = {
     "published": {"width": 32, "filters": 17},
     "small": {"width": 10, "filters": 5},
 }
@@ -44,7 +46,8 @@ class Residuals(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """N×C×h×w → N×C×h×w."""
         made = features
-        for first, second in self.blocks:  # type: ignore[misc]
+        for block in self.blocks:
+            first, second = parts(block)
             made = _active(made + second(_active(first(made))))
         return features + made if len(self.blocks) > 1 else made
 
@@ -63,7 +66,7 @@ class Pyramid(nn.Module):
         """The features of each level, fine to coarse."""
         features, found = picture, []
         for level in self.levels:
-            for layer in level:  # type: ignore[attr-defined]
+            for layer in parts(level):
                 features = _active(layer(features))
             found.append(features)
         return found
@@ -91,7 +94,7 @@ def filter_adaptive(features: Tensor, filters: Tensor, count: int, isotropic: bo
     ``isotropic``: the column's filter serves the row as well.
     """
     channels = features.shape[1]
-    kernels, biases = filters.split([count * channels * 2 * _TAPS, count * channels], dim=1)
+    kernels, biases = filters.tensor_split([count * channels * 2 * _TAPS], dim=1)
     for number, (kernel, bias) in enumerate(zip(kernels.chunk(count, 1), biases.chunk(count, 1), strict=True)):
         column, row = kernel.chunk(2, dim=1)
         features = _filtered(features, column, vertical=True)
@@ -105,10 +108,8 @@ def _filtered(features: Tensor, kernel: Tensor, vertical: bool) -> Tensor:
     height, width = features.shape[2:]
     reach = _TAPS // 2
     wide = pad(features, (0, 0, reach, reach) if vertical else (reach, reach, 0, 0), mode="replicate")
-    shifted = [
-        wide[:, :, tap : tap + height] if vertical else wide[:, :, :, tap : tap + width] for tap in range(_TAPS)
-    ]
-    taps = kernel.unflatten(1, (-1, _TAPS))  # N×C×K×h×w
+    shifted = [wide[:, :, tap : tap + height] if vertical else wide[:, :, :, tap : tap + width] for tap in range(_TAPS)]
+    taps = kernel.reshape(*features.shape[:2], _TAPS, height, width)  # N×C×K×h×w
     return (torch.stack(shifted, dim=2) * taps).sum(2)
 
 

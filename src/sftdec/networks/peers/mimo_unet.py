@@ -3,17 +3,19 @@
 N: batch; H, W: picture; C: channels; h, w: a level's features.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout2d, interpolate, l1_loss
 
-from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth, padded
+from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth, padded, parts
 
-SIZES: dict[str, dict[str, object]] = {
+SIZES: dict[str, dict[str, Any]] = {
     "published": {"width": 32, "residual_blocks": 8},
     "small": {"width": 8, "residual_blocks": 6},
 }
-PLUS_SIZES: dict[str, dict[str, object]] = {
+PLUS_SIZES: dict[str, dict[str, Any]] = {
     "published": {"width": 32, "residual_blocks": 20, "dropout_rate": 0.1},
     "small": {"width": 8, "residual_blocks": 10, "dropout_rate": 0.1},
 }
@@ -113,7 +115,8 @@ class MIMOUNet(Peer):
         whole = [fine, interpolate(middle, scale_factor=2.0), interpolate(coarse, scale_factor=2.0)]
         halved = [interpolate(fine, scale_factor=0.5), middle, coarse]
         fused = []
-        for (first, second), levels in zip(self.fusions, (whole, halved), strict=True):  # type: ignore[misc]
+        for fusion, levels in zip(self.fusions, (whole, halved), strict=True):
+            first, second = parts(fusion)
             features = second(first(torch.cat(levels, dim=1)).relu())
             fused.append(dropout2d(features, self.dropout_rate, self.training))
         return fused
@@ -126,6 +129,6 @@ class MIMOUNet(Peer):
             made = stage.float()
             target = sharp if scale == 1 else interpolate(sharp, scale_factor=scale, mode="bilinear")
             total = total + l1_loss(made, target)
-            parts = (torch.view_as_real(torch.fft.fft2(picture)) for picture in (made, target))
-            total = total + _FREQUENCY_WEIGHT * l1_loss(*parts)
+            waves, target_waves = (torch.view_as_real(torch.fft.fft2(picture)) for picture in (made, target))
+            total = total + _FREQUENCY_WEIGHT * l1_loss(waves, target_waves)
         return total

@@ -3,22 +3,27 @@
 N: batch; H, W: picture; C: channels; h, w: a level's features.
 """
 
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, pad
 
 from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth, padded
 
-SIZES: dict[str, dict[str, object]] = {
-    "published": {"width": 96, "wider": 48, "original_wider": 32, "original_blocks": 8},
-    "small": {"width": 10, "wider": 8, "original_wider": 6, "original_blocks": 1},
+SIZES: dict[str, dict[str, Any]] = {  # small without a bottleneck: two units were often both dead
+    "published": {"width": 96, "wider": 48, "original_wider": 32, "original_blocks": 8, "reduction": 4},
+    "small": {"width": 10, "wider": 8, "original_wider": 6, "original_blocks": 1, "reduction": 1},
 }
-_REDUCTION = 4  # of the channel attention's bottleneck
 _EDGE_WEIGHT = 0.05  # in the loss
 _EPSILON = 1e-3  # the Charbonnier loss's
 _ROWS, _COLUMNS = 2, 3  # a tensor's dimensions
 
 Levels = list[Tensor]
+MakeBlock = Callable[[int], nn.Module]  # of so many channels
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:
@@ -28,12 +33,12 @@ def _conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:
 class ChannelAttentionBlock(nn.Module):
     """CAB: conv → PReLU → conv, weighted channel by channel, plus identity. All blocks share one PReLU."""
 
-    def __init__(self, channels: int, activation: nn.PReLU) -> None:
+    def __init__(self, channels: int, activation: nn.PReLU, reduction: int) -> None:
         super().__init__()
         self.activation = activation
         self.first, self.second = _conv(channels, channels), _conv(channels, channels)
-        self.squeeze = _conv(channels, channels // _REDUCTION, kernel=1)
-        self.excite = _conv(channels // _REDUCTION, channels, kernel=1)
+        self.squeeze = _conv(channels, channels // reduction, kernel=1)
+        self.excite = _conv(channels // reduction, channels, kernel=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """N×C×h×w → N×C×h×w."""
@@ -42,8 +47,8 @@ class ChannelAttentionBlock(nn.Module):
         return features + made * weights  # type: ignore[no-any-return]
 
 
-def _pair(channels: int, activation: nn.PReLU) -> nn.Sequential:
-    return nn.Sequential(*(ChannelAttentionBlock(channels, activation) for _ in range(2)))
+def _pair(channels: int, block: MakeBlock) -> nn.Sequential:
+    return nn.Sequential(*(block(channels) for _ in range(2)))
 
 
 class Resized(nn.Module):
@@ -61,10 +66,10 @@ class Resized(nn.Module):
 class Encoder(nn.Module):
     """Three levels of CABs; in the second stage each adds the first stage's features of its level (CSFF)."""
 
-    def __init__(self, widths: list[int], activation: nn.PReLU, fuses: bool) -> None:
+    def __init__(self, widths: list[int], block: MakeBlock, fuses: bool) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_pair(width, activation) for width in widths)
-        self.downs = nn.ModuleList(Resized(a, b, 0.5) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.blocks = nn.ModuleList(_pair(width, block) for width in widths)
+        self.downs = nn.ModuleList(Resized(a, b, 0.5) for a, b in pairwise(widths))
         self.from_encoder, self.from_decoder = (
             nn.ModuleList(_conv(width, width, kernel=1) for width in widths if fuses) for _ in range(2)
         )
@@ -84,11 +89,11 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Three levels of CABs, upwards; what skips over goes through a CAB of its own."""
 
-    def __init__(self, widths: list[int], activation: nn.PReLU) -> None:
+    def __init__(self, widths: list[int], block: MakeBlock) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_pair(width, activation) for width in widths)
-        self.skips = nn.ModuleList(ChannelAttentionBlock(width, activation) for width in widths[:-1])
-        self.ups = nn.ModuleList(Resized(b, a, 2.0) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.blocks = nn.ModuleList(_pair(width, block) for width in widths)
+        self.skips = nn.ModuleList(block(width) for width in widths[:-1])
+        self.ups = nn.ModuleList(Resized(b, a, 2.0) for a, b in pairwise(widths))
 
     def forward(self, encoded: Levels) -> Levels:
         """Features of all levels, fine to coarse."""
@@ -117,11 +122,10 @@ class SupervisedAttention(nn.Module):
 class OriginalResolution(nn.Module):
     """ORSNet: three blocks (ORB) without resizing, after each of which a level of the stage before is added."""
 
-    def __init__(self, widths: list[int], width: int, blocks: int, activation: nn.PReLU) -> None:
+    def __init__(self, widths: list[int], width: int, blocks: int, block: MakeBlock) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            nn.Sequential(*(ChannelAttentionBlock(width, activation) for _ in range(blocks)), _conv(width, width))
-            for _ in widths
+            nn.Sequential(*(block(width) for _ in range(blocks)), _conv(width, width)) for _ in widths
         )
 
         def raised(level: int) -> nn.Sequential:
@@ -134,8 +138,8 @@ class OriginalResolution(nn.Module):
 
     def forward(self, features: Tensor, encoded: Levels, decoded: Levels) -> Tensor:
         """N×C×H×W → N×C×H×W."""
-        for level, block in enumerate(self.blocks):
-            features = features + block(features)
+        for level, layers in enumerate(self.blocks):
+            features = features + layers(features)
             skipped = (encoded[level], decoded[level])
             if level:
                 skipped = (self.encoder_ups[level - 1](skipped[0]), self.decoder_ups[level - 1](skipped[1]))
@@ -149,19 +153,17 @@ class MPRNet(Peer):
     multiple = 8  # a quarter has half the height and width, and two levels below
 
     def __init__(
-        self, config: PeerConfig, width: int, wider: int, original_wider: int, original_blocks: int
+        self, config: PeerConfig, width: int, wider: int, original_wider: int, original_blocks: int, reduction: int
     ) -> None:
         super().__init__(config)
-        activation = nn.PReLU()
+        block = partial(ChannelAttentionBlock, activation=nn.PReLU(), reduction=reduction)  # one PReLU
         widths, last = [width, width + wider, width + 2 * wider], width + original_wider
-        self.shallow = nn.ModuleList(
-            nn.Sequential(_conv(3, width), ChannelAttentionBlock(width, activation)) for _ in range(3)
-        )
-        self.encoders = nn.ModuleList(Encoder(widths, activation, fuses) for fuses in (False, True))
-        self.decoders = nn.ModuleList(Decoder(widths, activation) for _ in range(2))
+        self.shallow = nn.ModuleList(nn.Sequential(_conv(3, width), block(width)) for _ in range(3))
+        self.encoders = nn.ModuleList(Encoder(widths, block, fuses) for fuses in (False, True))
+        self.decoders = nn.ModuleList(Decoder(widths, block) for _ in range(2))
         self.attentions = nn.ModuleList(SupervisedAttention(width) for _ in range(2))
         self.joins = nn.ModuleList(_conv(2 * width, outputs) for outputs in (width, last))
-        self.original = OriginalResolution(widths, last, original_blocks, activation)
+        self.original = OriginalResolution(widths, last, original_blocks, block)
         self.tail = _conv(last, 3)
 
     def restore(self, blurred: Tensor) -> Restored:

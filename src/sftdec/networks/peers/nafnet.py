@@ -5,6 +5,7 @@ N: batch; H, W: picture; C: channels; h, w: a level's features.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,9 @@ from torch.nn.functional import layer_norm, pixel_shuffle
 
 from sftdec.networks.peers.peer import Peer, PeerConfig, Restored, Truth
 
-_DEEP: dict[str, object] = {"encoder_blocks": (1, 1, 1, 28), "middle_blocks": 1, "decoder_blocks": (1, 1, 1, 1)}
-_FLAT: dict[str, object] = {"middle_blocks": 1, "decoder_blocks": (1, 1, 1)}
-SIZES: dict[int, dict[str, dict[str, object]]] = {  # the released networks for deblurring, by their width
+_DEEP: dict[str, Any] = {"encoder_blocks": (1, 1, 1, 28), "middle_blocks": 1, "decoder_blocks": (1, 1, 1, 1)}
+_FLAT: dict[str, Any] = {"middle_blocks": 1, "decoder_blocks": (1, 1, 1)}
+SIZES: dict[int, dict[str, dict[str, Any]]] = {  # the released networks for deblurring, by their width
     32: {"published": {"width": 32, **_DEEP}, "small": {"width": 16, "encoder_blocks": (1, 1, 8), **_FLAT}},
     64: {"published": {"width": 64, **_DEEP}, "small": {"width": 20, "encoder_blocks": (2, 2, 8), **_FLAT}},
 }

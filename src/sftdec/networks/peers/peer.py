@@ -42,12 +42,14 @@ class PeerConfig(NamedTuple):
 class Peer(nn.Module):
     """A network of another paper, called as a ``MapGuided`` is, so that training and evaluation can take it.
 
-    A subclass has ``restore``, ``loss`` and ``multiple``, the px that height and width are padded to.
-    ``training_only``: its parts that serve the loss alone; ``parameter_count`` leaves them out, as the papers do.
+    A subclass has ``restore``, ``loss`` and ``multiple``, the px that height and width are padded to, and says by
+    ``estimates_map`` whether there is a ``defocus``. ``training_only``: its parts that serve the loss alone;
+    ``parameter_count`` leaves them out, as the papers do.
     """
 
     multiple: int = 1
     training_only: ClassVar[tuple[str, ...]] = ()
+    estimates_map = False
     has_channel_part = False  # nothing that evaluation could pool locally
     training_crop: int | None = None
 
@@ -67,8 +69,8 @@ class Peer(nn.Module):
             )
         height, width = blurred.shape[2:]
         made = self.restore(padded(blurred, self.multiple))
-        cropped = (None if each is None else each[..., :height, :width] for each in (made.deblurred, made.defocus))
-        return Restored(*cropped, made.stages)  # type: ignore[arg-type]
+        defocus = None if made.defocus is None else made.defocus[..., :height, :width]
+        return Restored(made.deblurred[..., :height, :width], defocus, made.stages)
 
     def restore(self, blurred: Tensor) -> Restored:
         """As ``forward``, of a picture whose sides are multiples of ``multiple``."""
@@ -91,3 +93,8 @@ def padded(picture: Tensor, multiple: int) -> Tensor:
         return picture
     fits = below < picture.shape[2] and right < picture.shape[3]
     return pad(picture, (0, right, 0, below), mode="reflect" if fits else "replicate")
+
+
+def parts(group: nn.Module) -> list[nn.Module]:
+    """The modules right below a list of them, to be named one by one."""
+    return list(group.children())

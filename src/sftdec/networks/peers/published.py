@@ -5,6 +5,7 @@
 """
 
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from os import PathLike
@@ -38,7 +39,7 @@ def load_published(
     by its code, DID-ANet's unit was not published (6 px are assumed, as everywhere here).
 
     Raises:
-        PublishedWeightsError: an unknown network, a file that can't be read, unknown or missing tensors or other shapes.
+        PublishedWeightsError: an unknown network, an unreadable file, unknown or missing tensors, or other shapes.
     """
     if name not in RELEASES:
         raise PublishedWeightsError(f"peer: found {name!r}, expected one of {', '.join(PEERS)}")
@@ -72,9 +73,10 @@ def _read(path: Path, release: Release) -> Mapping[str, Any]:
     except FileNotFoundError:
         raise PublishedWeightsError(f"{path}: there is no such file; expected {release.about}") from None
     except pickle.UnpicklingError as error:
+        what = re.search(r"GLOBAL (\S+)", str(error))  # the rest of PyTorch's message advises to open it all the same
         raise PublishedWeightsError(
-            f"{path}: holds more than tensors, and is not opened for that could run code ({error}); "
-            "save its state dictionary alone where it comes from, or use another copy"
+            f"{path}: found {what[1] if what else 'no weights'} in it, expected tensors alone; it isn't opened, for "
+            "that could run code: save its state dictionary alone where it comes from, or use another copy"
         ) from error
     except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise PublishedWeightsError(
@@ -100,7 +102,7 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise FileNotFoundError(path)
     with h5py.File(path, "r") as file:
-        (file["model_weights"] if "model_weights" in file else file).visititems(keep)
+        file.get("model_weights", file).visititems(keep)
     return found
 
 

@@ -6,6 +6,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -31,10 +32,10 @@ class Release:
     ignored: str | None = None
     in_order: bool = False
     fitted: Callable[[str, Tensor], Tensor] = _unchanged
-    changes: Callable[[Tensors], dict[str, object]] = lambda found: {}
+    changes: Callable[[Tensors], dict[str, Any]] = lambda found: {}
 
     def named(self, names: list[str]) -> dict[str, str]:
-        """This package's name of each tensor that is wanted; one unknown to the release keeps what became of it."""
+        """The name here of each tensor that is wanted; one unknown to the release keeps what became of it."""
         wanted = [name for name in names if self.ignored is None or not re.match(self.ignored, name)]
         return {name: self._renamed(place) for name, place in _places(wanted, self.in_order).items()}
 
@@ -45,14 +46,12 @@ class Release:
 
 
 def _places(names: list[str], in_order: bool) -> dict[str, str]:
-    """Each name, or "place kind": Keras counts layers through a session (conv2d_1, …), so that only order says which."""
+    """Each name, or "place kind": Keras counts layers on through a session (conv2d_7), so only their order tells."""
     if not in_order:
         return {name: name for name in names}
     found = {name: re.search(r"(?:^|/)conv2d(?:_(\d+))?/(kernel|bias):0$", name) for name in names}
     numbers = sorted({int(match[1] or 0) for match in found.values() if match})
-    return {
-        name: f"{numbers.index(int(match[1] or 0))} {match[2]}" if match else name for name, match in found.items()
-    }
+    return {name: f"{numbers.index(int(match[1] or 0))} {match[2]}" if match else name for name, match in found.items()}
 
 
 def _from_tensorflow(own: str, tensor: Tensor) -> Tensor:
