@@ -94,7 +94,8 @@ def filter_adaptive(features: Tensor, filters: Tensor, count: int, isotropic: bo
     ``isotropic``: the column's filter serves the row as well.
     """
     channels = features.shape[1]
-    kernels, biases = filters.tensor_split([count * channels * 2 * _TAPS], dim=1)
+    taps = count * channels * 2 * _TAPS
+    kernels, biases = filters[:, :taps], filters[:, taps:]
     for number, (kernel, bias) in enumerate(zip(kernels.chunk(count, 1), biases.chunk(count, 1), strict=True)):
         column, row = kernel.chunk(2, dim=1)
         features = _filtered(features, column, vertical=True)
