@@ -151,3 +151,127 @@ def dme_net(w, x):
     for k in range(7):
         y = normed("u0", f"{k}_2", normed("u0", f"{k}_1", y)) + normed("u0", f"_res{k}", y)
     return conv("decoder/uf/c3", normed("uf", 2, normed("uf", 1, y))).sigmoid()
+
+
+def mprnet(w, x):
+    """The pictures of the three stages, the last first."""
+
+    def conv(name, x):
+        weight = w[f"{name}.weight"]
+        return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+
+    def cab(name, x):
+        y = conv(f"{name}.body.2", F.prelu(conv(f"{name}.body.0", x), w[f"{name}.body.1.weight"]))
+        means = F.adaptive_avg_pool2d(y, 1)
+        return x + y * conv(f"{name}.CA.conv_du.2", conv(f"{name}.CA.conv_du.0", means).relu()).sigmoid()
+
+    def pair(name, x):
+        return cab(f"{name}.1", cab(f"{name}.0", x))
+
+    def larger(name, x):
+        return conv(name, F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
+
+    def encoder(stage, x, earlier=None):
+        levels = []
+        for k in (1, 2, 3):
+            name = f"stage{stage}_encoder"
+            x = conv(f"{name}.down{k - 1}{k}.down.1", F.avg_pool2d(x, 2)) if k > 1 else x
+            x = pair(f"{name}.encoder_level{k}", x)
+            if earlier:
+                x = x + conv(f"{name}.csff_enc{k}", earlier[0][k - 1]) + conv(f"{name}.csff_dec{k}", earlier[1][k - 1])
+            levels.append(x)
+        return levels
+
+    def decoder(stage, levels):
+        name = f"stage{stage}_decoder"
+        third = pair(f"{name}.decoder_level3", levels[2])
+        joined = larger(f"{name}.up32.up.1", third) + cab(f"{name}.skip_attn2", levels[1])
+        second = pair(f"{name}.decoder_level2", joined)
+        joined = larger(f"{name}.up21.up.1", second) + cab(f"{name}.skip_attn1", levels[0])
+        return [pair(f"{name}.decoder_level1", joined), second, third]
+
+    def sam(name, y, x):
+        made = x + conv(f"{name}.conv2", y)
+        return y + conv(f"{name}.conv1", y) * conv(f"{name}.conv3", made).sigmoid(), made
+
+    def shallow(k, x):
+        return cab(f"shallow_feat{k}.1", conv(f"shallow_feat{k}.0", x))
+
+    def both(parts, dim):
+        return [torch.cat(pair, dim) for pair in zip(*parts, strict=True)]
+
+    halves = []
+    for half in x.chunk(2, 2):
+        encoded = both([encoder(1, shallow(1, quarter)) for quarter in half.chunk(2, 3)], 3)
+        decoded = decoder(1, encoded)
+        attended, first = sam("sam12", decoded[0], half)
+        joined = conv("concat12", torch.cat([shallow(2, half), attended], 1))
+        halves.append((first, encoder(2, joined, (encoded, decoded))))
+    encoded = both([levels for _, levels in halves], 2)
+    decoded = decoder(2, encoded)
+    attended, second = sam("sam23", decoded[0], x)
+    y = conv("concat23", torch.cat([shallow(3, x), attended], 1))
+    for k in (1, 2, 3):
+        z = y
+        for block in range(8):
+            z = cab(f"stage3_orsnet.orb{k}.body.{block}", z)
+        y = y + conv(f"stage3_orsnet.orb{k}.body.8", z)
+        for part, levels in (("enc", encoded), ("dec", decoded)):
+            raised, name = levels[k - 1], f"stage3_orsnet.up_{part}{k - 1}"
+            for step in {1: (), 2: (".up.1",), 3: (".0.up.1", ".1.up.1")}[k]:
+                raised = larger(name + step, raised)
+            y = y + conv(f"stage3_orsnet.conv_{part}{k}", raised)
+    return x + conv("tail", y), second, torch.cat([first for first, _ in halves], 2)
+
+
+def ifan(w, x):
+    """The picture, not clipped, and the filters."""
+
+    def plain(name, x, stride=1):
+        weight = w[f"{name}.weight"]
+        return F.conv2d(x, weight, w[f"{name}.bias"], stride, padding=weight.shape[-1] // 2)
+
+    def active(x):
+        return torch.where(x > 0, x, 0.1 * x)
+
+    def conv(name, x, stride=1):
+        return active(plain(f"Network.{name}.0", x, stride))
+
+    def residuals(name, x, count):
+        y = x
+        for k in range(count):
+            stem = f"Network.{name}.stem.{k}"
+            y = active(y + plain(f"{stem}.2", active(plain(f"{stem}.0", y))))
+        return x + y if count > 1 else y
+
+    def pyramid(part):
+        y, levels = x, []
+        for level in (1, 2, 3, 4):
+            for k in (1, 2, 3):
+                y = conv(f"{part}{level}_{k}", y, stride=2 if level > 1 and k == 1 else 1)
+            levels.append(y)
+        return levels
+
+    def deep(name, y):
+        return residuals(f"{name}.2", residuals(f"{name}.1", conv(f"{name}.0", y), 2), 2)
+
+    def filtered(y, kernel, dim):  # the released code's: one kernel both ways
+        size = y.shape[dim]
+        before, after = y.narrow(dim, 0, 1), y.narrow(dim, size - 1, 1)
+        wide = torch.cat([before, y, after], dim)
+        return sum(wide.narrow(dim, tap, size) * kernel[:, tap::3] for tap in range(3))
+
+    levels, blur = pyramid("conv"), pyramid("kconv")[-1]
+    disparity = plain("Network.DME.3", deep("DME", blur))
+    joined = conv("conv4_4.3", deep("conv4_4", torch.cat([blur, conv("conv_DME", disparity)], 1)))
+    filters = plain("Network.F.3", deep("F", joined))
+    y = levels[3]
+    for k in range(17):
+        kernel, bias = filters[:, 768 * k : 768 * k + 384], filters[:, 13056 + 128 * k : 13056 + 128 * (k + 1)]
+        y = active(filtered(filtered(y, kernel, 2), kernel, 3) + bias)
+    y = conv("conv_res.2", residuals("conv_res.1", conv("conv_res.0", y), 3))
+    for level in (3, 2, 1):
+        name = f"Network.upconv{level}_u.0"
+        y = active(F.conv_transpose2d(y, w[f"{name}.weight"], w[f"{name}.bias"], 2, 1)) + levels[level - 1]
+        y = residuals(f"upconv{level}_2", residuals(f"upconv{level}_1", y, 1), 1)
+    return x + conv("out_res", y), filters

@@ -35,14 +35,14 @@ class ChannelAttentionBlock(nn.Module):
 
     def __init__(self, channels: int, activation: nn.PReLU, reduction: int) -> None:
         super().__init__()
-        self.activation = activation
+        self._activation = (activation,)  # a module of the network's, not of each block's: it is saved once
         self.first, self.second = _conv(channels, channels), _conv(channels, channels)
         self.squeeze = _conv(channels, channels // reduction, kernel=1)
         self.excite = _conv(channels // reduction, channels, kernel=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """N×C×h×w → N×C×h×w."""
-        made = self.second(self.activation(self.first(features)))
+        made = self.second(self._activation[0](self.first(features)))
         weights = self.excite(self.squeeze(made.mean((2, 3), keepdim=True)).relu()).sigmoid()
         return features + made * weights  # type: ignore[no-any-return]
 
@@ -156,7 +156,8 @@ class MPRNet(Peer):
         self, config: PeerConfig, width: int, wider: int, original_wider: int, original_blocks: int, reduction: int
     ) -> None:
         super().__init__(config)
-        block = partial(ChannelAttentionBlock, activation=nn.PReLU(), reduction=reduction)  # one PReLU
+        self.activation = nn.PReLU()
+        block = partial(ChannelAttentionBlock, activation=self.activation, reduction=reduction)
         widths, last = [width, width + wider, width + 2 * wider], width + original_wider
         self.shallow = nn.ModuleList(nn.Sequential(_conv(3, width), block(width)) for _ in range(3))
         self.encoders = nn.ModuleList(Encoder(widths, block, fuses) for fuses in (False, True))

@@ -53,6 +53,7 @@ def load_published(
         network = build_peer(name, "published", sigma_max=unit, **release.changes(fitted))
     try:
         _check(names, fitted, network)
+        _check_copies(names, found)
     except ValueError as error:
         raise PublishedWeightsError(
             f"{where}: {error}; expected {release.about}: use that file, or give the name of the network it is of"
@@ -120,10 +121,10 @@ def _flat(source: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _check(names: Mapping[str, str], fitted: Mapping[str, Tensor], network: AnyPeer) -> None:
-    """Whether each tensor of the network is there once, and of its shape; the message of what isn't.
+    """Whether each tensor of the network is there and of its shape, and no other.
 
     Raises:
-        ValueError: unknown or missing tensors, two for one place, another shape, or copies that differ.
+        ValueError: unknown or missing tensors, or another shape.
     """
     expected = network.state_dict()
     unknown = sorted(original for original, own in names.items() if own not in expected)
@@ -131,18 +132,23 @@ def _check(names: Mapping[str, str], fitted: Mapping[str, Tensor], network: AnyP
     if unknown or missing:
         kinds = (("unknown tensors", unknown), ("no tensors for what is called here", missing))
         raise ValueError("; ".join(f"{what} {_few(which)}" for what, which in kinds if which))
-    if len(fitted) < len(names):
-        twice = [original for original, own in names.items() if list(names.values()).count(own) > 1]
-        raise ValueError(f"more than one tensor for a place: {_few(twice)}")
     for original, own in names.items():
         if fitted[own].shape != expected[own].shape:
             shapes = f"of shape {tuple(fitted[own].shape)} once its axes are turned, not {tuple(expected[own].shape)}"
             raise ValueError(f"tensor {original} ({own} here) is {shapes}")
-    shared: dict[int, str] = {}
-    for own, parameter in network.named_parameters(remove_duplicate=False):
-        first = shared.setdefault(id(parameter), own)
-        if not torch.equal(fitted[own], fitted[first]):
-            raise ValueError(f"{own} and {first} (as named here) differ, though they are one parameter")
+
+
+def _check_copies(names: Mapping[str, str], found: Mapping[str, Tensor]) -> None:
+    """Whether tensors that go to one place are alike.
+
+    Raises:
+        ValueError: two that differ.
+    """
+    firsts: dict[str, str] = {}
+    for original, own in names.items():
+        first = firsts.setdefault(own, original)
+        if not torch.equal(found[original], found[first]):
+            raise ValueError(f"tensors {first} and {original} differ, though they are one parameter ({own} here)")
 
 
 def _few(names: list[str]) -> str:

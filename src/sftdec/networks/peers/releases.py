@@ -130,7 +130,7 @@ _MIMO_UNET: tuple[Rename, ...] = (
 )
 _MPRNET: tuple[Rename, ...] = (
     (r"\.body\.0\.weight$", ".first.weight"),
-    (r"\.body\.1\.weight$", ".activation.weight"),
+    (r"^.*\.body\.1\.weight$", "activation.weight"),  # one parameter, saved under the name of each block
     (r"\.body\.2\.weight$", ".second.weight"),
     (r"\.CA\.conv_du\.0\.", ".squeeze."),
     (r"\.CA\.conv_du\.2\.", ".excite."),
