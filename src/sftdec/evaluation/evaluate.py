@@ -28,6 +28,7 @@ from sftdec.evaluation.metrics import (
 if TYPE_CHECKING:
     from sftdec.datasets.scene import Scene
     from sftdec.networks import SFTDec
+    from sftdec.networks.peers import AnyPeer
 
 Row = dict[str, str | int | float]
 OnScene = Callable[["Scene", Picture, NDArray[np.float32]], None]
@@ -43,12 +44,13 @@ MEASURES = [
     "mse_constant",
     "mae_constant_own",
 ]
+MAP_MEASURES = ["mae", "mse"]  # NaN of a network that estimates no map
 LOCAL_MEASURES = ["psnr_local_pooling", "ssim_local_pooling"]  # where they were asked for
 COLUMNS = ["dataset", "scene", *MEASURES, "height", "width"]
 DECIMALS = 6
 
 
-def training_window(network: "SFTDec") -> int | None:
+def training_window(network: "SFTDec | AnyPeer") -> int | None:
     """The window (px) for `local_pooling`: the crops' that the network was trained on.
 
     None where they aren't known, or there is no channel part.
@@ -57,7 +59,7 @@ def training_window(network: "SFTDec") -> int | None:
 
 
 def evaluate_network(
-    network: "SFTDec",
+    network: "SFTDec | AnyPeer",
     scenes: "Iterable[Scene]",
     device: str = "cpu",
     on_scene: OnScene | None = None,
@@ -68,8 +70,8 @@ def evaluate_network(
     PSNR in dB, sizes in px, map errors in units of sigma / the scene's sigma_max: the network's map is brought
     from its own sigma_max to the scene's and clipped to 0..1. Measures are rounded to 6 decimals.
     `mae_constant` and `mse_constant` are the errors of the data set's one best constant (for each its own: median
-    and mean) on that picture's map, `mae_constant_own` that of the picture's own. `network` must be on `device`;
-    one scene is held in memory at a time.
+    and mean) on that picture's map, `mae_constant_own` that of the picture's own; `MAP_MEASURES` are NaN for a peer
+    that estimates no map. `network` must be on `device`; one scene is held in memory at a time.
     `on_scene(scene, deblurred uint8 H×W×3, estimate float32 H×W in the scene's 0..1)` is called after each.
     `local_pooling`: px of a window; each scene is then deblurred once more with its channel parts pooled by windows,
     and `LOCAL_MEASURES` are added; all else is of the network as it came.
@@ -101,7 +103,7 @@ def evaluate_network(
     return per_image.round(dict.fromkeys([*MEASURES, *added], DECIMALS))
 
 
-def _measure(network: "SFTDec", scene: "Scene", device: str) -> tuple[Row, Picture, NDArray[np.float32]]:
+def _measure(network: "SFTDec | AnyPeer", scene: "Scene", device: str) -> tuple[Row, Picture, NDArray[np.float32]]:
     """One scene's row (without the data set's constant), its deblurred picture and its estimated map."""
     from sftdec.inference.deblur import deblur_array
 
@@ -114,7 +116,8 @@ def _measure(network: "SFTDec", scene: "Scene", device: str) -> tuple[Row, Pictu
         restored, estimate = deblur_array(network, scene.blurred, device)
         deblurred = to_uint8(restored)
         estimate = np.clip(estimate * np.float32(network.config.sigma_max / scene.sigma_max), 0, 1)
-        mae, mse = map_errors(estimate, scene.defocus)
+        maps = getattr(network, "estimates_map", True)  # peers may have none
+        mae, mse = map_errors(estimate, scene.defocus) if maps else (math.nan, math.nan)
         row: Row = {
             "dataset": scene.dataset,
             "scene": scene.name,
@@ -133,11 +136,15 @@ def _measure(network: "SFTDec", scene: "Scene", device: str) -> tuple[Row, Pictu
     return row, deblurred, estimate
 
 
-def _measure_local(network: "SFTDec", scene: "Scene", device: str, window: int) -> Row:
+def _measure_local(network: "SFTDec | AnyPeer", scene: "Scene", device: str, window: int) -> Row:
     """`LOCAL_MEASURES` of one scene; the network is left as it came."""
     from sftdec.inference.deblur import deblur_array
 
-    with network.local_pooling(window):
+    if not hasattr(network, "local_pooling"):
+        raise ValueError(
+            f"local pooling: found {type(network).__name__}, which has no channel part; expected an SFTDec"
+        )
+    with network.local_pooling(window):  # type: ignore[operator]
         deblurred = to_uint8(deblur_array(network, scene.blurred, device)[0])
     return {"psnr_local_pooling": psnr(deblurred, scene.sharp), "ssim_local_pooling": ssim(deblurred, scene.sharp)}
 
@@ -145,8 +152,8 @@ def _measure_local(network: "SFTDec", scene: "Scene", device: str, window: int) 
 def summarise(per_image: pd.DataFrame) -> Metrics:
     """What metrics.json holds: per data set the means over its pictures, `improved` and `images`.
 
-    `LOCAL_MEASURES` are among them where the table has them. `improved` is the share (0..1) of pictures whose PSNR
-    rose. Numbers are rounded to 6 decimals.
+    `LOCAL_MEASURES` are among them where the table has them, `MAP_MEASURES` where there were maps. `improved` is the
+    share (0..1) of pictures whose PSNR rose. Numbers are rounded to 6 decimals.
 
     Raises:
         ValueError: the table is empty, lacks a column, or a measure is not a finite number.
@@ -160,6 +167,8 @@ def summarise(per_image: pd.DataFrame) -> Metrics:
     for dataset, rows in per_image.groupby("dataset", sort=True):
         summary: dict[str, float | int] = {}
         for measure in [*MEASURES, *(column for column in LOCAL_MEASURES if column in rows)]:
+            if measure in MAP_MEASURES and rows[measure].isna().all():
+                continue
             mean = float(rows[measure].mean(skipna=False))
             if not math.isfinite(mean):
                 scene = rows["scene"][~np.isfinite(rows[measure])].iloc[0]

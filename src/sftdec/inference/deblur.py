@@ -1,5 +1,7 @@
 """From a photo to an all-in-focus photo and its defocus map."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,12 +10,15 @@ from sftdec.devices import Precision, autocast
 from sftdec.inference.errors import PhotoError
 from sftdec.networks import SFTDec
 
+if TYPE_CHECKING:
+    from sftdec.networks.peers import AnyPeer
+
 __all__ = ["PhotoError", "deblur_array"]
 
 
 @torch.inference_mode()
 def deblur_array(
-    network: SFTDec,
+    network: "SFTDec | AnyPeer",
     image: NDArray[np.generic],
     device: torch.device | str = "cpu",
     precision: Precision = "fp32",
@@ -24,7 +29,7 @@ def deblur_array(
 
     Returns:
         The all-in-focus picture, float32 H×W×3 in 0..1, and the defocus map, float32 H×W in 0..1
-        (sigma in units of ``network.config.sigma_max`` px).
+        (sigma in units of ``network.config.sigma_max`` px); NaN throughout where the network estimates none.
 
     Raises:
         PhotoError: another shape or type, a picture that is too small, or values that are NaN or infinite.
@@ -44,5 +49,7 @@ def deblur_array(
     with autocast(device, precision):
         restored = network(blurred.contiguous(memory_format=torch.channels_last))
     deblurred = restored.deblurred[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    if restored.defocus is None:  # a peer without a map
+        return np.ascontiguousarray(deblurred), np.full(deblurred.shape[:2], np.nan, np.float32)
     defocus = restored.defocus[0, 0].float().clamp(0, 1).cpu().numpy()
     return np.ascontiguousarray(deblurred), np.ascontiguousarray(defocus)
