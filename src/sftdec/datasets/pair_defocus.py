@@ -246,7 +246,9 @@ def _reconciled(misfits: Floats, filled: Floats, loyalty: float, blurs: _Blurs) 
 def _noise(blurred: NDArray[np.uint8]) -> float:
     """Variance of a photo's noise, grey levels squared: of second differences (Immerkær 1996), where there are few."""
     grey = cv2.cvtColor(blurred, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    differences = cv2.filter2D(grey, -1, np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32))
+    differences: Floats = cast(
+        Floats, cv2.filter2D(grey, -1, np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32))
+    )
     return float(np.quantile(_box(differences**2, 15), 0.2)) / 36
 
 
