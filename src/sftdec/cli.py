@@ -10,6 +10,7 @@ from typing import Any
 
 from sftdec.commands.datasets import add_datasets
 from sftdec.commands.drift import add_drift, statistics_log
+from sftdec.commands.export import add_export
 from sftdec.commands.models import add_models
 from sftdec.commands.reproduce import add_reproduce
 from sftdec.inference.models import CHAMPION, DEFAULT_MODEL, load_model
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add_models(commands)
     add_reproduce(commands)
     add_drift(commands, model, device)
+    add_export(commands)
     return parser
 
 

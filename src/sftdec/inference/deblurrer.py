@@ -74,14 +74,14 @@ class Deblurrer:
         """
         if runtime not in RUNTIMES:
             raise ValueError(f"runtime: found {runtime!r}, expected one of {', '.join(RUNTIMES)}")
-        if runtime == "onnxruntime" or runtime == "openvino":
+        if runtime != "torch":
             from sftdec.inference.graph_runtimes import load_runtime
 
             return cls(load_runtime(runtime, model, device, precision, local_pooling), tile, memory)
         if Path(model or "").suffix.lower() == ".onnx":
             raise ValueError(
-                f"{model}: found an ONNX model, expected weights with the runtime torch; take the runtime onnxruntime or "
-                "openvino, or the weights it was exported from"
+                f"{model}: found an ONNX model, expected weights with the runtime torch; take the runtime "
+                "onnxruntime or openvino, or the weights it was exported from"
             )
         network, chosen = load_model(model, device)
         network.set_local_pooling(local_pooling)

@@ -43,8 +43,10 @@ class OnnxModel:
 class PassGraphs:
     """The network cut in three, each a whole ONNX file; a tile's sides are multiples of the stem.
 
-    ``defocus``: ``image`` → ``guide``. ``condition``: ``guide`` → ``condition`` N×D×h×w, None where nothing pools it.
-    ``deblurring``: ``image``, ``guide`` and ``condition_mean`` N×D×1×1, as far as the network has them, → ``deblurred``.
+    ``defocus``: ``image`` → ``guide``.
+    ``condition``: ``guide`` → ``condition`` N×D×h×w; None where nothing pools it.
+    ``deblurring``: ``image``, and as far as the network has them ``guide`` and ``condition_mean`` N×D×1×1, →
+    ``deblurred``.
     """
 
     defocus: bytes
@@ -96,8 +98,8 @@ def onnx_model(network: SFTDec) -> OnnxModel:
     """
     if network.pooling_window is not None:
         raise ExportError(
-            f"local pooling: found a window of {network.pooling_window} px, expected none: an ONNX graph pools over the "
-            "whole picture; leave --local-pooling out, or take PyTorch"
+            f"local pooling: found a window of {network.pooling_window} px, expected none, since an ONNX graph pools "
+            "over the whole picture; take the runtime torch"
         )
     try:
         import onnx
@@ -167,7 +169,9 @@ def load_onnx(path: Path) -> OnnxModel:
         crop = described.pop("training_crop", None)
         config = NetworkConfig.from_json(json.dumps(described))
     except (ValueError, TypeError, AttributeError, ConfigError) as error:
-        raise ExportError(f"{path}: its configuration can't be read ({error}); it is of another version: {mend}") from error
+        raise ExportError(
+            f"{path}: its configuration can't be read ({error}); it is of another version: {mend}"
+        ) from error
     made = {name for node in proto.graph.node for name in node.output}
     if absent := {"guide", "deblurred", "defocus"} - made:
         raise ExportError(f"{path}: found no tensor {', '.join(sorted(absent))}, expected a whole network; {mend}")

@@ -227,9 +227,7 @@ class _Writer:
             "condition_mean": ["batch", features, 1, 1],
         }
         made = {name for node in self.nodes for name in node.output}
-        infos = {
-            name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in tensors.items()
-        }
+        infos = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in tensors.items()}
         graph = helper.make_graph(
             self.nodes,
             "SFT-Dec",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from sftdec.inference.receptive_field import measure_reach
 from sftdec.inference.runtimes import Floats
 from sftdec.networks import build_network, load_weights
 
-GraphRuntimeName = Literal["onnxruntime", "openvino"]
 Compute = Callable[[Mapping[str, Floats]], Floats]  # a graph's inputs by name → its only output
 
 
@@ -57,15 +56,15 @@ class GraphRuntime:
 
 
 def load_runtime(
-    name: GraphRuntimeName,
+    name: str,
     model: str | Path | None,
     device: str,
     precision: str,
     local_pooling: int | None,
 ) -> GraphRuntime:
-    """A runtime for an ``.onnx`` file that ``sftdec export`` wrote, or for weights as ``models.find_weights`` finds them.
+    """A runtime for a model as ``models.find_weights`` finds it: weights, or an ``.onnx`` file of ``export_onnx``.
 
-    It takes as many threads as PyTorch would (``torch.get_num_threads``).
+    ``name``: ``onnxruntime`` or ``openvino``. It takes as many threads as PyTorch would (``torch.get_num_threads``).
 
     Raises:
         ValueError: no such model; a device other than the CPU; a precision that the runtime or the CPU doesn't have;
@@ -75,8 +74,8 @@ def load_runtime(
         raise ExportError(f"device: found {device!r}, expected auto or cpu with runtime {name}; take the runtime torch")
     if local_pooling is not None:
         raise ExportError(
-            f"local pooling: found a window of {local_pooling} px, expected none with runtime {name}, whose graph pools "
-            "over the whole picture; take the runtime torch"
+            f"local pooling: found a window of {local_pooling} px, expected none with runtime {name}, whose graph "
+            "pools over the whole picture; take the runtime torch"
         )
     compile_graph = _compile_onnxruntime(precision) if name == "onnxruntime" else _compile_openvino(precision)
     return GraphRuntime(_read(model), compile_graph)
@@ -99,11 +98,13 @@ def _compile_onnxruntime(precision: str) -> Callable[[bytes], Compute]:
         raise missing("onnxruntime") from error
     if precision not in ("auto", "fp32"):
         raise ExportError(
-            f"precision: found {precision!r}, expected auto or fp32 with runtime onnxruntime; openvino and torch have bf16"
+            f"precision: found {precision!r}, expected auto or fp32 with runtime onnxruntime; openvino and torch "
+            "have bf16"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # it plans memory for the first tile's sides and allots it beside the arena's
 
     def compile_graph(content: bytes) -> Compute:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
