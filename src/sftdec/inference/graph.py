@@ -83,16 +83,17 @@ def _deblurring(writer: "_Writer", network: SFTDec, padded: str, condition: str 
     """Sec. 3.3: the padded picture and ``condition`` → ``deblurred``."""
     part = network.deblurring
     features = writer.unshuffled_conv("deblurring/first", padded, part.first, part.stem)
-    transforms = None
-    if part.modulation is not None and condition is not None:
-        transforms = _transforms(writer, part.modulation, condition)
     for number, block in enumerate(part.blocks):
         name = f"deblurring/blocks.{number}"
         inner = features
+        transforms = None
+        if part.modulation is not None and condition is not None:
+            due = writer.after(condition, features)
+            transforms = _transforms(writer, part.modulation, due, range(2 * number, 2 * number + 2))
         for step in ("first", "second"):
             if transforms is not None:  # SFT(F) = γ ⊙ F + β (eq. 2)
                 gamma, beta = next(transforms)
-                inner = writer.node("Add", [writer.node("Mul", [gamma, inner]), beta])
+                inner = writer.node("Add", [writer.node("Mul", [inner, gamma]), beta])
             inner = writer.conv(f"{name}/{step}", inner, getattr(block, step))
             inner = writer.node("Relu", [inner]) if step == "first" else inner
         features = writer.node("Add", [features, inner])
@@ -101,33 +102,36 @@ def _deblurring(writer: "_Writer", network: SFTDec, padded: str, condition: str 
     writer.cropped(whole, "deblurred")
 
 
-def _transforms(writer: "_Writer", modulation: Modulation, condition: str) -> Iterator[tuple[str, str]]:
-    """γ and β of each transform, in order."""
+def _transforms(writer: "_Writer", modulation: Modulation, condition: str, places: range) -> Iterator[tuple[str, str]]:
+    """γ and β of the transforms at some places, in order."""
     room = "deblurring/modulation"
-    gammas = _maps(writer, f"{room}/gamma", modulation.gamma, condition, modulation.offset)
-    yield from zip(gammas, _maps(writer, f"{room}/beta", modulation.beta, condition, 0.0), strict=True)
+    for place in places:
+        gamma = _map(writer, f"{room}/gamma", modulation.gamma, condition, place)
+        if modulation.offset:
+            offset = writer.constant(f"{room}/offset", np.float32(modulation.offset))
+            gamma = writer.node("Add", [gamma, offset])
+        yield gamma, _map(writer, f"{room}/beta", modulation.beta, condition, place)
 
 
-def _maps(
-    writer: "_Writer", name: str, maps: FullMaps | DecomposedMaps, condition: str, offset: float
-) -> Iterator[str]:
-    """γ or β of each transform: N×C×h×w of a ``FullMaps``; of a ``DecomposedMaps`` C×1×1 ⊗ 1×h×w (fig. 3 and 4)."""
+def _map(writer: "_Writer", name: str, maps: FullMaps | DecomposedMaps, condition: str, place: int) -> str:
+    """γ or β of a transform: N×C×h×w of a ``FullMaps``; of a ``DecomposedMaps`` C×1×1 ⊗ 1×h×w (fig. 3 and 4)."""
     if isinstance(maps, FullMaps):
-        transforms = len(maps.second)
-        for place, second in enumerate(maps.second):
-            hidden = writer.conv(f"{name}/first.{place}", condition, maps.first, (place, transforms))
-            hidden = writer.node("LeakyRelu", [hidden], alpha=maps.slope)
-            made = writer.conv(f"{name}/second.{place}", hidden, second)  # type: ignore[arg-type]
-            yield writer.offset(made, offset)
-        return
-    transforms = len(maps.excite)
-    for place, excite in enumerate(maps.excite):
-        squeezed = writer.conv(f"{name}/squeeze.{place}", "condition_mean", maps.squeeze, (place, transforms))
-        channel = writer.conv(f"{name}/excite.{place}", writer.node("Relu", [squeezed]), excite)  # type: ignore[arg-type]
-        spatial = writer.conv(f"{name}/spatial.{place}", condition, maps.spatial, (place, transforms))
-        if maps.bounded:
-            channel, spatial = writer.node("Sigmoid", [channel]), writer.node("Sigmoid", [spatial])
-        yield writer.offset(writer.node("Mul", [channel, spatial]), offset)
+        hidden = writer.conv(f"{name}/first.{place}", condition, maps.first, (place, len(maps.second)))
+        hidden = writer.node("LeakyRelu", [hidden], alpha=maps.slope)
+        return writer.conv(f"{name}/second.{place}", hidden, _layer(maps.second, place))
+    part = (place, len(maps.excite))
+    squeezed = writer.node("Relu", [writer.conv(f"{name}/squeeze.{place}", "condition_mean", maps.squeeze, part)])
+    channel = writer.conv(f"{name}/excite.{place}", squeezed, _layer(maps.excite, place))
+    spatial = writer.conv(f"{name}/spatial.{place}", condition, maps.spatial, part)
+    if maps.bounded:
+        channel, spatial = writer.node("Sigmoid", [channel]), writer.node("Sigmoid", [spatial])
+    return writer.node("Mul", [channel, spatial])
+
+
+def _layer(layers: nn.ModuleList, place: int) -> nn.Conv2d:
+    layer = layers[place]
+    assert isinstance(layer, nn.Conv2d)
+    return layer
 
 
 class _Writer:
@@ -191,11 +195,15 @@ class _Writer:
             return self.node("Identity", [features], output) if output else features
         return self.node("DepthToSpace", [features], output, blocksize=stem, mode="CRD")
 
-    def offset(self, features: str, offset: float) -> str:
-        """Features plus a number, nothing where that is 0."""
-        if not offset:
-            return features
-        return self.node("Add", [features, self.constant("deblurring/modulation/offset", np.float32(offset))])
+    def after(self, tensor: str, earlier: str) -> str:
+        """A tensor that exists only once ``earlier`` N×C×h×w does: 0 is added to it, made from a value of that.
+
+        Otherwise runtimes make all blocks' γ and β first and hold them: at ``paper`` size 24 KB a pixel.
+        """
+        begin, end = self.constant("first/begin", np.array([0, 0, 0])), self.constant("first/end", np.array([1, 1, 1]))
+        first = self.node("Slice", [earlier, begin, end, self.constant("first/axes", np.array([1, 2, 3]))])
+        nought = self.constant("nought", np.float32(0))
+        return self.node("Add", [tensor, self.node("Clip", [first, nought, nought])])
 
     def padded(self, picture: str, stem: int) -> str:
         """The picture continued by reflection to a multiple of the stem, by sides that are known when it runs."""
