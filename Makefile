@@ -53,9 +53,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,export]'
 	touch $@
 
 $(VENV)/.installed-services: $(VENV)/.installed-dev
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,services]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,export,services]'
 	touch $@

@@ -9,6 +9,7 @@ from sftdec.commands.datasets import add_datasets
 from sftdec.commands.deblur import add_deblur
 from sftdec.commands.drift import add_drift
 from sftdec.commands.evaluate import add_evaluate
+from sftdec.commands.export import add_export
 from sftdec.commands.models import add_models
 from sftdec.commands.reproduce import add_reproduce
 from sftdec.inference.models import DEFAULT_MODEL
@@ -24,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     device: dict[str, Any] = {"default": "auto", "help": "auto, cpu or cuda[:n] (default: %(default)s)"}
     add_deblur(commands, model, device)
     add_evaluate(commands, model, device)
+    add_export(commands, model)
     add_datasets(commands)
     add_models(commands)
     add_reproduce(commands)

@@ -16,7 +16,7 @@ from sftdec.inference.tile_size import choose_tile
 from sftdec.inference.tiling import Picture, deblur_in_tiles
 
 Progress = Callable[[int, int], None]
-RUNTIMES = ("torch",)
+RUNTIMES = ("torch", "onnxruntime", "openvino")
 
 
 class Deblurred(NamedTuple):
@@ -59,11 +59,13 @@ class Deblurrer:
         """Load a model.
 
         Args:
-            model: a weights file, ``models:/…``, or ``builtin``; None: the registry's champion where there is a
+            model: a weights file, ``models:/…``, or ``builtin``, or, unless PyTorch is to compute, an ``.onnx`` file
+                that ``sftdec export`` wrote; None: the registry's champion where there is a
                 registry with one (``mlflow.db`` here, or ``MLFLOW_TRACKING_URI``), else ``builtin``.
             device: ``auto``, ``cpu`` or ``cuda[:n]``.
             precision: ``auto`` is bf16 where the hardware computes it, else fp32.
-            runtime: what computes: ``torch``.
+            runtime: what computes: ``torch``, or on a CPU ``onnxruntime`` (fp32) or ``openvino``, which come with the
+                extra ``export``.
             tile: side (px) of the tiles that are deblurred at a time; None: chosen for ``memory``.
             memory: GiB that the process may take, 2 where it isn't given.
             local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
@@ -78,6 +80,15 @@ class Deblurrer:
             raise ValueError(f"tile: found {tile}, expected px, 1 or more")
         if memory is not None and not memory > 0:
             raise ValueError(f"memory: found {memory}, expected GiB, above 0")
+        if runtime != "torch":
+            from sftdec.inference.graph_runtimes import load_runtime
+
+            return cls(load_runtime(runtime, model, device, precision, local_pooling), tile, memory)
+        if Path(model or "").suffix.lower() == ".onnx":
+            raise ValueError(
+                f"{model}: found an ONNX model, expected weights with the runtime torch; take the runtime "
+                "onnxruntime or openvino, or the weights it was exported from"
+            )
         network, chosen = load_model(model, device)
         network.set_local_pooling(local_pooling)
         return cls(TorchRuntime(network, chosen, choose_precision(precision, chosen)), tile, memory)
