@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.datasets import add_datasets
+from sftdec.commands.demo import add_demo
 from sftdec.commands.drift import add_drift, statistics_log
 from sftdec.commands.models import add_models
 from sftdec.commands.reproduce import add_reproduce
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_datasets(commands)
     add_models(commands)
+    add_demo(commands)
     add_reproduce(commands)
     add_drift(commands, model, device)
     return parser
