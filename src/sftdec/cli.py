@@ -6,27 +6,27 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sftdec.commands.datasets import add_datasets
 from sftdec.commands.demo import add_demo
 from sftdec.commands.drift import add_drift, statistics_log
 from sftdec.commands.models import add_models
 from sftdec.commands.reproduce import add_reproduce
+from sftdec.inference.models import CHAMPION, DEFAULT_MODEL, load_model
 
-if TYPE_CHECKING:
-    import torch
+__all__ = ["CHAMPION", "load_model", "main"]
 
-    from sftdec.networks import SFTDec
-
-CHAMPION = "models:/sft-dec@champion"
 STATISTICS_FILE = "SFTDEC_STATISTICS"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sftdec", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    model: dict[str, Any] = {"default": CHAMPION, "help": "a weights file or a registered model (default: %(default)s)"}
+    model: dict[str, Any] = {
+        "metavar": "MODEL",
+        "help": f"a weights file, models:/… or builtin (default: {DEFAULT_MODEL})",
+    }
     device: dict[str, Any] = {"default": "auto", "help": "auto, cpu or cuda[:n] (default: %(default)s)"}
 
     deblur = commands.add_parser("deblur", help="deblur photos", description="Deblur photos.")
@@ -69,24 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     add_reproduce(commands)
     add_drift(commands, model, device)
     return parser
-
-
-def load_model(model: str, device: str) -> "tuple[SFTDec, torch.device]":
-    """The network of a weights file or of a registered model (``models:/…``), on its device.
-
-    Raises:
-        ValueError: no such model or device; the message says what there is.
-    """
-    from sftdec.devices import choose_device
-    from sftdec.networks import load_weights
-
-    chosen = choose_device(device)
-    path = Path(model)
-    if model.startswith("models:/"):
-        from sftdec.registry import resolve_weights
-
-        path = resolve_weights(model, Path.cwd())
-    return load_weights(path).to(chosen), chosen
 
 
 def _deblur(arguments: argparse.Namespace) -> int:

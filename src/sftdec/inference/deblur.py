@@ -11,13 +11,12 @@ from PIL import Image, ImageOps
 from sftdec.atomic import atomic_path
 from sftdec.datasets.images import MAP_LEVELS, open_picture, rgb_levels
 from sftdec.devices import Precision, autocast
+from sftdec.inference.errors import PhotoError
 from sftdec.networks import SFTDec
 
+__all__ = ["PhotoError", "deblur_array", "deblur_file", "find_photos", "map_name", "refuse_equal_names"]
+
 PHOTO_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-
-
-class PhotoError(ValueError):
-    """A photo or a list of them that can't be deblurred; the message says which and why."""
 
 
 @torch.inference_mode()

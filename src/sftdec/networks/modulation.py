@@ -64,8 +64,10 @@ class FullMaps(nn.Module):
             conv(config.sft_features, config.features, 1, scale=config.map_init) for _ in range(transforms)
         )
 
-    def forward(self, condition: Tensor, offset: float = 0.0, places: range | None = None) -> Iterator[Tensor]:
-        """N×D×H×W → a map N×C×H×W for each of L places, or for some; ``offset`` added to each."""
+    def forward(
+        self, condition: Tensor, offset: float = 0.0, places: range | None = None, mean: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """N×D×H×W → a map N×C×H×W for each of L places, or for some; ``offset`` added to each; no use for a mean."""
         seconds = list(self.second) if places is None else [self.second[place] for place in places]
         wide = Wide.of(self.first, len(self.second), places)
         for second, hidden in zip(seconds, _hidden(condition, wide, len(seconds)), strict=True):
@@ -109,10 +111,16 @@ class DecomposedMaps(nn.Module):
         self.spatial = conv(config.condition_features, transforms, config.spatial_kernel)
         self.window: int | None = None
 
-    def forward(self, condition: Tensor, offset: float = 0.0, places: range | None = None) -> Iterator[Tensor]:
-        """N×D×H×W → an outer product N×C×H×W for each of L places, or for some; ``offset`` added to each."""
+    def forward(
+        self, condition: Tensor, offset: float = 0.0, places: range | None = None, mean: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """N×D×H×W → an outer product N×C×H×W for each of L places, or for some; ``offset`` added to each.
+
+        ``mean``, N×D×1×1 or N×D×H×W: what to start the channel part from where ``condition`` is a part of a picture.
+        """
         excites = list(self.excite) if places is None else [self.excite[place] for place in places]
-        mean = pooled(condition, self.window)  # N×D×1×1, or N×D×H×W by windows
+        if mean is None:
+            mean = pooled(condition, self.window)  # N×D×1×1, or N×D×H×W by windows
         squeezed = _hidden(mean, Wide.of(self.squeeze, len(self.excite), places), len(excites))
         spatial = conv2d(condition, *Wide.of(self.spatial, len(self.excite), places), padding=self.spatial.padding)
         for excite, hidden, part in zip(excites, squeezed, spatial.chunk(len(excites), dim=1), strict=True):
@@ -150,9 +158,10 @@ class Modulation(nn.Module):
         self.beta = (DecomposedMaps if config.modulation == "sft_fdec" else FullMaps)(config, transforms)
         self.offset = 1.0 if config.gamma == "one_plus" else 0.0
 
-    def forward(self, condition: Tensor, places: range | None = None) -> Iterator[Affine]:
-        """N×D×H×W → an affine transform for each of L places, or for some, in their order."""
-        gammas, betas = self.gamma(condition, self.offset, places), self.beta(condition, places=places)
+    def forward(self, condition: Tensor, places: range | None = None, mean: Tensor | None = None) -> Iterator[Affine]:
+        """N×D×H×W → an affine transform for each of L places, or for some, in their order; ``mean``: see its parts."""
+        gammas = self.gamma(condition, self.offset, places, mean)
+        betas = self.beta(condition, places=places, mean=mean)
         for gamma, beta in zip(gammas, betas, strict=True):
             yield Affine(gamma, beta)
 

@@ -52,13 +52,16 @@ class DeblurringNetwork(nn.Module):
         self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
         self.checkpoint_activations = False
 
-    def forward(self, blurred: Tensor, condition: Tensor | None) -> Tensor:
-        """Picture N×3×H×W and condition N×D×h×w → N×3×H×W; the baseline has no condition."""
+    def forward(self, blurred: Tensor, condition: Tensor | None, mean: Tensor | None = None) -> Tensor:
+        """Picture N×3×H×W and condition N×D×h×w → N×3×H×W; the baseline has no condition.
+
+        ``mean``: the channel parts', N×D×1×1 or N×D×h×w, where ``blurred`` is a part of a picture.
+        """
         features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
         if self.checkpoint_activations and self.training and torch.is_grad_enabled():
             features = self._checkpointed(features, condition)
         else:
-            transforms = self.modulation(condition) if self.modulation else None
+            transforms = self.modulation(condition, mean=mean) if self.modulation else None
             for block in self.blocks:
                 features = block(features, transforms)
         made = pixel_shuffle(self.last(features), self.stem)
@@ -91,10 +94,10 @@ class SFTDec(MapGuided):
         self.condition = ConditionNetwork(config) if config.modulation != "baseline" else None
         self.deblurring = DeblurringNetwork(config)
 
-    def deblur(self, blurred: Tensor, guide: Tensor) -> Tensor:
-        """Picture and map, both padded to the stem → the deblurred picture of that size."""
+    def deblur(self, blurred: Tensor, guide: Tensor, mean: Tensor | None = None) -> Tensor:
+        """Picture and map, both padded to the stem → the deblurred picture of that size; ``mean``: as the network's."""
         condition = None if self.condition is None else self.condition(guide)
-        return self.deblurring(blurred, condition)  # type: ignore[no-any-return]
+        return self.deblurring(blurred, condition, mean)  # type: ignore[no-any-return]
 
     @property
     def checkpoint_activations(self) -> bool:
