@@ -42,12 +42,14 @@ def _demo(arguments: argparse.Namespace) -> int:
     opened = open_socket(arguments.port)  # a port that is taken is told before seconds of loading
     with opened:
         from sftdec.demo.app import Desk, make_app
-        from sftdec.demo.work import check, deblurring, defocus_colours
+        from sftdec.demo.work import checking, deblurring, defocus_colours
         from sftdec.inference.deblurrer import Deblurrer
 
         root = Path.cwd()
         default = default_choice(arguments.model, root)
         choices = Choices(root, default, lambda name: Deblurrer.load(name, device=arguments.device))
         choices.deblurrer(default.name)  # what is wrong with it is told here, and the first visitor doesn't wait
-        serve(make_app(Desk(choices, deblurring(choices), check(arguments.max_megapixels), arguments.max_megapixels, defocus_colours())), opened, not arguments.no_browser)
+        limit = arguments.max_megapixels
+        desk = Desk(choices, deblurring(choices, limit), checking(limit), limit, defocus_colours())
+        serve(make_app(desk), opened, not arguments.no_browser)
     return 0

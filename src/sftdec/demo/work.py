@@ -1,42 +1,47 @@
 """The work on one photo: read, deblurred, written as ``sftdec deblur`` writes it, and pictures of it to look at."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from sftdec.datasets.images import MAP_LEVELS, open_picture, rgb_levels, picture_header
+from sftdec.datasets.images import MAP_LEVELS
 from sftdec.demo.choices import Choices
 from sftdec.demo.visits import Visit
 from sftdec.evaluation.style import DEFOCUS_COLOURS
+from sftdec.inference.deblur import map_name
+from sftdec.inference.photo_encoding import eight_bits, encode_photo
+from sftdec.inference.photo_file import read_photo_file
 
-MAP_SIDE = 1600  # px of the map that is laid over the photo, which is smooth
+MAP_SIDE = 1600  # px of the map that is laid over the photo; it is smooth
 QUALITY = 95  # of the pictures to look at
+COLOURS = 17  # of the scale
 
 
-def deblurring(choices: Choices) -> Callable[[Visit], None]:
-    """What ``Visits`` is to do with each photo."""
+def deblurring(choices: Choices, max_megapixels: float) -> Callable[[Visit], None]:
+    """What ``Visits`` is to do with each photo: the files it names in ``facts["files"]``."""
 
     def work(visit: Visit) -> None:
         start = time.monotonic()
         visit.tell("Reading the photo")
         deblurrer = choices.deblurrer(visit.model.name)
-        picture = open_picture(visit.source)
-        levels = rgb_levels(ImageOps.exif_transpose(picture))
-        _look(levels, visit.folder / "before.jpg")
+        photo = read_photo_file(visit.source, max_megapixels)
+        look = _Look(visit.folder, photo.attachments.profile)
+        look.write("before", photo.colour)
         visit.tell("Deblurring")
-        image, defocus = deblurrer(levels, progress=lambda done, of: visit.tell("Deblurring", done, of))
+        image, defocus = deblurrer(photo.colour, lambda done, of: visit.tell("Deblurring", done, of))
         visit.tell("Writing the result")
-        result = visit.folder / "result" / visit.name
-        result.parent.mkdir()
-        Image.fromarray(image).save(result, format=picture.format, quality=95)
-        map_path = visit.folder / "result" / f"{visit.source.stem}_defocus.png"
+        look.write("after", image)
+        look.write_map(defocus)
+        result = visit.folder / visit.name
+        result.write_bytes(encode_photo(photo.with_colour(image)))
+        map_path = visit.folder / map_name(result)
         Image.fromarray(np.rint(defocus * MAP_LEVELS).astype(np.uint16)).save(map_path)
-        _look(image, visit.folder / "after.jpg")
-        _overlay(defocus, visit.folder / "map.png")
         visit.facts.update(
             name=visit.name,
             width=image.shape[1],
@@ -44,28 +49,21 @@ def deblurring(choices: Choices) -> Callable[[Visit], None]:
             sigma_max=deblurrer.sigma_max,
             model=visit.model.label,
             seconds=round(time.monotonic() - start, 1),
-            files={
-                "before": {"path": "before.jpg"},
-                "after": {"path": "after.jpg"},
-                "map": {"path": "map.png"},
-                "photo": {"path": f"result/{result.name}", "download": result.name},
-                "defocus": {"path": f"result/{map_path.name}", "download": map_path.name},
-            },
+            files=look.files | {"photo": _download(result), "defocus": _download(map_path)},
         )
 
     return work
 
 
-def check(max_megapixels: float) -> Callable[[Path], None]:
-    def look(path: Path) -> None:
-        height, width = picture_header(path).size
-        if height * width > max_megapixels * 1e6:
-            raise ValueError(
-                f"{path.name} has {width}×{height} px ({width * height / 1e6:.1f} megapixels), the limit is {max_megapixels:g}; "
-                "give a smaller one, or start sftdec demo with --max-megapixels"
-            )
+def checking(max_megapixels: float) -> Callable[[Path], None]:
+    """What is asked of a file before it lines up: to be a photo, whole and not too large."""
+    turn = threading.Lock()  # one photo in memory, however many come
 
-    return look
+    def check(path: Path) -> None:
+        with turn:
+            read_photo_file(path, max_megapixels)
+
+    return check
 
 
 def defocus_colours() -> list[str]:
@@ -73,19 +71,36 @@ def defocus_colours() -> list[str]:
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return [to_hex(colormaps[DEFOCUS_COLOURS](step / 16)) for step in range(17)]
+    return [to_hex(colormaps[DEFOCUS_COLOURS](step / (COLOURS - 1))) for step in range(COLOURS)]
 
 
-def _look(levels: NDArray[np.generic], path: Path) -> None:
-    """A picture to look at, for a browser: 8 bits a channel."""
-    eight = levels if levels.dtype == np.uint8 else np.rint(levels / 257.0).astype(np.uint8)
-    Image.fromarray(eight).save(path, quality=QUALITY, subsampling=0)
+class _Look:
+    """Pictures for a browser, which shows neither TIFF nor 16 bits a channel."""
+
+    def __init__(self, folder: Path, profile: bytes | None) -> None:
+        self.files: dict[str, dict[str, str]] = {}
+        self._folder, self._profile = folder, profile
+
+    def write(self, name: str, levels: NDArray[Any]) -> None:
+        """A picture H×W×3 in full size, in the photo's own colours."""
+        kept = {} if self._profile is None else {"icc_profile": self._profile}
+        Image.fromarray(eight_bits(levels)).save(self._path(name, "jpg"), quality=QUALITY, subsampling=0, **kept)
+
+    def write_map(self, defocus: NDArray[np.float32]) -> None:
+        """The defocus map H×W in colours."""
+        from matplotlib import colormaps
+
+        small = Image.fromarray(defocus)
+        small.thumbnail((MAP_SIDE, MAP_SIDE))
+        coloured = colormaps[DEFOCUS_COLOURS](np.asarray(small), bytes=True)[:, :, :3]
+        Image.fromarray(np.ascontiguousarray(coloured)).save(self._path("map", "png"), compress_level=3)
+
+    def _path(self, name: str, ending: str) -> Path:
+        path = self._folder / "look" / f"{name}.{ending}"
+        path.parent.mkdir(exist_ok=True)
+        self.files[name] = {"path": str(path.relative_to(self._folder))}
+        return path
 
 
-def _overlay(defocus: NDArray[np.float32], path: Path) -> None:
-    from matplotlib import colormaps
-
-    small = Image.fromarray(defocus)
-    small.thumbnail((MAP_SIDE, MAP_SIDE))
-    coloured = colormaps[DEFOCUS_COLOURS](np.asarray(small), bytes=True)[:, :, :3]
-    Image.fromarray(np.ascontiguousarray(coloured)).save(path, compress_level=3)
+def _download(path: Path) -> dict[str, str]:
+    return {"path": path.name, "download": path.name}

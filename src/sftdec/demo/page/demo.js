@@ -178,7 +178,6 @@ let drag = null;
 $("stage").addEventListener("pointerdown", (event) => {
   if (event.button) return;
   event.preventDefault();
-  $("cut").focus({ preventScroll: true });
   const moves = view.full && event.target !== $("line");
   drag = { moves, x: event.clientX - view.x, y: event.clientY - view.y };
   $("stage").setPointerCapture(event.pointerId);
