@@ -171,14 +171,17 @@ def _megapixels(found: object) -> float:
 class _Refusal(MlflowException):
     """One sentence. MLflow's server would put the data that it refuses, the whole picture at worst, before it."""
 
+    _sentence: str | None = None
+
     @property
     def message(self) -> str:
-        """What was wrong; set once."""
-        return self._message
+        """What was wrong, as it was said first."""
+        return self._sentence or ""
 
     @message.setter
     def message(self, message: str) -> None:
-        self.__dict__.setdefault("_message", message)
+        if self._sentence is None:
+            self._sentence = message
 
 
 def _refusal(message: str) -> MlflowException:

@@ -19,7 +19,9 @@ def add_demo(commands: Any) -> None:
     )
     demo.add_argument("--port", type=int, default=PORT, help="0 takes any free one (default: %(default)s)")
     demo.add_argument(
-        "--model", metavar="MODEL", help=f"chosen at first: a weights file, models:/… or builtin (default: {DEFAULT_MODEL})"
+        "--model",
+        metavar="MODEL",
+        help=f"chosen at first: a weights file, models:/… or builtin (default: {DEFAULT_MODEL})",
     )
     demo.add_argument("--device", default="auto", help="auto, cpu or cuda[:n] (default: %(default)s)")
     demo.add_argument(
@@ -35,7 +37,9 @@ def add_demo(commands: Any) -> None:
 
 def _demo(arguments: argparse.Namespace) -> int:
     if not 0 < arguments.max_megapixels <= 1000:
-        raise ValueError(f"--max-megapixels: found {arguments.max_megapixels:g}, expected a number above 0, 1000 at most")
+        raise ValueError(
+            f"--max-megapixels: found {arguments.max_megapixels:g}, expected a number above 0, 1000 at most"
+        )
     from sftdec.demo.choices import Choices, default_choice
     from sftdec.demo.server import open_socket, serve
 

@@ -68,6 +68,7 @@ class Page:
             await run_in_threadpool(self.visits.close)
 
     async def page(self, request: Request) -> Response:
+        """The page itself."""
         template = jinja2.Template(_text("page.html.jinja"), autoescape=True)
         choices, desk = self.desk.choices, self.desk
         shown = {"choices": choices.at_hand(), "default": choices.default.name, "limit": f"{desk.max_megapixels:g}"}
@@ -111,9 +112,8 @@ class Page:
         most = int(self.desk.max_megapixels * 1e6) * BYTES_PER_PIXEL + MORE_BYTES
         length = request.headers.get("content-length", "")
         received = int(length) if length.isdigit() else 0
-        refusal = HTTPException(
-            413, f"{path.name} is larger than {most / 1e6:.0f} MB, what a photo of {self.desk.max_megapixels:g} megapixels can be"
-        )
+        size = f"a photo of {self.desk.max_megapixels:g} megapixels has at most {most / 1e6:.0f} MB"
+        refusal = HTTPException(413, f"{path.name} is too large: {size}")
         if received > most:
             raise refusal
         received = 0
@@ -125,6 +125,7 @@ class Page:
                 opened.write(chunk)
 
     async def state(self, request: Request) -> Response:
+        """How far a photo is."""
         visit = self._visit(request)
         shown = {"state": visit.state, "step": visit.step, "done": visit.done, "of": visit.of, "facts": visit.facts}
         told = {"ahead": self.visits.ahead(visit), "message": sentence(visit.message, visit)}
@@ -140,6 +141,7 @@ class Page:
         return FileResponse(path, filename=found.get("download"))
 
     async def leave(self, request: Request) -> Response:
+        """Delete a photo and what was made of it."""
         self.visits.leave(request.path_params["token"])
         return Response(status_code=204)
 
@@ -151,6 +153,7 @@ class Page:
 
 
 async def static(request: Request) -> Response:
+    """The page's style or script."""
     name = request.path_params["name"]
     if name not in PAGE_FILES:
         raise HTTPException(404, "there is no such file")
@@ -200,7 +203,8 @@ async def _refusal(request: Request, error: Exception) -> Response:
 
 def file_name(header: str) -> str:
     """A name for a file on this machine, out of what a browser sent (percent-encoded UTF-8): no folder, nothing that
-    can't be seen, short enough for any file system, its ending kept."""
+    can't be seen, short enough for any file system, its ending kept.
+    """
     last = unquote(header, errors="replace").replace("\\", "/").rpartition("/")[2]
     path = Path(re.sub(r"[\x00-\x1f\x7f<>:\"|?*]", "", last).strip().lstrip(".") or "photo")
     stem = path.stem.encode()[:STEM_BYTES].decode(errors="ignore")

@@ -25,7 +25,9 @@ def open_socket(port: int) -> socket.socket:
         opened.bind((HOST, port))
     except OSError as error:
         opened.close()
-        raise OSError(error.errno, f"port {port} of {HOST} can't be had ({error.strerror}); give another: --port") from error
+        raise OSError(
+            error.errno, f"port {port} of {HOST} can't be had ({error.strerror}); give another: --port"
+        ) from error
     opened.listen()
     return opened
 

@@ -83,8 +83,8 @@ class _Look:
 
     def write(self, name: str, levels: NDArray[Any]) -> None:
         """A picture H×W×3 in full size, in the photo's own colours."""
-        kept = {} if self._profile is None else {"icc_profile": self._profile}
-        Image.fromarray(eight_bits(levels)).save(self._path(name, "jpg"), quality=QUALITY, subsampling=0, **kept)
+        options: dict[str, Any] = {"quality": QUALITY, "subsampling": 0, "icc_profile": self._profile}
+        Image.fromarray(eight_bits(levels)).save(self._path(name, "jpg"), **options)
 
     def write_map(self, defocus: NDArray[np.float32]) -> None:
         """The defocus map H×W in colours."""
