@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.service import tiny_weights
 from sftdec.registry import MODEL
+from sftdec.tracking.settings import fluent_store, read_settings
 from tests.services.served import Served, bad_requests, good_requests, mixed, opened, serving
 from tests.services.servers import base_environment
 
@@ -56,7 +57,7 @@ def test_200_good_requests_among_200_bad_ones_are_all_answered_right_and_memory_
 
 
 def test_mlflows_load_model_and_predict_command_give_what_the_service_gives(
-    served: Served, weights: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Served, weights: Path, root: Path, tmp_path: Path
 ) -> None:
     (good,) = good_requests(weights, 1, seed=5)
     assert served.is_right(good)
@@ -67,8 +68,8 @@ def test_mlflows_load_model_and_predict_command_give_what_the_service_gives(
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     (row,) = json.loads((tmp_path / "answer.json").read_text())["predictions"]
     assert np.array_equal(opened(row["deblurred"]), good.image)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", environment["MLFLOW_TRACKING_URI"])
-    model = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion")
+    with fluent_store(read_settings(root, {})):
+        model = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion")
     row = model.predict(pd.DataFrame(json.loads(good.body)["dataframe_records"])).iloc[0]
     assert np.array_equal(opened(row["deblurred"]), good.image)
     assert np.array_equal(opened(row["defocus"]), good.defocus)

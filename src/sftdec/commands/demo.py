@@ -1,6 +1,8 @@
 """``sftdec demo``: a web page on this machine that deblurs photos."""
 
 import argparse
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,8 @@ def _demo(arguments: argparse.Namespace) -> int:
         default = default_choice(arguments.model, root)
         choices = Choices(root, default, lambda name: Deblurrer.load(name, device=arguments.device))
         choices.deblurrer(default.name)  # what is wrong with it is told here, and the first visitor doesn't wait
+        logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it finds in a bad photo is told on the page
+        warnings.simplefilter("ignore")
         limit = arguments.max_megapixels
         desk = Desk(choices, deblurring(choices, limit), checking(limit), limit, defocus_colours())
         serve(make_app(desk), opened, not arguments.no_browser)

@@ -1,4 +1,4 @@
-"""The work on one photo: read, deblurred, written as ``sftdec deblur`` writes it, and pictures of it to look at."""
+"""The work on one photo: deblurred into files as ``sftdec deblur`` does it, and pictures of them to look at."""
 
 import threading
 import time
@@ -6,17 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from sftdec.datasets.images import MAP_LEVELS
 from sftdec.demo.choices import Choices
 from sftdec.demo.visits import Visit
-from sftdec.evaluation.style import DEFOCUS_COLOURS
-from sftdec.inference.deblur import map_name
-from sftdec.inference.photo_encoding import eight_bits, encode_photo
-from sftdec.inference.photo_file import read_photo_file
+from sftdec.inference.defocus_pictures import coloured
+from sftdec.inference.photo_encoding import eight_bits
+from sftdec.inference.photo_file import Photo, read_photo_file
+from sftdec.inference.photo_list import Found, plan_targets
+from sftdec.inference.photo_results import MAP_LEVELS, Wishes, deblur_photo_file
 
 MAP_SIDE = 1600  # px of the map that is laid over the photo; it is smooth
 QUALITY = 95  # of the pictures to look at
@@ -30,27 +30,19 @@ def deblurring(choices: Choices, max_megapixels: float) -> Callable[[Visit], Non
         start = time.monotonic()
         visit.tell("Reading the photo")
         deblurrer = choices.deblurrer(visit.model.name)
-        photo = read_photo_file(visit.source, max_megapixels)
-        look = _Look(visit.folder, photo.attachments.profile)
-        look.write("before", photo.colour)
-        visit.tell("Deblurring")
-        image, defocus = deblurrer(photo.colour, lambda done, of: visit.tell("Deblurring", done, of))
-        visit.tell("Writing the result")
-        look.write("after", image)
-        look.write_map(defocus)
-        result = visit.folder / visit.name
-        result.write_bytes(encode_photo(photo.with_colour(image)))
-        map_path = visit.folder / map_name(result)
-        Image.fromarray(np.rint(defocus * MAP_LEVELS).astype(np.uint16)).save(map_path)
-        visit.facts.update(
-            name=visit.name,
-            width=image.shape[1],
-            height=image.shape[0],
-            sigma_max=deblurrer.sigma_max,
-            model=visit.model.label,
-            seconds=round(time.monotonic() - start, 1),
-            files=look.files | {"photo": _download(result), "defocus": _download(map_path)},
-        )
+        (targets,) = plan_targets([Found(visit.source)], visit.folder / "result", None, True, False)
+        assert targets.map is not None
+        wishes = Wishes(max_megapixels=max_megapixels)
+        deblur_photo_file(deblurrer, targets, wishes, lambda done, of: visit.tell("Deblurring", done, of))
+        seconds = time.monotonic() - start
+        visit.tell("Making pictures to look at")
+        files = {"photo": _download(targets.result), "defocus": _download(targets.map)}
+        _look(read_photo_file(visit.source, max_megapixels), visit.folder / "before.jpg")
+        height, width = _look(read_photo_file(targets.result, max_megapixels), visit.folder / "after.jpg")
+        _look_of_map(read_photo_file(targets.map, max_megapixels), visit.folder / "map.png")
+        files |= {"before": {"path": "before.jpg"}, "after": {"path": "after.jpg"}, "map": {"path": "map.png"}}
+        facts = {"name": visit.name, "model": visit.model.label, "seconds": round(seconds, 1), "files": files}
+        visit.facts.update(facts, width=width, height=height, sigma_max=deblurrer.sigma_max)
 
     return work
 
@@ -68,39 +60,25 @@ def checking(max_megapixels: float) -> Callable[[Path], None]:
 
 def defocus_colours() -> list[str]:
     """The colours of a defocus map from 0 to its largest, for a page's scale."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    return [to_hex(colormaps[DEFOCUS_COLOURS](step / (COLOURS - 1))) for step in range(COLOURS)]
+    (ramp,) = coloured(np.linspace(0, 1, COLOURS, dtype=np.float32)[None])
+    return ["#{:02x}{:02x}{:02x}".format(*colour) for colour in ramp.tolist()]
 
 
-class _Look:
-    """Pictures for a browser, which shows neither TIFF nor 16 bits a channel."""
+def _look(photo: Photo, path: Path) -> tuple[int, int]:
+    """Write a photo in full size for a browser, which shows neither TIFF nor 16 bits; its height and width in px."""
+    options: dict[str, Any] = {"quality": QUALITY, "subsampling": 0, "icc_profile": photo.attachments.profile}
+    Image.fromarray(eight_bits(photo.colour)).save(path, **options)
+    height, width = photo.levels.shape[:2]
+    return height, width
 
-    def __init__(self, folder: Path, profile: bytes | None) -> None:
-        self.files: dict[str, dict[str, str]] = {}
-        self._folder, self._profile = folder, profile
 
-    def write(self, name: str, levels: NDArray[Any]) -> None:
-        """A picture H×W×3 in full size, in the photo's own colours."""
-        options: dict[str, Any] = {"quality": QUALITY, "subsampling": 0, "icc_profile": self._profile}
-        Image.fromarray(eight_bits(levels)).save(self._path(name, "jpg"), **options)
-
-    def write_map(self, defocus: NDArray[np.float32]) -> None:
-        """The defocus map H×W in colours."""
-        from matplotlib import colormaps
-
-        small = Image.fromarray(defocus)
-        small.thumbnail((MAP_SIDE, MAP_SIDE))
-        coloured = colormaps[DEFOCUS_COLOURS](np.asarray(small), bytes=True)[:, :, :3]
-        Image.fromarray(np.ascontiguousarray(coloured)).save(self._path("map", "png"), compress_level=3)
-
-    def _path(self, name: str, ending: str) -> Path:
-        path = self._folder / "look" / f"{name}.{ending}"
-        path.parent.mkdir(exist_ok=True)
-        self.files[name] = {"path": str(path.relative_to(self._folder))}
-        return path
+def _look_of_map(photo: Photo, path: Path) -> None:
+    """Write a defocus map in colours."""
+    small = photo.levels[..., 0]
+    if (scale := MAP_SIDE / max(small.shape)) < 1:
+        small = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    Image.fromarray(coloured(small / np.float32(MAP_LEVELS))).save(path, compress_level=3)
 
 
 def _download(path: Path) -> dict[str, str]:
-    return {"path": path.name, "download": path.name}
+    return {"path": f"{path.parent.name}/{path.name}", "download": path.name}

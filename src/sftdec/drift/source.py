@@ -74,12 +74,12 @@ def incoming_statistics(
         DriftError: the file holds no records.
         PhotoError: no such folder, or one without photos.
     """
-    from sftdec.inference.deblur import find_photos
+    from sftdec.inference.photo_list import find_photos
 
     if source.is_file():
         table, left_out = read_records(source, gauge)
     else:
-        files = progress(list(find_photos([source])))
+        files = progress([photo.path for photo in find_photos([source])])
         measured = [found for _, found in measure_files(network, files, gauge.window, device)]
         rows = [found for found in measured if isinstance(found, dict)]
         left_out = [found for found in measured if isinstance(found, str)]

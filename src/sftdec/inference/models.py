@@ -17,13 +17,16 @@ def find_weights(model: str | Path | None = None) -> Path:
 
     ``model``: a file, ``models:/…``, ``builtin``, or None: the champion of the registry in the working directory or
     at ``MLFLOW_TRACKING_URI``, and ``builtin`` where there is no registry or no champion. MLflow is imported only
-    where a registry is asked. Whether a file holds weights is told when it is read.
+    where a registry is asked whose database or files lie elsewhere. Whether a file holds weights is told when it is
+    read.
 
     Raises:
         ValueError: a registry that doesn't answer, or no such version in it; the message says what there is.
     """
     from sftdec.builtin import NAME, builtin_weights
 
+    if (model is None or str(model).startswith("models:")) and (found := _find_here(str(model or CHAMPION))):
+        return found
     if model is None:
         model = CHAMPION if _has_champion(Path.cwd()) else NAME
     if str(model) == NAME:
@@ -33,6 +36,13 @@ def find_weights(model: str | Path | None = None) -> Path:
     from sftdec.registry import resolve_weights
 
     return resolve_weights(str(model), Path.cwd())
+
+
+def _find_here(model: str) -> Path | None:
+    from sftdec.tracking.local_weights import find_local_weights
+    from sftdec.tracking.settings import read_settings
+
+    return find_local_weights(model, read_settings(Path.cwd()))
 
 
 def _has_champion(root: Path) -> bool:

@@ -14,7 +14,6 @@ from sftdec.inference.photo_file import EDITORS_TAGS, PIXEL_TAGS, Attachments, E
 from sftdec.inference.png_chunks import deep_png, dots_chunk, profile_chunk, with_chunks, xmp_chunk
 from sftdec.inference.tiff_tags import SHORT, Entry, Tags, add_directory, read_tags, shorts, tiff_of, undefined
 
-ENDINGS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp"}
 QUALITY = {"jpeg": 95, "webp": 90}  # where the photo comes from a format without losses, or one that doesn't say
 _DIFFERENCED = ("tiff_lzw", "tiff_adobe_deflate", "zstd")
 _KEPT_COMPRESSIONS = (*_DIFFERENCED, "raw", "packbits", "jpeg")
@@ -88,7 +87,7 @@ def _lossy(photo: Photo) -> bytes:
     exif = _exif_of(attachments, format)
     if exif is not None:
         options["exif"] = _EXIF_HEAD + exif
-    given = {"icc_profile": attachments.profile, "xmp": attachments.xmp}
+    given: dict[str, Any] = {"icc_profile": attachments.profile, "xmp": attachments.xmp}
     if format == "jpeg":
         given |= {"dpi": attachments.dpi, "comment": attachments.comment}
     else:

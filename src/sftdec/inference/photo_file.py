@@ -28,6 +28,7 @@ _OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
 }
 _GREY_AND_COLOUR = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I;16L", "I;16B")
 _EXIF_HEAD = b"Exif\0\0"
+_PNG_GREY_ALPHA = 4  # the colour type, in the 26th byte; Pillow makes RGBA of it in 16 bits
 # A TIFF's tags that say how its pixels lie, or are kept apart: resolution by its unit, XMP, the profile.
 PIXEL_TAGS = frozenset((*range(254, 267), *range(273, 282), 284, 290, 291, 292, 293, 317, *range(320, 326), 330, 332))
 PIXEL_TAGS |= frozenset((*range(338, 350), *range(512, 522), *range(529, 533), 559))
@@ -60,7 +61,7 @@ class Attachments:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo, upright: ``levels`` are uint8 or uint16, H×W×C, C being 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)."""
+    """A photo, upright: ``levels`` are uint8 or uint16, H×W×C, C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)."""
 
     levels: NDArray[Any]
     encoding: Encoding
@@ -69,7 +70,7 @@ class Photo:
     @property
     def is_grey(self) -> bool:
         """Whether it has one channel of light."""
-        return self.levels.shape[2] <= 2
+        return int(self.levels.shape[2]) <= 2
 
     @property
     def has_alpha(self) -> bool:
@@ -110,7 +111,7 @@ def decode_photo(data: bytes, name: str, max_megapixels: float = MAX_MEGAPIXELS)
         orientation = UPRIGHT_TIFF if kind == "tiff" else _orientation(picture)
         options = _options(picture, kind, data, deep)
         picture.load()
-        levels = upright(_levels(picture, kind, data, deep), orientation)
+        levels = upright(_levels(picture, kind, data, name, deep), orientation)
         attachments = _attachments(picture, kind, data, orientation)
     except PhotoError:
         raise
@@ -197,7 +198,6 @@ def _options(picture: Image.Image, kind: str, data: bytes, deep: bool) -> dict[s
         return {
             "compression": picture.info.get("compression", "raw"),
             "associated": deep and tuple(tags.get(338, ())) == (1,),
-            "inverted": deep and tags.get(262) == 0,
         }
     return {"lossless": _is_lossless_webp(data)} if kind == "webp" else {}
 
@@ -212,14 +212,14 @@ def _is_lossless_webp(data: bytes) -> bool:
     return False
 
 
-def _levels(picture: Image.Image, kind: str, data: bytes, deep: bool) -> NDArray[Any]:
+def _levels(picture: Image.Image, kind: str, data: bytes, name: str, deep: bool) -> NDArray[Any]:
     """The decoded pixels, H×W×C, not turned yet."""
     if picture.mode.startswith("I;16"):
         grey = np.asarray(picture).astype(np.uint16)[..., None]
         grey = 65535 - grey if kind == "tiff" and picture.tag_v2.get(262) == 0 else grey  # type: ignore[attr-defined]
         return _with_key(grey, picture)
     if deep:
-        return _with_key(_deep_levels(data, len(picture.getbands())), picture)
+        return _with_key(_deep_levels(data, name, picture, kind == "png" and data[25] == _PNG_GREY_ALPHA), picture)
     see_through = "transparency" in picture.info or picture.mode == "PA"
     if picture.mode in ("P", "PA"):
         picture = picture.convert("RGBA" if see_through else "RGB")
@@ -229,17 +229,26 @@ def _levels(picture: Image.Image, kind: str, data: bytes, deep: bool) -> NDArray
     return levels if levels.ndim == 3 else levels[..., None]
 
 
-def _deep_levels(data: bytes, channels: int) -> NDArray[Any]:
-    """16-bit colour, which Pillow cuts to 8; it has decoded the file by now, so the file is whole."""
+def _deep_levels(data: bytes, name: str, picture: Image.Image, is_grey: bool) -> NDArray[Any]:
+    """16-bit colour, which Pillow cuts to 8, so that it can be asked whether OpenCV has read the same."""
     import cv2
 
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it finds is told by the sentence that a photo is refused with
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a refusal is told in a sentence
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if found is None or found.dtype != np.uint16 or found.ndim != 3:
-        raise ValueError("its 16 bits a channel can't be decoded: save it with another compression")
-    if channels == 2:  # grey and alpha come as blue, green, red and alpha
-        return found[..., [0, -1]]
-    return cv2.cvtColor(found[..., :channels], cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA)
+    high = np.asarray(picture)
+    if found is not None and found.dtype == np.uint16 and found.ndim == 3 and found.shape[2] >= high.shape[2]:
+        to_rgb = cv2.COLOR_BGR2RGB if high.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+        levels: NDArray[Any] = cv2.cvtColor(found[..., : high.shape[2]], to_rgb)
+        premultiplied = picture.info.get("compression") and picture.getbands()[-1] == "A"
+        same = slice(3, 4) if premultiplied else slice(None)  # Pillow divides by alpha what OpenCV leaves
+        if np.array_equal(levels[..., same] >> 8, high[..., same]):
+            return levels[..., 2:] if is_grey else levels
+    if data.startswith(b"\x89PNG"):  # there is one layout: Pillow has overlooked what is broken
+        raise ValueError("its pixels differ from one reading to another")
+    raise PhotoError(
+        f"{name}: found 16 bits a channel in a layout or compression that can't be read, expected PNG, or TIFF "
+        "with its channels together and no compression, LZW or deflate; save it anew"
+    )
 
 
 def _with_key(levels: NDArray[Any], picture: Image.Image) -> NDArray[Any]:

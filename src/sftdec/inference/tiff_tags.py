@@ -1,4 +1,4 @@
-"""The tags of a TIFF file, or of an EXIF block, which is one without pixels: taken out of one file and put into another.
+"""The tags of a TIFF file, or of an EXIF block, which is one without pixels: out of one file and into another.
 
 Pillow writes a TIFF's tags by its own types (text cut to ASCII, fractions as floats) and no pixels of 16-bit colour; so
 the tags are moved as they are.
@@ -46,9 +46,9 @@ def undefined(value: bytes, kind: int = 7) -> Entry:
 
 
 def read_tags(data: bytes) -> Tags:
-    """The first directory's tags and those of its EXIF and GPS directories; broken entries are left out.
+    r"""The first directory's tags and those of its EXIF and GPS directories; broken entries are left out.
 
-    ``data`` starts with ``II*\\0`` or ``MM\\0*``; anything else has no tags.
+    ``data`` starts with ``II*\0`` or ``MM\0*``; anything else has no tags.
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None or len(data) < 8:

@@ -1,0 +1,213 @@
+"""Broken photos, put before ``sftdec deblur``.
+
+    python benchmarks/fuzz_photos.py [--files 1000] [--seed 0]
+
+Small photos of every kind that is read (JPEG, PNG, TIFF and WebP; grey, RGB and alpha; 8 and 16 bits; with EXIF, XMP
+and a profile) are written, and of each file one copy is damaged: bits flipped anywhere, or near the beginning, where
+sizes and offsets stand, or cut short. The command deblurs it with a tiny network. Prints what became of them. What must
+be 0: crashes, files left (of refused photos, or temporary ones), refusals that don't name the file, and anything said
+beside the refusal: a traceback, or a library's own noise, looked for on the process's own descriptors.
+"""
+
+import argparse
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+from scipy.ndimage import gaussian_filter
+from tqdm import tqdm
+
+from sftdec.cli import main as command
+from sftdec.inference.photo_encoding import encode_photo
+from sftdec.inference.photo_file import Attachments, Encoding, Photo, read_photo_file
+from sftdec.inference.png_chunks import deep_png
+from sftdec.networks import NetworkConfig, build_network, save_weights
+
+TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF tiff:Orientation="6"/></x:xmpmeta>'
+
+
+@dataclass
+class Counts:
+    """What became of the files."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    deblurred: int = 0
+    refused: int = 0
+    faults: dict[str, list[str]] = field(
+        default_factory=lambda: {"crashes": [], "files left": [], "refusals that name no file": [], "noise": []}
+    )
+
+    def text(self) -> str:
+        """The counts, a line each, and the first of what should not be."""
+        lines = [f"{'files':<32}{sum(self.kinds.values())}"]
+        lines += [f"  {kind:<30}{count}" for kind, count in sorted(self.kinds.items())]
+        lines += [f"{'deblurred all the same':<32}{self.deblurred}", f"{'refused':<32}{self.refused}"]
+        for what, found in self.faults.items():
+            lines += [f"{what:<32}{len(found)}", *(f"  {example}" for example in found[:10])]
+        return "\n".join(lines)
+
+
+def write_photos(folder: Path) -> list[Path]:
+    """Write a photo of each kind; return the files."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    deep = np.uint16(65535 * np.clip(gaussian_filter(generator.random((48, 64, 4)), (1, 1, 0)), 0, 1))
+    levels = np.uint8(deep >> 8)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x8769] = 6, "camera", {0x829A: 0.01, 0x927C: bytes(range(200))}
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    told: dict[str, Any] = {"exif": exif.tobytes(), "icc_profile": profile}
+    other = Image.fromarray(levels[..., 2])
+
+    def write(name: str, channels: int, **options: Any) -> None:
+        part = levels[..., 0] if channels == 1 else levels[..., :channels]
+        Image.fromarray(part).save(folder / name, **options)
+
+    write("colour.jpg", 3, quality=90, subsampling=2, xmp=XMP, dpi=(300, 300), **told)
+    write("progressive.jpg", 3, quality=75, subsampling=0, progressive=True)
+    write("grey.jpg", 1, comment=b"grey", **told)
+    write("two.mpo", 3, format="MPO", save_all=True, append_images=[other], **told)
+    write("colour.png", 3, dpi=(72, 72), **told)
+    for name, channels in (("grey.png", 1), ("grey_alpha.png", 2), ("alpha.png", 4)):
+        write(name, channels)
+    Image.fromarray(levels[..., :3]).quantize(64).save(folder / "palette.png", transparency=3)
+    for name, channels in (("grey16.png", 1), ("grey_alpha16.png", 2), ("colour16.png", 3), ("alpha16.png", 4)):
+        (folder / name).write_bytes(deep_png(deep[..., :channels]))
+    attached = Attachments(profile, exif.tobytes().removeprefix(b"Exif\0\0"), XMP, (300, 300))
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        photo = Photo(levels[..., :3], Encoding("tiff", {"compression": compression}), attached)
+        (folder / f"colour_{compression}.tif").write_bytes(encode_photo(photo))
+    write("alpha.tif", 4, compression="tiff_lzw")
+    Image.fromarray(deep[..., 0]).save(folder / "grey16.tif", compression="tiff_lzw")
+    for name, compression, channels in (("raw", 1, 3), ("lzw", 5, 3), ("deflate", 8, 4)):
+        options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
+        written = cv2.imencode(".tiff", np.ascontiguousarray(deep[..., :channels]), options)[1]
+        (folder / f"colour16_{name}.tif").write_bytes(written.tobytes())
+    write("lossy.webp", 3, quality=80, xmp=XMP, **told)
+    write("lossless.webp", 3, lossless=True)
+    write("alpha.webp", 4, lossless=True)
+    write("lossy_alpha.webp", 4, quality=50)
+    return sorted(folder.iterdir())
+
+
+def damaged(data: bytes, generator: np.random.Generator) -> bytes:
+    """A file's bytes with one kind of damage."""
+    levels: NDArray[np.uint8] = np.frombuffer(data, np.uint8).copy()
+    match int(generator.integers(3)):
+        case 0:
+            places = generator.integers(0, len(data), int(generator.integers(1, 33)))
+        case 1:
+            places = generator.integers(0, min(len(data), 200), int(generator.integers(1, 5)))
+        case _:
+            return data[: int(generator.integers(0, len(data)))]
+    levels[places] ^= np.uint8(1) << generator.integers(0, 8, len(places), np.uint8)
+    return levels.tobytes()
+
+
+@contextmanager
+def listening(file: Path) -> Iterator[Callable[[], str]]:
+    """Everything written to standard error meanwhile, by C libraries as well, goes to ``file``."""
+    sys.stderr.flush()
+    before, descriptor = os.dup(2), os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    python = sys.stderr
+    os.dup2(descriptor, 2)
+    sys.stderr = io.TextIOWrapper(os.fdopen(os.dup(2), "wb", 0), write_through=True)
+    try:
+        yield lambda: file.read_text(errors="replace")
+    finally:
+        sys.stderr.close()
+        sys.stderr = python
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(descriptor)
+
+
+def judge(photo: Path, out: Path, code: int, said: str, counts: Counts) -> None:
+    """Count what the command made of one photo."""
+    left = [path for path in out.rglob("*") if path.is_file()] if out.exists() else []
+    lines = said.splitlines()
+    counts.faults["noise"] += [f"{photo}: {line[:300]}" for line in lines if not line.startswith("sftdec: ")]
+    if code == 0:
+        counts.deblurred += 1
+        names = sorted([photo.name, f"{photo.stem}_defocus.png", f"{photo.stem}_defocus_preview.png"])
+        if sorted(path.name for path in left) != names:
+            counts.faults["files left"].append(f"{photo}: found {left}, expected {names}")
+        with warnings.catch_warnings():  # of a damaged EXIF block, which was kept as it was
+            warnings.simplefilter("ignore")
+            read_photo_file(out / photo.name)  # what was written is whole
+        return
+    counts.refused += 1
+    if str(photo) not in said:
+        counts.faults["refusals that name no file"].append(f"{photo}: {said[:300]}")
+    if code != 1 or "Traceback" in said:
+        counts.faults["crashes"].append(f"{photo}: exit code {code}: {said[:300]}")
+    counts.faults["files left"] += [f"{photo}: {path}" for path in left]
+
+
+def fuzz(arena: Path, count: int, seed: int, by_process: bool = False) -> Counts:
+    """Deblur ``count`` damaged photos, made in ``arena``; ``by_process``: the command in a process of its own."""
+    counts, generator = Counts(), np.random.default_rng(seed)
+    weights = arena / "weights.safetensors"
+    save_weights(build_network(NetworkConfig.of_size("small", **TINY)), weights)
+    photos = write_photos(arena / "whole")
+    temporary = Path(tempfile.mkdtemp(dir=arena))
+    before, tempfile.tempdir = tempfile.tempdir, str(temporary)
+    try:
+        for number in tqdm(range(count), unit="file", disable=None):
+            source = photos[number % len(photos)]
+            place = arena / f"case{number:04d}"
+            place.mkdir()
+            photo, out = place / source.name, place / "out"
+            photo.write_bytes(damaged(source.read_bytes(), generator))
+            counts.kinds[f"{source.suffix[1:]}{' 16 bits' if '16' in source.stem else ''}"] += 1
+            arguments = ["deblur", str(photo), "-o", str(out), "--map", "--model", str(weights), "--device", "cpu"]
+            if by_process:
+                done = subprocess.run(
+                    [sys.executable, "-m", "sftdec.cli", *arguments], capture_output=True, check=False
+                )
+                judge(photo, out, done.returncode, done.stderr.decode(errors="replace"), counts)
+                continue
+            with listening(arena / "said.txt") as said:
+                try:
+                    code = command(arguments)
+                except Exception as error:  # the very thing that is looked for
+                    counts.faults["crashes"].append(f"{photo}: {type(error).__name__}: {error}")
+                    continue
+            judge(photo, out, code, said(), counts)
+        counts.faults["files left"] += [str(path) for path in temporary.rglob("*")]
+    finally:
+        tempfile.tempdir = before
+    return counts
+
+
+def main() -> None:
+    """Fuzz and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--commands", type=int, default=5, help="further ones, each by a process of its own")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    printed = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the command's own list of files
+    for count, seed, by_process in ((arguments.files, arguments.seed, False), (arguments.commands, -1, True)):
+        with tempfile.TemporaryDirectory() as arena:
+            found = fuzz(Path(arena), count, seed % 1000, by_process)
+            os.write(printed, (("by processes\n" if by_process else "") + found.text() + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

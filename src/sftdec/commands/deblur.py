@@ -1,0 +1,163 @@
+"""``sftdec deblur``: photos in, all-in-focus photos and their defocus maps out."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sftdec.commands.drift import statistics_log
+
+if TYPE_CHECKING:
+    from sftdec.inference.photo_list import Targets
+
+STATISTICS_FILE = "SFTDEC_STATISTICS"
+INTERRUPTED = 130  # the exit code of what Ctrl-C has stopped, as shells have it
+
+
+def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> None:
+    """Add the command to ``argparse``'s sub-parsers; ``model`` and ``device`` are those two options' settings."""
+    deblur = commands.add_parser(
+        "deblur",
+        help="deblur photos",
+        description="Deblur photos: JPEG, PNG, TIFF and WebP in 8 and 16 bits. Exit code: 0 all are deblurred, 1 some "
+        "are not, 2 nothing was begun.",
+    )
+    add = deblur.add_argument
+    add("photos", nargs="+", metavar="IN", help="photos, folders of photos, or patterns such as 'photos/*.jpg'")
+    add("-o", "--output", required=True, type=Path, metavar="OUT", help="folder for the results")
+    add("--recursive", action="store_true", help="folders with their sub-folders")
+    add("--map", action="store_true", help="write the defocus map beside each (16-bit PNG, and one in colours)")
+    add("--compare", action="store_true", help="write before and after side by side (PNG)")
+    add("--force", action="store_true", help="overwrite files that are there already")
+    add("--format", choices=("jpeg", "png", "tiff", "webp"), help="of the results (default: each photo's own)")
+    add("--quality", type=_quality, metavar="N", help="of JPEG and WebP, 1 to 100 (default: each photo's own)")
+    add("--max-megapixels", type=float, default=100.0, metavar="N", help="refuse larger ones (default: %(default)g)")
+    add("--model", **model)
+    add("--device", **device)
+    add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="fp32 is exact (default: %(default)s)")
+    add("--runtime", choices=("torch", "onnxruntime", "openvino"), default="torch", help="default: %(default)s")
+    add("--tile", type=int, metavar="PX", help="side of the tiles that are deblurred at a time (default: by --memory)")
+    add("--memory", type=float, metavar="GIB", help="that it may take (default: 2)")
+    add("--local-pooling", type=int, metavar="PX", help="pool the channel part over windows (the training crop's side)")
+    statistics = os.environ.get(STATISTICS_FILE)
+    add(
+        "--log-statistics",
+        type=Path,
+        default=Path(statistics) if statistics else None,
+        metavar="FILE",
+        help=f"add each photo's statistics, and nothing else of it, to FILE for sftdec drift (or {STATISTICS_FILE})",
+    )
+    deblur.set_defaults(run=_deblur)
+
+
+def _quality(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"found {text}, expected 1 to 100")
+    return int(text)
+
+
+def _deblur(arguments: argparse.Namespace) -> int:
+    done: list[Path] = []
+    try:
+        with _one_interrupt():
+            return _deblur_all(_plan(arguments), arguments, done)
+    except KeyboardInterrupt:
+        print(f"sftdec: stopped; {len(done)} photos are done, none is half written", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _plan(arguments: argparse.Namespace) -> "list[Targets]":
+    from sftdec.inference.photo_list import find_photos, plan_targets, refuse_existing
+
+    output = arguments.output
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output}: found a file, expected a folder for the results; name another with -o")
+    photos = list(find_photos(arguments.photos, arguments.recursive, output))
+    planned = plan_targets(photos, output, arguments.format, arguments.map, arguments.compare)
+    if not arguments.force:
+        refuse_existing(planned)
+    return planned
+
+
+def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: list[Path]) -> int:
+    from tqdm import tqdm
+
+    from sftdec.inference.deblurrer import Deblurrer
+    from sftdec.inference.models import find_weights, load_model
+    from sftdec.inference.photo_results import Wishes, deblur_photo_file
+
+    weights = find_weights(arguments.model)
+    keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling")
+    deblurrer = Deblurrer.load(weights, **{key: getattr(arguments, key) for key in keys})
+    log_statistics = _log(arguments, lambda: load_model(weights, arguments.device))
+    wishes = Wishes(arguments.format, arguments.quality, arguments.max_megapixels)
+    failed = 0
+    with _quiet_decoders(), tqdm(planned, "deblur", unit="photo", disable=None) as photos:
+        for targets in photos:
+            try:
+                with _tiles(targets) as progress:
+                    deblur_photo_file(deblurrer, targets, wishes, progress)
+            except (ValueError, OSError) as error:
+                failed += 1
+                tqdm.write(f"sftdec: {error}", file=sys.stderr)
+            else:
+                done.append(targets.source)
+                tqdm.write("\n".join(map(str, targets.files)), file=sys.stdout)
+                log_statistics(targets.source)
+    return 1 if failed else 0
+
+
+def _log(arguments: argparse.Namespace, load: Callable[[], Any]) -> Callable[[Path], None]:
+    """What adds a photo's statistics to the file; the network that measures them is loaded only where there is one."""
+    if arguments.log_statistics is None:
+        return lambda photo: None
+    return statistics_log(arguments.log_statistics, *load())
+
+
+@contextmanager
+def _tiles(targets: "Targets") -> Iterator[Callable[[int, int], None]]:
+    """A bar over a photo's tiles, below the one over photos."""
+    from tqdm import tqdm
+
+    with tqdm(desc=targets.source.name, unit="tile", disable=None, leave=False) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+@contextmanager
+def _quiet_decoders() -> Iterator[None]:
+    """What a decoder has to say of a damaged file is in the sentence that refuses it."""
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Ctrl-C stops once; a second one does not stop the clearing up."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,105 @@
+"""From a photo's file to the files that it becomes, all of them or none."""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from sftdec.atomic import atomic_path
+from sftdec.inference.errors import PhotoError
+from sftdec.inference.photo_encoding import eight_bits, encode_photo, told_otherwise
+from sftdec.inference.photo_file import MAX_MEGAPIXELS, Photo, read_photo_file
+from sftdec.inference.photo_list import Targets
+
+if TYPE_CHECKING:
+    from sftdec.inference.deblurrer import Deblurrer
+
+MAP_LEVELS = 65535  # a stored defocus map's level for sigma_max
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is to differ from the photo's own file; ``quality`` is 1 to 100, for JPEG and WebP."""
+
+    format: str | None = None
+    quality: int | None = None
+    max_megapixels: float = MAX_MEGAPIXELS
+
+
+def deblur_photo_file(
+    deblurrer: "Deblurrer",
+    targets: Targets,
+    wishes: Wishes = Wishes(),
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Deblur ``targets.source`` and write its files.
+
+    Not for several threads: while it reads, nothing comes out of the process's standard error.
+
+    Raises:
+        PhotoError: a file that is no photo, damaged or too large, or one that can't be written as it is wished; the
+            message names it.
+        OSError: a file that can't be read or written.
+    """
+    try:
+        with _silent_libraries():
+            photo = read_photo_file(targets.source, wishes.max_megapixels)
+        photo = told_otherwise(photo, wishes.format, wishes.quality)
+        files = _files(deblurrer, photo, targets, progress)
+    except PhotoError as error:
+        told = str(error)
+        raise error if str(targets.source) in told else PhotoError(f"{targets.source}: {told}") from error
+    with ExitStack() as unfinished:
+        for path, content in files.items():
+            unfinished.enter_context(atomic_path(path)).write_bytes(content)
+
+
+def _files(
+    deblurrer: "Deblurrer", photo: Photo, targets: Targets, progress: Callable[[int, int], None] | None
+) -> dict[Path, bytes]:
+    image, defocus = deblurrer(photo.colour, progress=progress)
+    files = {targets.result: encode_photo(photo.with_colour(image))}
+    if targets.map is not None:
+        files[targets.map] = _png(Image.fromarray(np.rint(defocus * MAP_LEVELS).astype(np.uint16)))
+    if targets.preview is not None or targets.compare is not None:
+        from sftdec.inference.defocus_pictures import comparison, preview
+
+        if targets.preview is not None:
+            files[targets.preview] = _png(preview(defocus, deblurrer.sigma_max))
+        if targets.compare is not None:
+            page = comparison(eight_bits(photo.colour), eight_bits(image), defocus, deblurrer.sigma_max)
+            files[targets.compare] = _png(page, photo.attachments.profile)
+    return files
+
+
+def _png(picture: Image.Image, profile: bytes | None = None) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, "PNG", icc_profile=profile)
+    return written.getvalue()
+
+
+@contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """What libtiff and libpng print of a damaged file, past Python, is in the sentence that refuses it."""
+    try:
+        before = os.dup(2)
+    except OSError:  # it is closed already
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
