@@ -95,7 +95,8 @@ class Page:
         self.run(f"document.querySelector({json.dumps(f'[aria-label={json.dumps(label)}]')}).click()")
 
     def give(self, selector: str, file: Path) -> None:
-        """Choose a file in the form's field, as a visitor does."""
+        """Choose a file in the form's field, as a visitor does, once it is there."""
+        wait_until(lambda: bool(self.run(f"!!document.querySelector({json.dumps(selector)})")), selector, SECONDS)
         document = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
@@ -103,11 +104,10 @@ class Page:
     def drag(self, selector: str, start: float, end: float) -> None:
         """Drag the mouse across an element; ``start`` and ``end`` in 0..1 of its width, at half its height."""
         box = self.run(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()")
-        places = [box["x"] + box["width"] * part for part in (start, (start + end) / 2, end)]
-        for kind, x in zip(("mousePressed", "mouseMoved", "mouseReleased"), places, strict=True):
-            self.call(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=box["y"] + box["height"] / 2, button="left", clickCount=1
-            )
+        y, moves = box["y"] + box["height"] / 2, ("mousePressed", "mouseMoved", "mouseMoved", "mouseReleased")
+        for kind, part in zip(moves, (start, (start + end) / 2, end, end), strict=True):
+            x = box["x"] + box["width"] * part
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
     def download(self, selector: str, folder: Path) -> Path:
         """Click an element that downloads a file, and return the file once it is whole."""
@@ -138,8 +138,11 @@ class Page:
         drawn = "[...document.querySelectorAll('img, image')].filter(i => i.getBoundingClientRect().width > 99).length"
         wait_until(lambda: int(self.run(drawn)) >= count, f"{count} pictures are drawn", SECONDS)
 
-    def screenshot(self, path: Path, settle: float = 1.0) -> None:
-        """What is seen, as PNG of few colours: a page of an interface needs no more, and a repository stays small."""
+    def screenshot(self, path: Path, settle: float = 1.0, colours: int | None = 128) -> None:
+        """What is seen, as PNG of few colours: a page of an interface needs no more, and a repository stays small.
+
+        None keeps all colours, for pages with photos.
+        """
         from io import BytesIO
 
         from PIL import Image
@@ -147,7 +150,8 @@ class Page:
         time.sleep(settle)  # what moves has come to rest
         taken = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.open(BytesIO(taken)).convert("RGB").quantize(128).save(path, optimize=True)
+        picture = Image.open(BytesIO(taken)).convert("RGB")
+        (picture if colours is None else picture.quantize(colours)).save(path, optimize=True)
 
 
 @contextmanager

@@ -203,10 +203,11 @@ $("opacity").addEventListener("input", showMap);
 $("cancel").addEventListener("click", cancel);
 $("model").addEventListener("change", again);
 $("another").addEventListener("click", () => ($("another").classList.contains("again") ? give(file) : $("file").click()));
-$("file").addEventListener("change", () => {
+function chosen() {
   if ($("file").files.length) give($("file").files[0]);
   $("file").value = "";
-});
+}
+$("file").addEventListener("change", chosen);
 let inside = 0;  // dragenter and dragleave come for every element that is crossed
 const hasFile = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
 window.addEventListener("dragenter", (event) => { if (hasFile(event)) { inside++; $("over").hidden = false; } });
@@ -231,6 +232,8 @@ const gradient = context.createLinearGradient(0, 0, 256, 0);
 colours.forEach((colour, index) => gradient.addColorStop(index / (colours.length - 1), colour));
 context.fillStyle = gradient;
 context.fillRect(0, 0, 256, 1);
+
+chosen();  // who was faster than this script
 
 ask("/models").then((told) => {
   const options = told.models.map(({ name, label }) => new Option(label, name));
