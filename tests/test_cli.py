@@ -1,9 +1,6 @@
 """The command line, on a real (untrained) network."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,42 +32,6 @@ def stirred_weights(path, training_crop=None, **changes):
     save_weights(net, path)
 
 
-def photo(path, size=(40, 30)):
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)).save(path)
-    return str(path)
-
-
-def test_deblur_writes_the_photo_and_its_map(tmp_path, weights, capsys):
-    source = photo(tmp_path / "a.png")
-    assert main(["deblur", source, "-o", str(tmp_path / "out"), "--map", "--model", weights, "--device", "cpu"]) == 0
-    assert capsys.readouterr().out.split() == [str(tmp_path / "out" / name) for name in ("a.png", "a_defocus.png")]
-    assert Image.open(tmp_path / "out" / "a.png").size == (30, 40)
-
-
-def test_a_bad_photo_is_reported_and_the_rest_go_on(tmp_path, weights, capsys):
-    (tmp_path / "bad.png").write_bytes(b"nothing")
-    sources = [str(tmp_path / "bad.png"), photo(tmp_path / "good.png")]
-    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights]) == 1
-    assert "bad.png" in capsys.readouterr().err and (tmp_path / "out" / "good.png").exists()
-
-
-def test_a_model_that_is_not_there_is_one_sentence(tmp_path, capsys):
-    assert main(["deblur", photo(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--model", "none.safetensors"]) == 2
-    assert capsys.readouterr().err.startswith("sftdec: none.safetensors: there is no such weights file")
-
-
-def test_a_file_where_the_results_folder_should_be_is_one_sentence(tmp_path, weights, capsys):
-    source = photo(tmp_path / "a.png")
-    assert main(["deblur", source, "-o", weights, "--model", weights]) == 2
-    assert capsys.readouterr().err.startswith(f"sftdec: {weights}: found a file, expected a folder")
-
-
-def test_a_map_that_would_overwrite_a_result_is_refused_before_anything_is_written(tmp_path, weights, capsys):
-    sources = [photo(tmp_path / name) for name in ("a.png", "a_defocus.png")]
-    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--map", "--model", weights]) == 2
-    assert "a_defocus.png: the map of the one" in capsys.readouterr().err and not (tmp_path / "out").exists()
-
-
 def test_evaluate_prints_the_figures_of_a_data_set(tmp_path, weights, capsys):
     generator = np.random.default_rng(1)
     sharp = generator.integers(0, 256, (32, 32, 3), np.uint8)
@@ -97,18 +58,6 @@ def test_evaluate_adds_the_figures_with_local_pooling_by_the_training_crop_or_th
         found.append(json.loads(capsys.readouterr().out)["set"])
     assert found[0] == found[1] and found[2]["psnr"] == found[0]["psnr"] == found[3]["psnr_local_pooling"]
     assert len({each["psnr_local_pooling"] for each in found}) == 3
-
-
-def test_deblur_pools_by_windows_where_it_is_told_and_can(tmp_path, capsys):
-    source, weights = photo(tmp_path / "a.png"), [str(tmp_path / f"{name}.safetensors") for name in ("dec", "sft")]
-    stirred_weights(Path(weights[0]))
-    for name, more in (("plain", []), ("all", ["--local-pooling", "40"]), ("local", ["--local-pooling", "16"])):
-        assert main(["deblur", source, "-o", str(tmp_path / name), "--model", weights[0], *more]) == 0
-    plain, everything, local = ((tmp_path / name / "a.png").read_bytes() for name in ("plain", "all", "local"))
-    assert plain == everything != local
-    stirred_weights(Path(weights[1]), modulation="sft")
-    assert main(["deblur", source, "-o", str(tmp_path / "sft"), "--model", weights[1], "--local-pooling", "16"]) == 2
-    assert "no channel part" in capsys.readouterr().err and not (tmp_path / "sft").exists()
 
 
 def test_datasets_prints_a_block_for_each_that_is_known(capsys):
@@ -142,14 +91,6 @@ def test_datasets_check_tells_by_its_exit_code(tmp_path, capsys):
     assert "gone: there is no such file or folder" in capsys.readouterr().err
     assert main(["datasets", "check", str(tmp_path / "mine"), "--sigma-max", "0"]) == 2
     assert "--sigma-max" in capsys.readouterr().err
-
-
-def test_help_is_quick_and_imports_no_torch():
-    code = (
-        "import sys, sftdec.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "deblur" in done.stdout and "datasets" in done.stdout and done.stdout.strip().endswith("False")
 
 
 def test_auto_takes_a_gpu_where_there_is_one_and_others_are_named():

@@ -34,7 +34,7 @@ def test_deblur_records_statistics_only_if_it_is_told_to(tmp_path, trained, caps
     deblur = ["deblur", str(photos), "-o", str(tmp_path / "out"), "--model", trained[1]]
     assert main(deblur) == 0
     before = set(tmp_path.rglob("*"))
-    assert main([*deblur, "--log-statistics", str(tmp_path / "seen.jsonl")]) == 0
+    assert main([*deblur, "--force", "--log-statistics", str(tmp_path / "seen.jsonl")]) == 0
     assert set(tmp_path.rglob("*")) - before == set()  # 40 px are too small for a window of 128
     assert "no statistics of this photo" in capsys.readouterr().err
 

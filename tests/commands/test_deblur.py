@@ -1,0 +1,226 @@
+"""The command ``deblur``, on real (untrained) networks."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.fuzz_photos import fuzz
+from sftdec.cli import main
+from sftdec.inference.deblurrer import Deblurrer
+from sftdec.networks import NetworkConfig, build_network, save_weights
+from tests.inference.photos import DEEP, LEVELS, TINY, deep_tiff, encoded, exif, identity, stirred
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    save_weights(stirred(), tmp_path / "weights.safetensors")
+    return str(tmp_path / "weights.safetensors")
+
+
+def photo(path: Path, seed: int = 0) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 30, 3), np.uint8)).save(path)
+    return str(path)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_photo_becomes_what_python_makes_of_it_with_its_map_in_16_bits(tmp_path, weights, capsys):
+    source, out = photo(tmp_path / "a.png"), tmp_path / "out"
+    command = ["deblur", source, "-o", str(out), "--map", "--compare", "--model", weights, "--device", "cpu"]
+    assert main([*command, "--precision", "fp32"]) == 0
+    written = ["a.png", "a_defocus.png", "a_defocus_preview.png", "a_compare.png"]
+    assert capsys.readouterr().out.split() == [str(out / name) for name in written] and len(names(out)) == 4
+    image, defocus = Deblurrer.load(weights, device="cpu", precision="fp32")(np.asarray(Image.open(source)))
+    assert np.array_equal(np.asarray(Image.open(out / "a.png")), image)
+    stored = cv2.imread(str(out / "a_defocus.png"), cv2.IMREAD_UNCHANGED)
+    assert stored.dtype == np.uint16 and np.array_equal(stored, np.rint(defocus * 65535).astype(np.uint16))
+
+
+def test_the_maps_colours_and_the_scale_below_it_are_the_same_ones():
+    from sftdec.inference.defocus_pictures import coloured, comparison, preview
+
+    ramp = np.tile(np.linspace(0, 1, 400, dtype=np.float32), (60, 1))
+    page = np.asarray(preview(ramp, 6.0))
+    bar = page[60 + 2 * 16 + 4, 16:416]
+    assert np.abs(bar.astype(int) - coloured(ramp)[0]).max() <= 2 and (np.diff(bar.sum(axis=1).astype(int)) >= -2).all()
+    before = np.full((1200, 2000, 3), 90, np.uint8)
+    after = before.copy()
+    after[900:1100, 1500:1900] = 200  # what the framed part is to show
+    page = np.asarray(comparison(before, after, np.zeros((1200, 2000), np.float32), 12.0))
+    assert (page == 200).all(axis=2).sum() > 400 * 200 and page.shape[1] == 3 * (960 + 16) + 16
+
+
+def test_8_and_16_bits_alpha_rotation_and_profile_go_through_the_command(tmp_path, capsys):
+    save_weights(identity(), tmp_path / "weights.safetensors")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "deep.tif").write_bytes(deep_tiff(DEEP))
+    (tmp_path / "in" / "turned.png").write_bytes(encoded(LEVELS, "PNG", exif=exif(6), icc_profile=bytes(150)))
+    command = ["deblur", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(tmp_path)]
+    command[-1] += "/weights.safetensors"
+    assert main(command) == 0
+    deep = cv2.imread(str(tmp_path / "out" / "deep.tif"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(deep[..., [2, 1, 0, 3]], DEEP)
+    turned = Image.open(tmp_path / "out" / "turned.png")
+    assert np.array_equal(np.asarray(turned), np.rot90(LEVELS, -1)) and turned.info["icc_profile"] == bytes(150)
+    assert main([*command, "--format", "tiff", "--force"]) == 0
+    assert names(tmp_path / "out") == ["deep.tif", "turned.png", "turned.tif"]
+
+
+def test_files_folders_and_patterns_are_found_in_order_and_each_once(tmp_path, weights, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.jpg", "a.PNG", "sub/c.png", "sub/._c.png"):
+        photo(tmp_path / "in" / name)
+    (tmp_path / "in" / "notes.txt").touch()
+    common = ["--model", weights, "-o"]
+    assert main(["deblur", "in", "in/b.jpg", *common, "out"]) == 0
+    assert names(tmp_path / "out") == ["a.PNG", "b.jpg"]
+    assert main(["deblur", "in/*.jpg", "in/**/c.*", *common, "matched"]) == 0
+    assert names(tmp_path / "matched") == ["b.jpg", "c.png"]
+    for _ in range(2):  # the second time without the first time's results
+        assert main(["deblur", "in", "--recursive", "--force", *common, "in/out"]) == 0
+        assert names(tmp_path / "in" / "out") == ["a.PNG", "b.jpg", "sub/c.png"]
+    (tmp_path / "empty").mkdir()
+    capsys.readouterr()
+    for given, said in (
+        ("empty", "no photo in this folder"),
+        ("in/*.gif", "no file matches"),
+        ("gone", "no such file"),
+    ):
+        assert main(["deblur", given, *common, "none"]) == 2 and said in capsys.readouterr().err
+
+
+def test_what_is_there_already_is_named_and_stays_without_force(tmp_path, weights, capsys):
+    sources = [photo(tmp_path / f"{name}.png") for name in "abc"]
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").write_bytes(b"mine")
+    (out / "c_defocus.png").write_bytes(b"mine too")
+    command = ["deblur", *sources, "-o", str(out), "--map", "--model", weights]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert f"{out / 'a.png'}, {out / 'c_defocus.png'}: already there" in said and "--force" in said
+    assert names(out) == ["a.png", "c_defocus.png"] and (out / "a.png").read_bytes() == b"mine"
+    assert main([*command, "--force"]) == 0 and len(names(out)) == 9 and (out / "a.png").read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize(
+    ("photos", "more", "message"),
+    [
+        (["a/1.jpg", "b/1.jpg"], [], "both would become"),
+        (["a/1.jpg", "b/1.png"], ["--format", "webp"], "both would become"),
+        (["a/1.jpg", "b/1.PNG"], ["--map"], "both would become"),
+        (["a/c.jpg", "a/c_Defocus.PNG"], ["--map"], "both would become"),
+        (["out/1.jpg"], ["--force"], "would overwrite the photo itself"),
+        (["a/1.jpg", "out/1.png"], ["--force", "--format", "png"], "would overwrite the photo"),
+    ],
+)
+def test_results_of_one_name_and_photos_in_a_results_place_are_refused_before_anything(
+    tmp_path, weights, capsys, photos, more, message
+):
+    sources = [photo(tmp_path / name) for name in photos]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights, *more]) == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_a_bad_photo_is_reported_and_the_rest_go_on(tmp_path, weights, capsys):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    Image.new("RGB", (9, 9)).save(tmp_path / "tiny.png")
+    sources = [str(tmp_path / "bad.png"), str(tmp_path / "tiny.png"), photo(tmp_path / "good.png")]
+    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.startswith(f"sftdec: {source}: ") for line, source in zip(said, sources, strict=False)] == [True] * 2
+    assert names(tmp_path / "out") == ["good.png"]
+    assert (
+        main(["deblur", sources[2], "-o", str(tmp_path / "new"), "--model", weights, "--max-megapixels", "0.001"]) == 1
+    )
+    assert "0.0012 megapixels, expected 0.001 at most" in capsys.readouterr().err and not (tmp_path / "new").exists()
+
+
+def test_a_model_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    assert main(["deblur", photo(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--model", "none.safetensors"]) == 2
+    assert capsys.readouterr().err.startswith("sftdec: none.safetensors: there is no such weights file")
+
+
+def test_a_file_where_the_results_folder_should_be_is_one_sentence(tmp_path, weights, capsys):
+    assert main(["deblur", photo(tmp_path / "a.png"), "-o", weights, "--model", weights]) == 2
+    assert capsys.readouterr().err.startswith(f"sftdec: {weights}: found a file, expected a folder")
+
+
+def test_it_pools_by_windows_where_it_is_told_and_can(tmp_path, capsys):
+    source, decomposed, other = photo(tmp_path / "a.png"), tmp_path / "dec.safetensors", tmp_path / "sft.safetensors"
+    network = stirred()
+    for parameter in network.parameters():
+        parameter.data += 0.05 * np.random.default_rng(2).standard_normal(parameter.shape).astype(np.float32)
+    save_weights(network, decomposed)
+    for name, more in (("plain", []), ("all", ["--local-pooling", "40"]), ("local", ["--local-pooling", "16"])):
+        assert main(["deblur", source, "-o", str(tmp_path / name), "--model", str(decomposed), *more]) == 0
+    plain, everything, local = ((tmp_path / name / "a.png").read_bytes() for name in ("plain", "all", "local"))
+    assert plain == everything != local
+    save_weights(build_network(NetworkConfig.of_size("small", modulation="sft", **TINY)), other)
+    command = ["deblur", source, "-o", str(tmp_path / "sft"), "--model", str(other), "--local-pooling", "16"]
+    assert main(command) == 2 and "no channel part" in capsys.readouterr().err and not (tmp_path / "sft").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_half_file_and_says_one_sentence(tmp_path, weights):
+    for number in range(300):
+        photo(tmp_path / "in" / f"{number:03d}.png", number)
+    command = [sys.executable, "-m", "sftdec.cli", "deblur", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    started = subprocess.Popen(
+        [*command, "--map", "--model", weights],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background ignores it
+    )
+    while not (tmp_path / "out" / "000.png").exists() and started.poll() is None:
+        time.sleep(0.01)
+    os.kill(started.pid, signal.SIGINT)
+    _, said = started.communicate(timeout=120)
+    assert started.returncode == 130, said
+    assert said.startswith("sftdec: stopped; ") and said.count("\n") == 1
+    found = list((tmp_path / "out").iterdir())
+    assert 3 <= len(found) < 900 and not [path for path in found if path.name.startswith(".")]
+    for path in found:
+        Image.open(path).load()
+
+
+@pytest.mark.slow
+def test_broken_photos_are_refused_by_name_without_noise_and_leave_nothing(tmp_path):
+    counts = fuzz(tmp_path, 60, seed=1)
+    assert counts.refused > 20 and not any(counts.faults.values()), counts.text()
+
+
+def imported(*arguments: str) -> tuple[set[str], str]:
+    """The modules that a command has imported at its end, and what it printed."""
+    code = "import sys, atexit; atexit.register(lambda: print('\\n@', *sys.modules)); import sftdec.cli as c\n"
+    code += f"sys.exit(c.main({list(arguments)}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said, _, modules = done.stdout.rpartition("@")
+    return set(modules.split()), said
+
+
+def test_help_imports_nothing_that_takes_time():
+    modules, said = imported("--help")
+    assert "deblur" in said and "datasets" in said
+    assert not modules & {"torch", "numpy", "pandas", "mlflow", "PIL", "cv2", "tqdm", "sftdec.networks"}
+
+
+def test_deblurring_with_a_file_imports_neither_mlflow_nor_what_training_needs(tmp_path, weights):
+    modules, said = imported("deblur", photo(tmp_path / "a.jpg"), "-o", str(tmp_path / "out"), "--model", weights)
+    assert said.strip() == str(tmp_path / "out" / "a.jpg") and "torch" in modules
+    heavy = {"mlflow", "prefect", "pandas", "albumentations", "sklearn", "skimage", "scipy", "matplotlib", "dvc"}
+    assert not modules & heavy
