@@ -12,6 +12,7 @@ from sftdec.devices import Precision, has_bf16
 from sftdec.inference.errors import PhotoError
 from sftdec.inference.models import load_model
 from sftdec.inference.runtimes import Runtime, TorchRuntime
+from sftdec.inference.tile_size import choose_tile
 from sftdec.inference.tiling import Picture, deblur_in_tiles
 
 Progress = Callable[[int, int], None]
@@ -68,10 +69,15 @@ class Deblurrer:
             local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
 
         Raises:
-            ValueError: no such model, device or runtime, or local pooling where nothing is pooled.
+            ValueError: no such model, device, precision or runtime, a tile or memory that isn't above 0, or local
+                pooling where nothing is pooled.
         """
         if runtime not in RUNTIMES:
             raise ValueError(f"runtime: found {runtime!r}, expected one of {', '.join(RUNTIMES)}")
+        if tile is not None and tile < 1:
+            raise ValueError(f"tile: found {tile}, expected px, 1 or more")
+        if memory is not None and not memory > 0:
+            raise ValueError(f"memory: found {memory}, expected GiB, above 0")
         network, chosen = load_model(model, device)
         network.set_local_pooling(local_pooling)
         return cls(TorchRuntime(network, chosen, choose_precision(precision, chosen)), tile, memory)
@@ -83,6 +89,7 @@ class Deblurrer:
 
         Raises:
             PhotoError: another shape or type, a picture that is too small, or values that are NaN or infinite.
+            ValueError: memory that isn't enough for this picture.
         """
         check_image(image)
         image_type = image.dtype if image.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
@@ -92,7 +99,7 @@ class Deblurrer:
         def write(rows: slice, columns: slice, part: NDArray[np.float32]) -> None:
             result[rows, columns] = as_levels(part, image_type)
 
-        tile = self._tile or max(image.shape)
+        tile = choose_tile(self._runtime, image, self._memory) if self._tile is None else self._tile
         defocus = deblur_in_tiles(self._runtime, picture, tile, write, progress, self._turn)
         return Deblurred(result, np.clip(defocus, 0, 1, out=defocus))
 

@@ -22,6 +22,7 @@ class Reach:
     guide: int  # of the map, for the deblurred picture, leaving aside what is pooled
     transforms: int  # of the means over windows, for the deblurred picture
     pools: bool  # whether a mean of the condition is needed
+    means: int  # how many there are: the condition's features
     window: int | None  # side of the windows of local pooling; None: the mean is the whole picture's
 
     @property
@@ -51,6 +52,7 @@ def measure_reach(network: SFTDec) -> Reach:
         guide=condition + spatial + transforms if deblurring.modulation else 0,
         transforms=transforms,
         pools=bool(parts),
+        means=network.config.condition_features if parts else 0,
         window=parts[0].window if parts else None,
     )
 

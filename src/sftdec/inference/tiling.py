@@ -37,6 +37,13 @@ class Box(NamedTuple):
             min(self.right + reach, width),
         )
 
+    def windows(self, window: int, height: int, width: int) -> "Box":
+        """All of its windows of local pooling (``networks.pooling``); at the picture's border the nearest whole one."""
+        return Box(
+            *_under_windows(self.top, self.bottom, height, window),
+            *_under_windows(self.left, self.right, width, window),
+        )
+
     def inside(self, outer: "Box", stem: int = 1) -> tuple[slice, slice]:
         """Its rows and columns counted from the corner of ``outer``; with ``stem``, in pixels."""
         top, left = outer.top, outer.left
@@ -48,6 +55,12 @@ class Box(NamedTuple):
     def times(self, stem: int) -> "Box":
         """In pixels."""
         return Box(*(side * stem for side in self))
+
+
+def _under_windows(start: int, stop: int, length: int, window: int) -> tuple[int, int]:
+    side = min(window, length)
+    first, last = (min(max(place - (side - 1) // 2, 0), length - side) for place in (start, stop - 1))
+    return first, last + side
 
 
 class Picture:
@@ -176,9 +189,10 @@ class _Passes:
         self.write(slice(top, min(bottom, height)), slice(left, min(right, width)), part)
 
     def _local_means(self, box: Box) -> Floats:
-        """1×D×h×w of a box. At the picture's border the nearest whole window counts, which reaches a window inwards."""
+        """1×D×h×w of a box."""
         assert self.reach.window is not None
-        outer = box.grown(self.reach.condition + self.reach.window - 1, self.rows, self.columns)
+        under = box.windows(self.reach.window, self.rows, self.columns)
+        outer = under.grown(self.reach.condition, self.rows, self.columns)
         rows, columns = box.inside(outer)
         return self.runtime.local_means(self._guide(outer))[:, :, rows, columns]
 

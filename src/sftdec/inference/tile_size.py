@@ -1,0 +1,61 @@
+"""How large tiles may be for the memory that there is to be; the same for the same photo on every machine."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sftdec.inference.runtimes import Runtime
+
+GIB = 2**30
+MEMORY = 2.0  # GiB, where none is given
+PROCESS = 0.4 * GIB  # of an interpreter with PyTorch, NumPy, Pillow and weights: 0.29 GiB measured at paper size
+MEANS = 24  # bytes a feature: the condition between two layers, and its means twice, in float32
+LARGEST = 1024  # px; above it the halo of the named sizes costs little, and progress comes in long steps
+USUAL = 256  # px; a picture whose own size takes the memory still gets tiles of this size, unless it was given
+STEP = 32  # px, a multiple of every stem
+
+
+def choose_tile(runtime: Runtime, image: NDArray[Any], memory: float | None = None) -> int:
+    """The side (px) of the largest tile with which deblurring ``image`` keeps a process within ``memory`` GiB.
+
+    It follows from the network, its precision, the picture's size and type, and ``memory`` (default: 2, or as much as
+    tiles of 256 px need); never from what is free just now, since other tiles would mean other last bits.
+
+    Raises:
+        ValueError: memory that isn't enough for the smallest tile; the message says how much would be.
+    """
+    given = max(MEMORY, predict_bytes(runtime, image, USUAL) / GIB) if memory is None else memory
+    for tile in range(LARGEST, 0, -STEP):
+        needed = predict_bytes(runtime, image, tile)
+        if needed <= given * GIB:
+            return tile
+    raise ValueError(
+        f"memory: found {given:g} GiB, expected {np.ceil(needed / GIB * 100) / 100:g} or more for this model and a "
+        f"picture of {image.shape[1]}×{image.shape[0]} px; give more or deblur a smaller picture"
+    )
+
+
+def predict_bytes(runtime: Runtime, image: NDArray[Any], tile: int) -> float:
+    """The largest resident memory of a process that deblurs ``image`` by tiles of ``tile`` px."""
+    pixels = image.shape[0] * image.shape[1]
+    padded = any(side % runtime.reach.stem for side in image.shape[:2])  # then the map is there twice in the end
+    # the picture as it came and as it becomes, and the map
+    kept = float(pixels * (2 * 3 * image.dtype.itemsize + (2 * 4 if padded else 4)))
+    return PROCESS + kept + _tile_bytes(runtime, image.shape[:2], tile)
+
+
+def _tile_bytes(runtime: Runtime, size: tuple[int, ...], tile: int) -> float:
+    """Of the costliest pass: each computes a tile with its halo, as far as the picture goes."""
+    reach = runtime.reach
+    deblurred = _area(size, tile, max(reach.deblurring, reach.defocus), reach.stem)
+    if reach.window is None:
+        return deblurred * runtime.bytes_per_pixel
+    means = _area(size, tile, reach.deblurring + reach.condition + reach.window // 2, reach.stem)
+    kept = deblurred * 4 * reach.means / reach.stem**2
+    return max(deblurred * runtime.bytes_per_pixel + kept, means * (MEANS * reach.means / reach.stem**2 + 60))
+
+
+def _area(size: tuple[int, ...], tile: int, reach: int, stem: int) -> float:
+    height, width = (min(side, tile + 2 * reach * stem) for side in size)
+    return float(height * width)
