@@ -21,7 +21,7 @@ from tests.tracking.recorded import free_port
 
 pytestmark = pytest.mark.services
 SCREENSHOTS = "SFTDEC_SCREENSHOTS"  # the folder that gets the pictures, such as docs
-WIDTHS = {"desktop": (1280, 860), "phone": (390, 844)}
+WIDTHS = {"desktop": (1280, 620), "phone": (390, 844)}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def coffee(tmp_path: Path) -> Path:
     """A photo that is out of focus and lies on its side, as cameras write it."""
     path, exif = tmp_path / "Kaffee & Löffel.jpg", Image.Exif()
     exif[0x0112] = 6  # to be shown rotated by 90° clockwise
-    photo = Image.fromarray(data.coffee()).resize((300, 200)).filter(ImageFilter.GaussianBlur(1.2))
+    photo = Image.fromarray(data.coffee()).resize((480, 320)).filter(ImageFilter.GaussianBlur(1.4))
     photo.transpose(Image.Transpose.ROTATE_90).save(path, quality=93, exif=exif, dpi=(300, 300))
     return path
 
@@ -91,17 +91,19 @@ def test_a_photo_is_given_compared_and_taken_home_as_the_command_writes_it(
     expected = by_command(coffee, tmp_path / "expected", "builtin", demo)
     page.open(demo.address, *WIDTHS["desktop"])
     page.give("#file", coffee)
-    page.wait_for("Download photo", "300 × 200 px", "Built-in model", coffee.name)
+    page.wait_for("Download photo", "480 × 320 px", "Built-in model", coffee.name)
     page.drag("#stage", 0.5, 0.25)
     assert float(page.run("document.querySelector('#cut').value")) == pytest.approx(25, abs=1)
-    widths = [page.run(f"document.querySelector('#{name}').getBoundingClientRect().width") for name in ("stage", "line")]
+    widths = [
+        page.run(f"document.querySelector('#{name}').getBoundingClientRect().width") for name in ("stage", "line")
+    ]
     clipped = str(page.run("getComputedStyle(document.querySelector('#before')).clipPath"))
     hidden = float(clipped.split()[1].removesuffix("px"))
     assert hidden == pytest.approx(0.75 * widths[0], abs=3)  # three quarters of "before" are cut off
-    assert page.run("document.querySelector('#after').naturalWidth") == 300
+    assert page.run("document.querySelector('#after').naturalWidth") == 480
     page.click("Defocus map")
     assert page.run("getComputedStyle(document.querySelector('#map')).opacity") == "0.6"
-    assert page.run("document.querySelector('#map').naturalWidth") == 300
+    assert page.run("document.querySelector('#map').naturalWidth") == 480
     page.wait_for("blur in px (σ)")
     assert page.run("document.querySelector('#ticks').lastChild.textContent") == "6"
     shot(page, "demo.png", tmp_path)
