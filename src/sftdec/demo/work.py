@@ -77,7 +77,7 @@ def _look_of_map(photo: Photo, path: Path) -> None:
     small = photo.levels[..., 0]
     if (scale := MAP_SIDE / max(small.shape)) < 1:
         small = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    Image.fromarray(coloured(small / np.float32(MAP_LEVELS))).save(path, compress_level=3)
+    Image.fromarray(coloured(np.asarray(small / MAP_LEVELS, np.float32))).save(path, compress_level=3)
 
 
 def _download(path: Path) -> dict[str, str]:
