@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,18 +12,28 @@ import torch
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.inference.deblurrer import Deblurrer
+from sftdec.networks import NetworkConfig, build_network, load_weights, save_weights
 from sftdec.served_model import DefocusDeblurring, decode_photo, encode_png
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> DefocusDeblurring:
-    weights = tmp_path_factory.mktemp("weights") / "s3.safetensors"
-    save_weights(build_network(NetworkConfig.of_size("small", sigma_max=4.5)), weights)
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "s3.safetensors"
+    save_weights(build_network(NetworkConfig.of_size("small", sigma_max=4.5)), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(weights: Path) -> DefocusDeblurring:
+    return served(weights, {"precision": "fp32", "max_megapixels": 0.01})
+
+
+def served(weights: Path, config: dict[str, object] | None) -> DefocusDeblurring:
     loaded = DefocusDeblurring()
-    loaded.load_context(SimpleNamespace(artifacts={"weights": str(weights)}, model_config=None))  # type: ignore[arg-type]
+    loaded.load_context(SimpleNamespace(artifacts={"weights": str(weights)}, model_config=config))  # type: ignore[arg-type]
     return loaded
 
 
@@ -55,15 +66,22 @@ def test_a_photo_comes_back_deblurred_with_its_map_and_the_maps_unit(model: Defo
         assert (defocus.shape, defocus.dtype) == ((32, width), np.uint16)
 
 
-def test_the_answer_is_the_networks_own_output(model: DefocusDeblurring) -> None:
+def test_the_answer_is_the_networks_own_output(model: DefocusDeblurring, weights: Path) -> None:
     answer = model.predict(None, pd.DataFrame({"image": [encode_png(PHOTO)]})).iloc[0]  # type: ignore[arg-type]
     blurred = torch.from_numpy(PHOTO / np.float32(255)).permute(2, 0, 1)[None]
     with torch.inference_mode():
-        expected = model.network(blurred)
+        expected = load_weights(weights)(blurred)
     image = expected.deblurred[0].permute(1, 2, 0).clamp(0, 1).numpy()
     defocus = expected.defocus[0, 0].clamp(0, 1).numpy()
     assert np.abs(decoded(answer["deblurred"]) / 255 - image).max() <= 0.51 / 255
     assert np.abs(decoded(answer["defocus"]) / 65535 - defocus).max() <= 1e-4
+
+
+def test_without_a_configuration_it_gives_the_pixels_that_python_gives(weights: Path) -> None:
+    answer = served(weights, None).predict(None, [encode_png(PHOTO)]).iloc[0]  # type: ignore[arg-type]
+    image, defocus = Deblurrer.load(weights)(PHOTO)
+    assert np.array_equal(decoded(answer["deblurred"]), image)
+    assert np.array_equal(decoded(answer["defocus"]), np.rint(defocus * 65535))
 
 
 @pytest.mark.parametrize("form", [lambda t: [t], lambda t: [{"image": t}], lambda t: {"image": [t]}])
@@ -139,6 +157,25 @@ def test_the_row_that_is_wrong_is_named_and_the_parameter_sets_the_limit(model: 
     table = pd.DataFrame({"image": [encode_png(PHOTO[:16, :16]), encode_png(PHOTO)]})
     with pytest.raises(MlflowException, match="row 1 of column 'image'"):
         model.predict(None, table, {"max_megapixels": 0.001})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wanted", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_limit_that_is_no_number_of_megapixels_is_refused(model: DefocusDeblurring, wanted: float) -> None:
+    with pytest.raises(MlflowException, match="expected a number above 0"):
+        model.predict(None, [encode_png(PHOTO)], {"max_megapixels": wanted})  # type: ignore[arg-type]
+
+
+def test_who_asks_cannot_raise_the_limit_above_the_operators(model: DefocusDeblurring) -> None:
+    large = encode_png(np.zeros((128, 128, 3), np.uint8))
+    with pytest.raises(MlflowException, match=r"the limit is 0\.01"):
+        model.predict(None, [large], {"max_megapixels": 100.0})  # type: ignore[arg-type]
+
+
+def test_a_refusal_stays_one_sentence_when_the_server_puts_the_picture_before_it() -> None:
+    with pytest.raises(MlflowException) as caught:
+        decode_photo("aGVsbG8=", 0, 1.0)
+    caught.value.message = f"Failed to predict data 'aGVsbG8='. \nError: {caught.value.message}"
+    assert json.loads(caught.value.serialize_as_json())["message"] == refusal("aGVsbG8=")
 
 
 def test_the_file_can_be_loaded_where_it_lies(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sftdec.commands.datasets import add_datasets
 from sftdec.commands.deblur import add_deblur
+from sftdec.commands.demo import add_demo
 from sftdec.commands.drift import add_drift
 from sftdec.commands.evaluate import add_evaluate
 from sftdec.commands.export import add_export
@@ -28,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     add_export(commands, model)
     add_datasets(commands)
     add_models(commands)
+    add_demo(commands)
     add_reproduce(commands)
     add_drift(commands, model, device)
     return parser

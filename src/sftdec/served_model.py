@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import io
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,16 +16,16 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-import torch
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from sftdec.inference.deblur import deblur_array
-from sftdec.networks import load_weights
+from sftdec.datasets.images import MAP_LEVELS
+from sftdec.inference.deblurrer import Deblurrer
 
 MAX_MEGAPIXELS = 25.0
+SETTINGS = ("precision", "tile", "memory")  # Deblurrer.load's, that the model's configuration may set
 SMALLEST_SIDE = 16  # px
 READ_FORMATS = ("PNG", "JPEG", "MPO")  # MPO: the JPEG of phones that store a second picture in it
 KNOWN_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")  # told apart to say what is wrong
@@ -34,7 +35,10 @@ class DefocusDeblurring(PythonModel):
     """Takes a column ``image`` (base64 PNG or JPEG) and returns a row a photo.
 
     ``deblurred`` is a base64 PNG, ``defocus`` a base64 16-bit grey PNG whose 65535 means ``sigma_max`` px of
-    blur (Gaussian standard deviation). The parameter ``max_megapixels`` limits what is accepted.
+    blur (Gaussian standard deviation). The parameter ``max_megapixels`` limits what is accepted; it can't exceed the
+    operator's limit, which is the ``max_megapixels`` of the model's configuration (``load_model(model_config=…)``,
+    or the environment variable ``SERVING_MODEL_CONFIG`` of ``mlflow models serve``). ``precision``, ``tile`` and
+    ``memory`` there are those of ``Deblurrer.load``.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -42,8 +46,8 @@ class DefocusDeblurring(PythonModel):
 
         Raises ``ValueError`` where the file is not the one that was packed.
         """
-        path = Path(context.artifacts["weights"])
-        expected = (context.model_config or {}).get("weights_sha256")  # models of older releases have none
+        path, config = Path(context.artifacts["weights"]), context.model_config or {}
+        expected = config.get("weights_sha256")  # models of older releases have none
         if expected is not None:
             with path.open("rb") as opened:
                 found = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -52,27 +56,36 @@ class DefocusDeblurring(PythonModel):
                     f"{path} is not what was registered: SHA-256 {found[:16]}…, expected {expected[:16]}…; restore "
                     "the file, or serve another version"
                 )
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.network = load_weights(path).to(self.device)
+        self.limit = _megapixels(config.get("max_megapixels", MAX_MEGAPIXELS))
+        chosen = {key: config[key] for key in SETTINGS if config.get(key) is not None}
+        self.deblurrer = Deblurrer.load(path, **chosen)
+        self.turn = threading.Lock()
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Deblur every row; an unusable photo raises INVALID_PARAMETER_VALUE (HTTP 400) naming its row."""
-        limit = float((params or {}).get("max_megapixels", MAX_MEGAPIXELS))
-        # every photo is checked before the first is deblurred: a bad last row should not cost minutes
-        photos = [decode_photo(text, row, limit) for row, text in enumerate(_images(model_input))]
-        rows = [self._deblur(photo) for photo in photos]
+        limit = min(_megapixels((params or {}).get("max_megapixels", self.limit)), self.limit)
+        texts = _images(model_input)
+        # every photo is decoded before the first is deblurred: a bad last row should not cost minutes; none is kept,
+        # and one request at a time goes on, so that memory doesn't grow with the rows or with who asks
+        for row, text in enumerate(texts):
+            decode_photo(text, row, limit)
+        rows = []
+        for row, text in enumerate(texts):
+            with self.turn:
+                rows.append(self._deblur(decode_photo(text, row, limit)))
         return pd.DataFrame(rows, columns=["deblurred", "defocus", "sigma_max"])
 
     def _deblur(self, photo: np.ndarray) -> dict[str, Any]:
-        deblurred, defocus = deblur_array(self.network, photo, self.device)
-        levels = np.rint(np.clip(deblurred, 0, 1) * 255).astype(np.uint8)
-        map_levels = np.rint(np.clip(defocus, 0, 1) * 65535).astype(np.uint16)
+        image, defocus = self.deblurrer(photo)
+        levels = np.empty(defocus.shape, np.uint16)
+        for line, values in zip(levels, defocus, strict=True):  # by lines: a whole copy would be as large as the map
+            line[:] = np.rint(values * MAP_LEVELS)
         return {
-            "deblurred": encode_png(levels),
-            "defocus": encode_png(map_levels),
-            "sigma_max": float(self.network.config.sigma_max),
+            "deblurred": encode_png(image),
+            "defocus": encode_png(levels),
+            "sigma_max": float(self.deblurrer.sigma_max),
         }
 
 
@@ -104,7 +117,9 @@ def decode_photo(text: object, row: int, max_megapixels: float) -> np.ndarray:
     except UnidentifiedImageError as error:
         raise _refusal(f"{where} is not an image ({len(content)} bytes); expected a PNG or JPEG") from error
     except Image.DecompressionBombError as error:
-        raise _refusal(f"{where}: {error}; the limit is {max_megapixels:g} megapixels") from error
+        raise _refusal(
+            f"{where} is a decompression bomb or far too large ({error}); the limit is {max_megapixels:g} megapixels"
+        ) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise _refusal(f"{where} is a damaged image ({error}); send the file again") from error
     _check_kind(image, where, max_megapixels)
@@ -128,7 +143,7 @@ def _check_kind(image: Image.Image, where: str, max_megapixels: float) -> None:
     if megapixels > max_megapixels:
         raise _refusal(
             f"{where} has {image.width}×{image.height} px ({megapixels:.1f} megapixels), the limit is "
-            f"{max_megapixels:g}; send a smaller picture or raise the parameter max_megapixels"
+            f"{max_megapixels:g}; send a smaller picture, or have the service started with a higher limit"
         )
     if min(image.size) < SMALLEST_SIDE:
         raise _refusal(f"{where} has {image.width}×{image.height} px, expected at least {SMALLEST_SIDE} each way")
@@ -146,8 +161,31 @@ def _images(model_input: object) -> list[object]:
     return list(model_input["image"])
 
 
+def _megapixels(found: object) -> float:
+    """A limit in megapixels; NaN would let everything pass."""
+    if not isinstance(found, int | float | np.number) or not 0 < float(found) < np.inf:
+        raise _refusal(f"max_megapixels is {found!r}, expected a number above 0")
+    return float(found)
+
+
+class _Refusal(MlflowException):
+    """One sentence. MLflow's server would put the data that it refuses, the whole picture at worst, before it."""
+
+    _sentence: str | None = None
+
+    @property
+    def message(self) -> str:
+        """What was wrong, as it was said first."""
+        return self._sentence or ""
+
+    @message.setter
+    def message(self, message: str) -> None:
+        if self._sentence is None:
+            self._sentence = message
+
+
 def _refusal(message: str) -> MlflowException:
-    return MlflowException(message, error_code=INVALID_PARAMETER_VALUE)
+    return _Refusal(message, error_code=INVALID_PARAMETER_VALUE)
 
 
 mlflow.models.set_model(DefocusDeblurring())

@@ -39,6 +39,7 @@ class Page:
 
     def __init__(self, socket: Any) -> None:
         self._socket, self._number = socket, 0
+        self.requested: list[str] = []  # every address that a page of this tab has asked for, or tried to
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the DevTools protocol."""
@@ -46,6 +47,8 @@ class Page:
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
             answer = json.loads(self._socket.recv(timeout=SECONDS))
+            if answer.get("method") == "Network.requestWillBeSent":
+                self.requested.append(str(answer["params"]["request"]["url"]))
             if answer.get("id") == self._number:
                 assert "error" not in answer, answer
                 return dict(answer["result"])
@@ -91,6 +94,33 @@ class Page:
         """Press what has this label for readers of the screen."""
         self.run(f"document.querySelector({json.dumps(f'[aria-label={json.dumps(label)}]')}).click()")
 
+    def give(self, selector: str, file: Path) -> None:
+        """Choose a file in the form's field, as a visitor does, once it is there."""
+        wait_until(lambda: bool(self.run(f"!!document.querySelector({json.dumps(selector)})")), selector, SECONDS)
+        document = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
+
+    def drag(self, selector: str, start: float, end: float) -> None:
+        """Drag the mouse across an element; ``start`` and ``end`` in 0..1 of its width, at half its height."""
+        box = self.run(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()")
+        y, moves = box["y"] + box["height"] / 2, ("mousePressed", "mouseMoved", "mouseMoved", "mouseReleased")
+        for kind, part in zip(moves, (start, (start + end) / 2, end, end), strict=True):
+            x = box["x"] + box["width"] * part
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+
+    def download(self, selector: str, folder: Path) -> Path:
+        """Click an element that downloads a file, and return the file once it is whole."""
+        folder.mkdir(parents=True)
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self.run(f"document.querySelector({json.dumps(selector)}).click()")
+
+        def whole() -> bool:
+            return bool([path for path in folder.iterdir() if not path.name.endswith(".crdownload")])
+
+        wait_until(whole, f"{selector} is downloaded", SECONDS)
+        return next(folder.iterdir())
+
     def beside(self, text: str) -> list[str]:
         """What stands in one row with the first text that is just this one."""
         script = f"""(() => {{
@@ -108,8 +138,11 @@ class Page:
         drawn = "[...document.querySelectorAll('img, image')].filter(i => i.getBoundingClientRect().width > 99).length"
         wait_until(lambda: int(self.run(drawn)) >= count, f"{count} pictures are drawn", SECONDS)
 
-    def screenshot(self, path: Path, settle: float = 1.0) -> None:
-        """What is seen, as PNG of few colours: a page of an interface needs no more, and a repository stays small."""
+    def screenshot(self, path: Path, settle: float = 1.0, colours: int | None = 128) -> None:
+        """What is seen, as PNG of few colours: a page of an interface needs no more, and a repository stays small.
+
+        None keeps all colours, for pages with photos.
+        """
         from io import BytesIO
 
         from PIL import Image
@@ -117,7 +150,8 @@ class Page:
         time.sleep(settle)  # what moves has come to rest
         taken = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.open(BytesIO(taken)).convert("RGB").quantize(128).save(path, optimize=True)
+        picture = Image.open(BytesIO(taken)).convert("RGB")
+        (picture if colours is None else picture.quantize(colours)).save(path, optimize=True)
 
 
 @contextmanager
@@ -134,6 +168,7 @@ def browser(folder: Path) -> Iterator[Page]:
         with connect(_page_address(int(port_file.read_text().split()[0])), max_size=None) as socket:
             page = Page(socket)
             page.call("Page.enable")
+            page.call("Network.enable")
             yield page
             page.call("Browser.close")
     finally:

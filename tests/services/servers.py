@@ -153,6 +153,11 @@ class Process:
             )
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def stopped(self) -> bool:
         return self._process is None
 

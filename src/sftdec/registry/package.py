@@ -68,7 +68,8 @@ def verify(version: Version, weights: Path) -> None:
     if not (np.isfinite(expected_image).all() and np.isfinite(expected_map).all()):
         raise RegistryError("the network answers an ordinary picture with NaN")
     with tempfile.TemporaryDirectory() as folder:
-        model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder)
+        exact = {"precision": "fp32"}
+        model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder, model_config=exact)
         served = model.predict(pd.DataFrame({"image": [encode_png(picture)]})).iloc[0]
     deblurred = _decode_png(served["deblurred"]).astype(np.float64) / 255
     defocus = _decode_png(served["defocus"]).astype(np.float64) / 65535
@@ -110,7 +111,7 @@ def _save_model(folder: Path, weights: Path, run_id: str | None, model_id: str, 
     import mlflow
     from mlflow.models import Model
 
-    from sftdec.served_model import encode_png
+    from sftdec.served_model import MAX_MEGAPIXELS, SETTINGS, encode_png
 
     mlflow.pyfunc.save_model(
         path=str(folder),
@@ -118,7 +119,12 @@ def _save_model(folder: Path, weights: Path, run_id: str | None, model_id: str, 
         artifacts={"weights": str(weights.resolve())},
         signature=_signature(),
         input_example=pd.DataFrame({"image": [encode_png(example_picture())]}),
-        model_config={"weights_sha256": checksum(weights)},  # for served_model.py to check the file by
+        # for served_model.py: what to check the file by, and what a user or server may set otherwise
+        model_config={
+            "weights_sha256": checksum(weights),
+            "max_megapixels": MAX_MEGAPIXELS,
+            **dict.fromkeys(SETTINGS),
+        },
         # named here, since MLflow would otherwise run the model in a process of its own to find them
         pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
         mlflow_model=Model(artifact_path=place, run_id=run_id, model_uuid=model_id, model_id=model_id),

@@ -1,0 +1,63 @@
+"""``sftdec demo``: a web page on this machine that deblurs photos."""
+
+import argparse
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+from sftdec.inference.models import DEFAULT_MODEL
+
+PORT = 7860
+MAX_MEGAPIXELS = 25.0
+
+
+def add_demo(commands: Any) -> None:
+    """Add the command to ``argparse``'s sub-parsers."""
+    demo = commands.add_parser(
+        "demo",
+        help="a web page to deblur photos with",
+        description="Show a web page on this machine, and to it alone, that deblurs photos; Ctrl-C ends it.",
+    )
+    demo.add_argument("--port", type=int, default=PORT, help="0 takes any free one (default: %(default)s)")
+    demo.add_argument(
+        "--model",
+        metavar="MODEL",
+        help=f"chosen at first: a weights file, models:/… or builtin (default: {DEFAULT_MODEL})",
+    )
+    demo.add_argument("--device", default="auto", help="auto, cpu or cuda[:n] (default: %(default)s)")
+    demo.add_argument(
+        "--max-megapixels",
+        type=float,
+        default=MAX_MEGAPIXELS,
+        metavar="N",
+        help="the largest photo that is taken (default: %(default)g)",
+    )
+    demo.add_argument("--no-browser", action="store_true", help="don't open the browser")
+    demo.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    if not 0 < arguments.max_megapixels <= 1000:
+        raise ValueError(
+            f"--max-megapixels: found {arguments.max_megapixels:g}, expected a number above 0, 1000 at most"
+        )
+    from sftdec.demo.choices import Choices, default_choice
+    from sftdec.demo.server import open_socket, serve
+
+    opened = open_socket(arguments.port)  # a port that is taken is told before seconds of loading
+    with opened:
+        from sftdec.demo.app import Desk, make_app
+        from sftdec.demo.work import checking, deblurring, defocus_colours
+        from sftdec.inference.deblurrer import Deblurrer
+
+        root = Path.cwd()
+        default = default_choice(arguments.model, root)
+        choices = Choices(root, default, lambda name: Deblurrer.load(name, device=arguments.device))
+        choices.deblurrer(default.name)  # what is wrong with it is told here, and the first visitor doesn't wait
+        logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it finds in a bad photo is told on the page
+        warnings.simplefilter("ignore")
+        limit = arguments.max_megapixels
+        desk = Desk(choices, deblurring(choices, limit), checking(limit), limit, defocus_colours())
+        serve(make_app(desk), opened, not arguments.no_browser)
+    return 0

@@ -1,0 +1,220 @@
+"""The page's addresses: what a visitor's browser may ask for and what it is answered."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import jinja2
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from sftdec.demo.choices import Choices
+from sftdec.demo.server import temporary_folder
+from sftdec.demo.visits import Busy, Gone, Visit, Visits
+
+HOSTS = ["127.0.0.1", "localhost", "[::1]"]  # another name that leads here is another site's trick
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+NAME_HEADER = "x-file-name"  # a header of our own: no other site's page can send a photo here
+BYTES_PER_PIXEL = 8  # RGBA of 16 bits
+MORE_BYTES = 16 * 1024 * 1024  # for what a file holds beside its pixels
+STEM_BYTES = 160  # file systems take 255, and results' names are longer
+PAGE_FILES = {"demo.css": "text/css", "demo.js": "text/javascript"}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the addresses share: ``check`` refuses a file by its header with a ``ValueError`` or ``OSError``."""
+
+    choices: Choices
+    work: Callable[[Visit], None]
+    check: Callable[[Path], None]
+    max_megapixels: float
+    colours: list[str]  # of the defocus map, from 0 to its largest
+
+
+class Page:
+    """The endpoints; ``visits`` is there while the server runs."""
+
+    visits: Visits
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    @asynccontextmanager
+    async def open(self, app: Starlette) -> AsyncIterator[None]:
+        """Make the folder for photos and start the thread that works on them; end and delete both."""
+        self.visits = Visits(temporary_folder(), self.desk.work)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(self.visits.close)
+
+    async def page(self, request: Request) -> Response:
+        """The page itself."""
+        template = jinja2.Template(_text("page.html.jinja"), autoescape=True)
+        choices, desk = self.desk.choices, self.desk
+        shown = {"choices": choices.at_hand(), "default": choices.default.name, "limit": f"{desk.max_megapixels:g}"}
+        return HTMLResponse(template.render(**shown, colours=",".join(desk.colours)))
+
+    async def models(self, request: Request) -> Response:
+        """What is registered; the page has the others already."""
+        try:
+            found = await run_in_threadpool(self.desk.choices.registered)
+        except (ValueError, OSError) as error:
+            return JSONResponse({"models": [], "message": str(error)})
+        return JSONResponse({"models": [{"name": each.name, "label": each.label} for each in found], "message": ""})
+
+    async def give(self, request: Request) -> Response:
+        """Take a photo: its bytes are the body, its name a header, the model a parameter."""
+        if NAME_HEADER not in request.headers:
+            raise HTTPException(400, f"the header {NAME_HEADER} is missing")
+        name = file_name(request.headers[NAME_HEADER])
+        model = request.query_params.get("model", self.desk.choices.default.name)
+        try:
+            choice = await run_in_threadpool(self.desk.choices.find, model)
+            if choice is None:
+                raise HTTPException(400, f"{model}: there is no such model to choose; load the page again")
+            visit = self.visits.arrive(name, choice)
+        except (ValueError, OSError) as error:
+            raise HTTPException(503, str(error)) from error
+        except Busy as error:
+            raise HTTPException(503, str(error)) from error
+        try:
+            await self._receive(request, visit.source)
+            await run_in_threadpool(self.desk.check, visit.source)
+            self.visits.line_up(visit)
+        except (ValueError, OSError, Gone, HTTPException, ClientDisconnect) as error:
+            self.visits.leave(visit.token)
+            if isinstance(error, HTTPException | ClientDisconnect):
+                raise
+            raise HTTPException(422, sentence(str(error), visit)) from error
+        return JSONResponse({"token": visit.token}, status_code=201)
+
+    async def _receive(self, request: Request, path: Path) -> None:
+        most = int(self.desk.max_megapixels * 1e6) * BYTES_PER_PIXEL + MORE_BYTES
+        length = request.headers.get("content-length", "")
+        received = int(length) if length.isdigit() else 0
+        size = f"a photo of {self.desk.max_megapixels:g} megapixels has at most {most / 1e6:.0f} MB"
+        refusal = HTTPException(413, f"{path.name} is too large: {size}")
+        if received > most:
+            raise refusal
+        received = 0
+        with path.open("wb") as opened:
+            async for chunk in request.stream():
+                received += len(chunk)
+                if received > most:
+                    raise refusal
+                opened.write(chunk)
+
+    async def state(self, request: Request) -> Response:
+        """How far a photo is."""
+        visit = self._visit(request)
+        shown = {"state": visit.state, "step": visit.step, "done": visit.done, "of": visit.of, "facts": visit.facts}
+        told = {"ahead": self.visits.ahead(visit), "message": sentence(visit.message, visit)}
+        return JSONResponse(shown | told)
+
+    async def file(self, request: Request) -> Response:
+        """One of the pictures that the work names in ``facts["files"]``; as a download where it has a name for it."""
+        visit = self._visit(request)
+        found = visit.facts.get("files", {}).get(request.path_params["file"]) if visit.state == "done" else None
+        if found is None:
+            raise HTTPException(404, "there is no such picture")
+        path = visit.folder / found["path"]
+        return FileResponse(path, filename=found.get("download"))
+
+    async def leave(self, request: Request) -> Response:
+        """Delete a photo and what was made of it."""
+        self.visits.leave(request.path_params["token"])
+        return Response(status_code=204)
+
+    def _visit(self, request: Request) -> Visit:
+        visit = self.visits.find(request.path_params["token"])
+        if visit is None:
+            raise HTTPException(404, "this photo is no longer here; give it again")
+        return visit
+
+
+async def static(request: Request) -> Response:
+    """The page's style or script."""
+    name = request.path_params["name"]
+    if name not in PAGE_FILES:
+        raise HTTPException(404, "there is no such file")
+    return Response(_text(name), media_type=PAGE_FILES[name])
+
+
+def make_app(desk: Desk) -> Starlette:
+    """The page as an ASGI application."""
+    page = Page(desk)
+    token = "/photos/{token}"
+    return Starlette(
+        routes=[
+            Route("/", page.page),
+            Route("/page/{name}", static),
+            Route("/models", page.models),
+            Route("/photos", page.give, methods=["POST"]),
+            Route(token, page.state),
+            Route(token, page.leave, methods=["DELETE"]),
+            Route(token + "/leave", page.leave, methods=["POST"]),  # all that a page which closes can send
+            Route(token + "/{file}", page.file),
+        ],
+        middleware=[Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+        exception_handlers={HTTPException: _refusal},
+        lifespan=page.open,
+    )
+
+
+class _Headers:
+    """Every answer's headers: nothing is kept, nothing comes from elsewhere."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] += [(key.lower().encode(), value.encode()) for key, value in HEADERS.items()]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"message": error.detail}, status_code=error.status_code)
+
+
+def file_name(header: str) -> str:
+    """A name for a file on this machine, out of what a browser sent (percent-encoded UTF-8): no folder, nothing that
+    can't be seen, short enough for any file system, its ending kept.
+    """
+    last = unquote(header, errors="replace").replace("\\", "/").rpartition("/")[2]
+    path = Path(re.sub(r"[\x00-\x1f\x7f<>:\"|?*]", "", last).strip().lstrip(".") or "photo")
+    stem = path.stem.encode()[:STEM_BYTES].decode(errors="ignore")
+    return f"{stem}{path.suffix[:10]}"
+
+
+def sentence(message: str, visit: Visit) -> str:
+    """A message for the visitor, who knows the photo's name but not where it lies here."""
+    return message.replace(str(visit.source), visit.name).replace(str(visit.folder), "")
+
+
+def _text(name: str) -> str:
+    return files("sftdec.demo").joinpath("page", name).read_text(encoding="utf-8")

@@ -1,0 +1,84 @@
+"""The work on one photo: deblurred into files as ``sftdec deblur`` does it, and pictures of them to look at."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from sftdec.demo.choices import Choices
+from sftdec.demo.visits import Visit
+from sftdec.inference.defocus_pictures import coloured
+from sftdec.inference.photo_encoding import eight_bits
+from sftdec.inference.photo_file import Photo, read_photo_file
+from sftdec.inference.photo_list import Found, plan_targets
+from sftdec.inference.photo_results import MAP_LEVELS, Wishes, deblur_photo_file
+
+MAP_SIDE = 1600  # px of the map that is laid over the photo; it is smooth
+QUALITY = 95  # of the pictures to look at
+COLOURS = 17  # of the scale
+
+
+def deblurring(choices: Choices, max_megapixels: float) -> Callable[[Visit], None]:
+    """What ``Visits`` is to do with each photo: the files it names in ``facts["files"]``."""
+
+    def work(visit: Visit) -> None:
+        start = time.monotonic()
+        visit.tell("Reading the photo")
+        deblurrer = choices.deblurrer(visit.model.name)
+        (targets,) = plan_targets([Found(visit.source)], visit.folder / "result", None, True, False)
+        assert targets.map is not None
+        wishes = Wishes(max_megapixels=max_megapixels)
+        deblur_photo_file(deblurrer, targets, wishes, lambda done, of: visit.tell("Deblurring", done, of))
+        seconds = time.monotonic() - start
+        visit.tell("Making pictures to look at")
+        files = {"photo": _download(targets.result), "defocus": _download(targets.map)}
+        _look(read_photo_file(visit.source, max_megapixels), visit.folder / "before.jpg")
+        height, width = _look(read_photo_file(targets.result, max_megapixels), visit.folder / "after.jpg")
+        _look_of_map(read_photo_file(targets.map, max_megapixels), visit.folder / "map.png")
+        files |= {"before": {"path": "before.jpg"}, "after": {"path": "after.jpg"}, "map": {"path": "map.png"}}
+        facts = {"name": visit.name, "model": visit.model.label, "seconds": round(seconds, 1), "files": files}
+        visit.facts.update(facts, width=width, height=height, sigma_max=deblurrer.sigma_max)
+
+    return work
+
+
+def checking(max_megapixels: float) -> Callable[[Path], None]:
+    """What is asked of a file before it lines up: to be a photo, whole and not too large."""
+    turn = threading.Lock()  # one photo in memory, however many come
+
+    def check(path: Path) -> None:
+        with turn:
+            read_photo_file(path, max_megapixels)
+
+    return check
+
+
+def defocus_colours() -> list[str]:
+    """The colours of a defocus map from 0 to its largest, for a page's scale."""
+    (ramp,) = coloured(np.linspace(0, 1, COLOURS, dtype=np.float32)[None])
+    return ["#{:02x}{:02x}{:02x}".format(*colour) for colour in ramp.tolist()]
+
+
+def _look(photo: Photo, path: Path) -> tuple[int, int]:
+    """Write a photo in full size for a browser, which shows neither TIFF nor 16 bits; its height and width in px."""
+    options: dict[str, Any] = {"quality": QUALITY, "subsampling": 0, "icc_profile": photo.attachments.profile}
+    Image.fromarray(eight_bits(photo.colour)).save(path, **options)
+    height, width = photo.levels.shape[:2]
+    return height, width
+
+
+def _look_of_map(photo: Photo, path: Path) -> None:
+    """Write a defocus map in colours."""
+    small = photo.levels[..., 0]
+    if (scale := MAP_SIDE / max(small.shape)) < 1:
+        small = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    Image.fromarray(coloured(np.asarray(small / MAP_LEVELS, np.float32))).save(path, compress_level=3)
+
+
+def _download(path: Path) -> dict[str, str]:
+    return {"path": f"{path.parent.name}/{path.name}", "download": path.name}

@@ -1,0 +1,137 @@
+"""The page's addresses with a real model behind them, but no browser."""
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from benchmarks.service import tiny_weights
+from sftdec.demo.app import Desk, file_name, make_app
+from sftdec.demo.choices import Choice, Choices
+from sftdec.demo.work import checking, deblurring, defocus_colours
+from sftdec.inference.deblurrer import Deblurrer
+
+MEGAPIXELS = 0.01
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture
+def client(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    choices = Choices(tmp_path, Choice(str(tiny), tiny.name), Deblurrer.load)
+    desk = Desk(choices, deblurring(choices, MEGAPIXELS), checking(MEGAPIXELS), MEGAPIXELS, defocus_colours())
+    with TestClient(make_app(desk), base_url="http://127.0.0.1") as opened:
+        yield opened
+
+
+def png(seed: int) -> tuple[bytes, np.ndarray]:
+    levels = np.random.default_rng(seed).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    written = io.BytesIO()
+    Image.fromarray(levels).save(written, format="PNG")
+    return written.getvalue(), levels
+
+
+def give(client: TestClient, content: bytes, name: str = "photo.png", **parameters: str) -> str:
+    answer = client.post("/photos", content=content, headers={"X-File-Name": name}, params=parameters)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["token"])
+
+
+def finished(client: TestClient, token: str) -> dict[str, object]:
+    deadline = time.monotonic() + 120
+    while (told := client.get(f"/photos/{token}").json())["state"] not in ("done", "failed"):
+        assert time.monotonic() < deadline, told
+        time.sleep(0.02)
+    return dict(told)
+
+
+def test_two_visitors_get_each_their_own_photo_with_pythons_pixels(client: TestClient, tiny: Path) -> None:
+    photos = [png(seed) for seed in (1, 2)]
+    tokens = [give(client, content) for content, _ in photos]
+    for token, (_, levels) in zip(tokens, photos, strict=True):
+        assert finished(client, token)["state"] == "done"
+        got = np.asarray(Image.open(io.BytesIO(client.get(f"/photos/{token}/photo").content)))
+        assert np.array_equal(got, Deblurrer.load(tiny)(levels).image)
+    client.delete(f"/photos/{tokens[0]}")
+    assert client.get(f"/photos/{tokens[0]}/photo").status_code == 404
+    assert client.get(f"/photos/{tokens[1]}/photo").status_code == 200
+    assert client.get(f"/photos/{'x' * 32}").status_code == 404
+
+
+def test_refusals_are_sentences_that_name_the_photo_but_no_folder_and_leave_no_file(
+    client: TestClient, tmp_path: Path
+) -> None:
+    large = io.BytesIO()
+    Image.new("RGB", (200, 100)).save(large, format="PNG")
+    cut = png(0)[0][:-300]
+    for content, words in (
+        (b"hello", "found 5 bytes that are no picture"),
+        (b"", "found an empty file"),
+        (large.getvalue(), "found 200×100 px"),
+        (cut, "corrupt or cut short"),
+    ):
+        answer = client.post("/photos", content=content, headers={"X-File-Name": "mine.png"})
+        assert answer.status_code == 422
+        assert answer.json()["message"].startswith("mine.png: ") and words in answer.json()["message"]
+        assert str(tmp_path) not in answer.text
+    answer = client.post("/photos", content=bytes(20_000_000), headers={"X-File-Name": "mine.png"})
+    assert answer.status_code == 413 and "mine.png is too large" in answer.json()["message"]
+    assert not list(tmp_path.glob("sftdec-demo-*/*"))
+
+
+def test_no_other_sites_page_can_send_a_photo_or_be_mistaken_for_this_one(client: TestClient) -> None:
+    content, _ = png(0)
+    assert client.post("/photos", content=content).status_code == 400
+    assert client.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
+    assert "access-control-allow-origin" not in client.get("/").headers
+    assert "default-src 'none'" in client.get("/").headers["content-security-policy"]
+
+
+def test_no_other_file_of_this_machine_can_be_had(client: TestClient, tiny: Path, tmp_path: Path) -> None:
+    content, _ = png(0)
+    elsewhere = tmp_path / "other.safetensors"
+    elsewhere.write_bytes(tiny.read_bytes())
+    for model in (str(elsewhere), "models:/sft-dec/1", "models:/../x"):
+        answer = client.post("/photos", content=content, headers={"X-File-Name": "a.png"}, params={"model": model})
+        assert answer.status_code == 400 and "there is no such model" in answer.json()["message"]
+    token = give(client, content)
+    finished(client, token)
+    for address in (
+        f"/photos/{token}/given",
+        f"/photos/{token}/..%2f..%2fx",
+        "/page/..%2fapp.py",
+        "/page/page.html.jinja",
+    ):
+        assert client.get(address).status_code == 404
+
+
+def test_the_page_and_all_it_loads_come_from_here(client: TestClient) -> None:
+    texts = [client.get(address).text for address in ("/", "/page/demo.css", "/page/demo.js")]
+    assert not [text for text in texts if "https://" in text or "http://" in text or "//cdn" in text]
+    assert client.get("/models").json() == {"models": [], "message": ""}
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("K%C3%A4se.jpg", "Käse.jpg"),
+        ("..%2F..%2Fetc%2Fpasswd", "passwd"),
+        ("C:\\photos\\one.TIF", "one.TIF"),
+        ("..", "photo"),
+        ("", "photo"),
+        (".hidden.png", "hidden.png"),
+        ("a%00%0Ab.png", "ab.png"),
+        ("%F0%9F%93%B7" * 100 + ".jpeg", "📷" * 40 + ".jpeg"),
+    ],
+)
+def test_a_name_that_was_sent_becomes_one_for_a_file(sent: str, name: str) -> None:
+    assert file_name(sent) == name
