@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     device: dict[str, Any] = {"default": "auto", "help": "auto, cpu or cuda[:n] (default: %(default)s)"}
     add_deblur(commands, model, device)
     add_evaluate(commands, model, device)
-    add_export(commands, model)
+    add_export(commands)
     add_datasets(commands)
     add_models(commands)
     add_demo(commands)
