@@ -1,6 +1,7 @@
 """What each step of the training engine brings: time, and whether the result stays.
 
     python benchmarks/training.py [--sizes small paper] [--steps 50] [--quality-steps 300] [--seeds 0 1 2]
+                                  [--crop PX] [--only plain '+ bf16' did_anet]
 
 Crops of rendered scenes of data/sample; no stage needs to have run. One run holds all variants side by side: the same
 weights, the same batches, one step of each in turn, so that other work on the machine disturbs all alike.
@@ -109,11 +110,13 @@ def variants(config: NetworkConfig, with_compile: bool) -> list[Variant]:
     return [*found, Variant("did_anet", build_did_anet(config))]
 
 
-def compare(size: str, pictures: list[Scene], steps: int, with_compile: bool) -> pd.DataFrame:
+def compare(size: str, pictures: list[Scene], options: argparse.Namespace) -> pd.DataFrame:
     """A row a variant of the network ``size``."""
-    count, side = BATCHES[size]
+    steps = options.steps
+    count, side = BATCHES[size] if options.crop is None else (1, options.crop)
     config = NetworkConfig.of_size(size, output_init=0.1)  # at 0 every fresh network returns its input
-    rows, found = [], variants(config, with_compile)
+    rows, found = [], variants(config, not options.no_compile)
+    found = [each for each in found if not options.only or each.name in options.only]
     first = random_crops(pictures, count, side, 0, steps)
     for each in found:
         started = time.perf_counter()
@@ -184,13 +187,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scenes", type=int, default=48, help="rendered for training")
     parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--crop", type=int, help="one crop a step, of this side in px (the paper's: 256)")
+    parser.add_argument("--only", nargs="*", default=[], help="variants: plain and did_anet among them, in their order")
     parser.add_argument("--sample", type=Path, default=Path("data/sample"))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     pictures = scenes(arguments.sample, "train", arguments.scenes)
     print(f"torch {torch.__version__}, {arguments.threads} threads, bf16 in hardware: {has_bf16(CPU)}", flush=True)
     for size in arguments.sizes:
-        table = compare(size, pictures, arguments.steps, not arguments.no_compile)
+        table = compare(size, pictures, arguments)
         print(f"{table.to_string(float_format='{:.3g}'.format, na_rep='')}\n", flush=True)
     if arguments.seeds and arguments.quality_steps:
         validation = all_crops(scenes(arguments.sample, "validation", 100), 96)
