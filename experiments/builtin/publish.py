@@ -9,6 +9,8 @@ with.
 
 import argparse
 import csv
+import hashlib
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,10 @@ def main() -> None:
         batch=train.common.batch_size,
         crop=train.common.crop,
         scenes=f"{(read_index(SCENES)['split'] == 'train').sum():,}",
+        commit=subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip(),
+        sha256=hashlib.sha256(builtin_weights().read_bytes()).hexdigest(),
         photos=list(csv.DictReader((HERE / "photos.csv").read_text("utf-8").splitlines())),
     )
     with atomic_path(builtin_weights().with_name("MODEL_CARD.md")) as temporary:
