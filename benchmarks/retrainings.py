@@ -8,7 +8,8 @@ the gate lets a challenger lose up to 1 dB, so that many of them come to serve. 
 time (user and system, with that of all processes that the flow waited for; not the server's), the median of the last
 five, in seconds; sizes in KB, with what each retraining has added since the last ones shown; versions, champions and
 worktrees; and what is left in the flows' temporary folder, in memory (/dev/shm) and of processes. A line for each flow
-gives its own processor times and what the gate said. With `--stages` only those run again: half the time. The home and DVC's site cache are folders of its own, too: nothing outside is touched.
+gives its own processor times and what the gate said. With `--stages` only those run again, which costs less. The home
+and DVC's site cache are folders of its own, too: nothing outside is touched.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,7 @@ def make_place(folder: Path) -> Place:
     shutil.rmtree(project / "experiments")  # DVC would read the matrices of 66 trainings with every command
     set_params(project, train__s3__learning_rate=0.001, train__s3__keep="last")  # the best may be those it began with
     set_params(project, gate__min_gain=-1.0, gate__max_loss=1.0, gate__level=0.51)
+    set_params(project, compute__processes=1)
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "trains for seconds")
     own = {"TMPDIR": "temporary", "HOME": "home", "DVC_SITE_CACHE_DIR": "site"}
@@ -159,8 +161,14 @@ def left(place: Place, memory: set[str], server: set[int]) -> dict[str, list[str
                 processes.append(" ".join(process.info["cmdline"])[:80])
         except psutil.Error:
             continue
+    inside = sorted(place.temporary.rglob("*"))
+
+    def relative(paths: Iterable[Path]) -> list[str]:
+        return [str(path.relative_to(place.temporary)) for path in paths]
+
     return {
-        "temporary folder": sorted(str(path.relative_to(place.temporary)) for path in place.temporary.rglob("*")),
+        "temporary folder (files)": relative(path for path in inside if not path.is_dir()),
+        "temporary folder (folders)": relative(path for path in inside if path.is_dir()),
         "/dev/shm": sorted(names(Path("/dev/shm")) - memory),
         "processes": processes,
     }
@@ -200,7 +208,7 @@ def run(place: Place, retrainings: int, stages: Sequence[str], shown: Sequence[i
             for name, count in registry(place).items():
                 print(f"  {name:30} {count:10}")
             for name, found in left(place, memory, server).items():
-                print(f"  left in {name:22} {len(found):10}  {' '.join(found[:20])}", flush=True)
+                print(f"  {'left: ' + name:34} {len(found):6}  {' '.join(found[:20])}", flush=True)
 
 
 def main() -> None:
