@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -221,6 +222,7 @@ def main() -> None:
     given = parser.parse_args()
     from tests.services.servers import prefect_server
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the server ends with this, too
     with nullcontext(given.folder) if given.folder else tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         place = make_place(folder)
