@@ -7,9 +7,9 @@ Makes a copy of this checkout that trains for seconds, commits it, starts a Pref
 the gate lets a challenger lose up to 1 dB, so that many of them come to serve. Prints at the shown counts: processor
 time (user and system, with that of all processes that the flow waited for; not the server's), the median of the last
 five, in seconds; sizes in KB, with what each retraining has added since the last ones shown; versions, champions and
-worktrees; and what is left in the flows' temporary folder, in memory (/dev/shm) and of processes. A line for each flow
-gives its own processor times and what the gate said. With `--stages` only those run again, which costs less. The home
-and DVC's site cache are folders of its own, too: nothing outside is touched.
+worktrees; and what is left in the flows' temporary folder and of processes (torch makes an empty folder there, always
+the same). A line for each flow gives its own processor times and what the gate said. With `--stages` only those run
+again, which costs less. The home and DVC's site cache are folders of its own, too: nothing outside is touched.
 """
 
 import argparse
@@ -153,7 +153,7 @@ def registry(place: Place) -> dict[str, int]:
     return found | {"worktrees, with the checkout": worktrees}
 
 
-def left(place: Place, memory: set[str], server: set[int]) -> dict[str, list[str]]:
+def left(place: Place, server: set[int]) -> dict[str, list[str]]:
     """What no flow should leave behind."""
     processes = []
     for process in psutil.process_iter(["cmdline"]):
@@ -170,14 +170,8 @@ def left(place: Place, memory: set[str], server: set[int]) -> dict[str, list[str
     return {
         "temporary folder (files)": relative(path for path in inside if not path.is_dir()),
         "temporary folder (folders)": relative(path for path in inside if path.is_dir()),
-        "/dev/shm": sorted(names(Path("/dev/shm")) - memory),
         "processes": processes,
     }
-
-
-def names(folder: Path) -> set[str]:
-    """What lies in a folder that may not be there."""
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
 def show(number: int, spent: Spent, sizes: dict[str, float], before: dict[str, float], since: int) -> None:
@@ -197,7 +191,6 @@ def show(number: int, spent: Spent, sizes: dict[str, float], before: dict[str, f
 def run(place: Place, retrainings: int, stages: Sequence[str], shown: Sequence[int], server: set[int]) -> None:
     """Retrain and print; the first one runs all stages."""
     spent, sizes, last = Spent(), dict[str, float](), 0
-    memory = names(Path("/dev/shm"))
     for number in range(1, retrainings + 1):
         retrain(place, number, stages if number > 1 else (), spent)
         if number == 1 and not registry(place)["champions"]:
@@ -208,7 +201,7 @@ def run(place: Place, retrainings: int, stages: Sequence[str], shown: Sequence[i
             sizes, last = now, number
             for name, count in registry(place).items():
                 print(f"  {name:30} {count:10}")
-            for name, found in left(place, memory, server).items():
+            for name, found in left(place, server).items():
                 print(f"  {'left: ' + name:34} {len(found):6}  {' '.join(found[:20])}", flush=True)
 
 
