@@ -62,6 +62,7 @@ class Server:
 
 
 @pytest.mark.slow
+@pytest.mark.services
 @pytest.mark.parametrize("apart", [False, True], ids=["thread", "process"])
 def test_a_server_that_is_killed_and_comes_back_gets_every_metric_in_order(
     root: Path, server: Server, apart: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -65,7 +65,7 @@ def stage_in(folder, **changes):
 STAGE = ["-m", "pipelines.stages.train", "--stage", "s1"]
 
 
-@pytest.mark.slow
+@pytest.mark.services
 def test_a_killed_process_ends_the_job_with_an_error_and_the_next_start_goes_on_to_the_same_bytes(tmp_path):
     long = {"steps": 300, "warm_up": 5, "validate_every": 1000, "checkpoint_every": 5}
     whole, cut = (stage_in(tmp_path / name, **long) for name in ("whole", "cut"))
