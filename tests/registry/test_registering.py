@@ -66,7 +66,8 @@ def test_a_version_that_answers_otherwise_than_the_network_gets_no_alias(
 ) -> None:
     served = package.SERVED_MODEL.read_text()
     wrong = tmp_path / "served_model.py"
-    wrong.write_text(served.replace("np.clip(deblurred, 0, 1)", "np.clip(1 - deblurred, 0, 1)"))
+    wrong.write_text(served.replace("encode_png(image)", "encode_png(255 - image)"))
+    assert wrong.read_text() != served
     monkeypatch.setattr(package, "SERVED_MODEL", wrong)
     with pytest.raises(RegistryError, match="the served picture differs"):
         register(trained[0], None, {}, root, settings=settings)
