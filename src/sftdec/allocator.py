@@ -10,8 +10,8 @@ _LARGEST = 32 << 20  # bytes, the most that every glibc takes; larger blocks go 
 def keep_freed_memory() -> None:
     """Have this process use freed memory again instead of returning it and asking anew, page by page.
 
-    A step of training, or a picture, frees and takes hundreds of MB; handing them back and forth takes about a tenth
-    of a step's time on two cores. The peak stays what it is. Only glibc is told; elsewhere this does nothing.
+    A step of training, or a picture, frees and takes hundreds of MB, and each page that comes back is cleared by the
+    system first. The peak stays what it is. Only glibc is told; elsewhere this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
