@@ -103,7 +103,7 @@ def load_experiment(path: Path) -> Experiment:
         ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
     """
     try:
-        return Experiment.model_validate(_read_yaml(path))
+        return Experiment.model_validate(read_yaml(path))
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, each['loc']))}: found {each['input']!r}; {each['msg']}"
                     for each in error.errors(include_url=False))  # fmt: skip
@@ -143,7 +143,7 @@ def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
         raise ParamsError(f"variants: there is no {cell.variant!r}, expected one of {', '.join(experiment.variants)}")
     own = {"train.common.seed": cell.seed, f"train.{cell.stage}.steps": experiment.steps_of(cell)}
     changes = {**experiment.changes, **experiment.variants[cell.variant], **own}
-    return parse_params(with_changes(_read_yaml(base), changes), f"{base}, variant {cell.variant}")
+    return parse_params(with_changes(read_yaml(base), changes), f"{base}, variant {cell.variant}")
 
 
 def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +164,12 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     return changed
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's sections as plain values.
+
+    Raises:
+        ParamsError: it can't be read, or holds something else.
+    """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
     except (OSError, YAMLError) as error:

@@ -1,16 +1,19 @@
 """Weights that explain themselves: safetensors with the network's configuration in the file's metadata."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from sftdec.atomic import atomic_path
 from sftdec.networks.config import ConfigError, NetworkConfig
 from sftdec.networks.sft_dec import SFTDec, build_network
 
-_KEY = "sftdec"  # the only one: safetensors writes several in an order that changes from run to run
+METADATA_KEY = "sftdec"  # the only one: safetensors writes several in an order that changes from run to run
 _CROP = "training_crop"  # beside the configuration, px; absent where it isn't known
 
 
@@ -25,7 +28,7 @@ def save_weights(network: SFTDec, path: Path) -> None:
     if network.training_crop is not None:
         described[_CROP] = network.training_crop
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: json.dumps(described, sort_keys=True)})
+        save_file(tensors, temporary, metadata={METADATA_KEY: json.dumps(described, sort_keys=True)})
 
 
 def read_config(path: Path) -> NetworkConfig:
@@ -37,8 +40,12 @@ def read_config(path: Path) -> NetworkConfig:
     return _described(path)[0]
 
 
-def _described(path: Path) -> tuple[NetworkConfig, int | None]:
-    """A weights file's configuration and training crop."""
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What a weights file of ours says of itself.
+
+    Raises:
+        WeightsError: the file is missing, cut short, or not one of ours.
+    """
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -46,12 +53,24 @@ def _described(path: Path) -> tuple[NetworkConfig, int | None]:
         raise WeightsError(f"{path}: there is no such weights file; train one with dvc repro or name another") from None
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a safetensors file, or cut short ({error}); restore or retrain it") from error
-    if _KEY not in metadata:
+    if METADATA_KEY not in metadata:
         raise WeightsError(
             f"{path}: safetensors without an SFT-Dec configuration in its metadata; expected a file of ours"
         )
     try:
-        described = json.loads(metadata[_KEY])
+        return dict(json.loads(metadata[METADATA_KEY]))
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"{path}: its configuration can't be read ({error}); it is of another version") from error
+
+
+def _described(path: Path) -> tuple[NetworkConfig, int | None]:
+    """A weights file's configuration and training crop."""
+    described = read_metadata(path)
+    if "peer" in described:
+        raise WeightsError(
+            f"{path}: weights of {described['peer']}, expected SFT-Dec's; sftdec evaluate takes those of other networks"
+        )
+    try:
         crop = described.pop(_CROP, None)
         if not (crop is None or (type(crop) is int and crop >= 1)):
             raise ConfigError(f"{_CROP}: found {crop!r}, expected px, 1 or more")
@@ -86,9 +105,18 @@ def load_into(network: SFTDec, path: Path) -> None:
         raise WeightsError(
             f"{path}: weights of another network: {other}; retrain, or set network.* alike in params.yaml"
         )
-    expected = network.state_dict()
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    check_shapes(path, tensors, network.state_dict())
+    network.load_state_dict(tensors)
+
+
+def check_shapes(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Compare a file's tensors with those of a network.
+
+    Raises:
+        WeightsError: the first difference of names or shapes is named.
+    """
     for name in sorted(expected.keys() | tensors.keys()):
         shapes = [tuple(group[name].shape) if name in group else "nothing" for group in (tensors, expected)]
         if shapes[0] != shapes[1]:
@@ -96,4 +124,3 @@ def load_into(network: SFTDec, path: Path) -> None:
                 f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}; "
                 "the file is damaged or of another version: retrain"
             )
-    network.load_state_dict(tensors)

@@ -3,19 +3,19 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sftdec.datasets import Scene
-from sftdec.networks import SFTDec
-from sftdec.params import CommonParams, StageParams
+from sftdec.networks.peers import AnyNetwork
 from sftdec.patches import PatchStore
 from sftdec.patches.augment import Batch, CropDataset, batches
 from sftdec.training.checkpoint import Checkpoints
 from sftdec.training.distributed import Group
+from sftdec.training.objective import Objective
 from sftdec.training.recovery import (
     TrainingError,
     fitting,
@@ -24,12 +24,13 @@ from sftdec.training.recovery import (
     probe,
     save_batch,
 )
-from sftdec.training.schedule import Stage, learning_rate, total_steps
+from sftdec.training.schedule import total_steps
 from sftdec.training.state import begin
 from sftdec.training.step import Stepper, take_step
 from sftdec.training.validation import validate, validation_picture
 
 LOG_EVERY = 25  # steps
+Network = TypeVar("Network", bound=AnyNetwork)
 Report = Callable[[int, dict[str, float]], None]
 Picture = Callable[[str, NDArray[np.uint8]], None]
 
@@ -43,23 +44,22 @@ class Training:
 
     def __init__(
         self,
-        network: SFTDec,
+        network: AnyNetwork,
         dataset: CropDataset,
         validation: Sequence[Scene],
-        stage: Stage,
-        params: StageParams,
-        common: CommonParams,
+        objective: Objective,
         checkpoints: Checkpoints,
         report: Report,
         picture: Picture,
         group: Group,
     ) -> None:
-        self.dataset, self.validation, self.stage = dataset, validation, stage
-        self.params, self.common, self.group = params, common, group
+        self.dataset, self.validation, self.objective, self.group = dataset, validation, objective, group
+        self.stage, self.params, self.common = objective.stage, objective.params, objective.common
+        params, common = self.params, self.common
         self.checkpoints, self.report, self.picture = checkpoints, report, picture
         self.steps = total_steps(params, len(dataset.store), common.batch_size)
-        self.state = begin(network, common, group.device)
-        self.stepper = Stepper.of(network, stage, params, common, group)
+        self.state = begin(network, objective, common, group.device)
+        self.stepper = Stepper.of(network, objective, common, group)
         if not self._restore():
             if params.keep == "best":
                 self._validate()
@@ -80,7 +80,7 @@ class Training:
             TrainingError: that happened too often, or there is not enough memory.
         """
         state = self.state
-        rate = learning_rate(state.step, self.steps, self.params) * state.rate_factor
+        rate = self.objective.rate(state.step, self.steps) * state.rate_factor
         values = self._step_or_advise(batch, rate)
         if "skipped" not in values:
             state.bad_in_a_row = 0
@@ -118,9 +118,9 @@ class Training:
         self._since = time.monotonic()
         return row
 
-    def result(self) -> SFTDec:
+    def result(self) -> AnyNetwork:
         """The network with the weights that the stage keeps."""
-        average: SFTDec = self.state.average.module  # type: ignore[assignment]
+        average: AnyNetwork = self.state.average.module  # type: ignore[assignment]
         if self.params.keep == "best" and self.state.best is not None:
             average.load_state_dict(self.state.best)
         return average.cpu().eval()
@@ -138,7 +138,7 @@ class Training:
 
     def _validate(self) -> dict[str, float]:
         """Validate the averaged weights; remember them if they are the best so far."""
-        average: SFTDec = self.state.average.module  # type: ignore[assignment]
+        average: AnyNetwork = self.state.average.module  # type: ignore[assignment]
         if not self.validation:
             return {}
         found = validate(average, self.validation, self.stage, self.common, self.group)
@@ -154,7 +154,7 @@ class Training:
             return
         every = self.params.pictures_every * len(self.dataset.store) / self.common.batch_size  # steps
         if step // every > (step - 1) // every:
-            average: SFTDec = self.state.average.module  # type: ignore[assignment]
+            average: AnyNetwork = self.state.average.module  # type: ignore[assignment]
             pixels = validation_picture(average, self.validation, self.stage, self.common)
             self.picture(f"validation/{self.stage.name}-step-{step:06d}.png", pixels)
 
@@ -195,18 +195,16 @@ class Training:
 
 
 def train_stage(
-    network: SFTDec,
+    network: Network,
     store: PatchStore,
     validation: Sequence[Scene],
-    stage: Stage,
-    params: StageParams,
-    common: CommonParams,
+    objective: Objective,
     checkpoints: Checkpoints,
     report: Report = lambda step, metrics: None,
     picture: Picture = lambda name, pixels: None,
     group: Group | None = None,
-) -> tuple[SFTDec, list[dict[str, float]]]:
-    """Train ``network`` through one stage, going on from the newest checkpoint if there is one.
+) -> tuple[Network, list[dict[str, float]]]:
+    """Train ``network`` by the objective, going on from the newest checkpoint if there is one.
 
     ``report`` and ``picture`` are ``Training``'s; ``group`` is left out where one process trains alone.
 
@@ -217,10 +215,11 @@ def train_stage(
     Raises:
         TrainingError: the loss stays no finite number, or there is not enough memory.
     """
+    stage, common = objective.stage, objective.common
     group = group or Group.alone(common.device)
     photometric = (common.brightness, common.noise, common.channel_shuffle)
     dataset = CropDataset(store, common.crop, common.seed, common.rotation, common.flips, *photometric)
-    training = Training(network, dataset, validation, stage, params, common, checkpoints, report, picture, group)
+    training = Training(network, dataset, validation, objective, checkpoints, report, picture, group)
     shown: dict[str, str] = {}
     quiet = None if group.first else True  # None: where the output is no terminal
     with tqdm(total=training.steps, desc=f"train {stage.name}", unit="step", disable=quiet) as bar:
@@ -237,4 +236,5 @@ def train_stage(
                 bar.update()
                 if training.done:
                     break
-    return training.result(), training.state.curve
+    result: Network = training.result()  # type: ignore[assignment]
+    return result, training.state.curve

@@ -9,12 +9,13 @@ import torch
 from sftdec.atomic import atomic_path
 from sftdec.datasets import load_scene, read_index
 from sftdec.devices import compute_exactly
-from sftdec.networks import SFTDec, build_network, load_into
+from sftdec.networks import NetworkConfig, SFTDec, build_network, load_into
 from sftdec.params import Params, StageParams
 from sftdec.patches import PatchStore
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.distributed import Group
-from sftdec.training.loop import Picture, Report, train_stage
+from sftdec.training.loop import Network, Picture, Report, train_stage
+from sftdec.training.objective import Objective
 from sftdec.training.schedule import Stage
 
 Curve = list[dict[str, float]]
@@ -67,37 +68,54 @@ def run_training(
         TrainingError: the loss stays no finite number, or there is not enough memory.
     """
     common = params.train.common
-    compute_exactly(common.threads)
-    config = params.network.config(params.fetch.sigma_max)
-    network = build_network(config, common.seed)
-    started_from = "fresh"
+    network = build_network(params.network.config(params.fetch.sigma_max), common.seed)
+    started_from = None
     if stage.after is not None:
-        before = weights_path(build, stage.after)
-        if not before.exists():
+        started_from = weights_path(build, stage.after)
+        if not started_from.exists():
             raise StageOrderError(
-                f"{before}: there are no weights of stage {stage.after}, from which {stage.name} starts; "
+                f"{started_from}: there are no weights of stage {stage.after}, from which {stage.name} starts; "
                 f"run dvc repro train_{stage.after} first"
             )
-        load_into(network, before)
-        started_from = hashlib.sha256(before.read_bytes()).hexdigest()
-    store = PatchStore(build / "patches")
-    index = read_index(build / "scenes")
-    validation = [load_scene(build / "scenes", row) for row in index[index["split"] == "validation"].to_dict("records")]
+        load_into(network, started_from)
+    objective = Objective(stage, stage_params(params, stage), common)
+    return train_network(
+        network, objective, build, checkpoints, started_from, report=report, picture=picture, group=group
+    )
+
+
+def train_network(
+    network: Network,
+    objective: Objective,
+    build: Path,
+    checkpoints: Path,
+    started_from: Path | None,
+    report: Report = lambda step, metrics: None,
+    picture: Picture = lambda name, pixels: None,
+    group: Group | None = None,
+) -> tuple[Network, Curve, Checkpoints]:
+    """Train any network on ``build/scenes`` and ``build/patches``; ``started_from``: the file of the weights it has.
+
+    A peer trains in one process. Checkpoints and errors are as ``run_training``'s.
+    """
+    compute_exactly(objective.common.threads)
+    store, index = PatchStore(build / "patches"), read_index(build / "scenes")
+    judged = index[index["split"] == "validation"]
     inputs = dict(
-        network=config.to_json(),
-        common=common.model_dump(),
-        stage=stage_params(params, stage).model_dump(),
-        weights=started_from,
+        network=network.config.to_json() if isinstance(network.config, NetworkConfig) else repr(network.config),
+        common=objective.common.model_dump(),
+        stage=objective.params.model_dump(),
+        recipe=repr(getattr(objective, "recipe", None)),
+        weights="fresh" if started_from is None else hashlib.sha256(started_from.read_bytes()).hexdigest(),
         patches=file_hashes(build / "patches"),
         code=file_hashes(*(_PACKAGE / part for part in _CODE)),
-        validation=[str(value) for value in index.loc[index["split"] == "validation", "blurred_sha256"]],
+        validation=[str(value) for value in judged["blurred_sha256"]],
         torch=torch.__version__,
         processes=1 if group is None else group.size,
     )
-    saved = Checkpoints(checkpoints, stage.name, checkpoint_key(**inputs), inputs)
-    own = stage_params(params, stage)
-    trained, curve = train_stage(network, store, validation, stage, own, common, saved, report, picture, group)
-    return trained, curve, saved
+    saved = Checkpoints(checkpoints, objective.stage.name, checkpoint_key(**inputs), inputs)
+    validation = [load_scene(build / "scenes", row) for row in judged.to_dict("records")]
+    return *train_stage(network, store, validation, objective, saved, report, picture, group), saved
 
 
 def write_curve(path: Path, curve: Curve) -> None:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from sftdec.networks import SFTDec
+from sftdec.networks.peers import AnyNetwork
 from sftdec.params import CommonParams
+from sftdec.training.objective import Objective
 
 _PLAIN = (
     "step",
@@ -30,7 +31,7 @@ _PLAIN = (
 class TrainingState:
     """Everything that training changes, in the order it changes it."""
 
-    network: SFTDec
+    network: AnyNetwork
     average: AveragedModel
     optimizer: torch.optim.Optimizer
     step: int = 0
@@ -75,10 +76,10 @@ def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
     return update
 
 
-def begin(network: SFTDec, common: CommonParams, device: torch.device) -> TrainingState:
-    """The state before the first step: the network on its device, its average, and Adam."""
+def begin(network: AnyNetwork, objective: Objective, common: CommonParams, device: torch.device) -> TrainingState:
+    """The state before the first step: the network on its device, its average, and the optimizer."""
     network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     network.checkpoint_activations = common.checkpoint_activations
     average = AveragedModel(network, multi_avg_fn=_moving_average(common.ema_decay))
-    betas = (common.beta_1, common.beta_2)
-    return TrainingState(network, average, torch.optim.Adam(network.parameters(), lr=0.0, betas=betas, fused=True))
+    average.eval()  # it is only looked at; some peers drop features out while they learn
+    return TrainingState(network, average, objective.optimizer(network))

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from sftdec.devices import autocast
-from sftdec.networks import SFTDec
-from sftdec.params import CommonParams, StageParams
+from sftdec.networks.peers import AnyNetwork, Truth
+from sftdec.params import CommonParams
 from sftdec.patches.augment import Batch
 from sftdec.training.distributed import Group
-from sftdec.training.losses import Losses, stage_loss
-from sftdec.training.schedule import Stage
+from sftdec.training.losses import Losses
+from sftdec.training.objective import Objective
 from sftdec.training.state import TrainingState
 
 TERMS = ("loss", "loss_dme", "loss_df", "loss_wd")
@@ -23,23 +23,19 @@ TERMS = ("loss", "loss_dme", "loss_df", "loss_wd")
 
 @dataclass(frozen=True)
 class Stepper:
-    """What every step of a stage needs; ``model`` is the network, wrapped and compiled as the parameters say."""
+    """What every step of a stage needs; ``model`` is ``network``, wrapped and compiled as the parameters say."""
 
     model: nn.Module
-    stage: Stage
-    params: StageParams
+    network: AnyNetwork
+    objective: Objective
     common: CommonParams
     group: Group
 
     @classmethod
-    def of(cls, network: SFTDec, stage: Stage, params: StageParams, common: CommonParams, group: Group) -> "Stepper":
+    def of(cls, network: AnyNetwork, objective: Objective, common: CommonParams, group: Group) -> "Stepper":
         """The network as it is trained: shared by the processes, compiled if asked for."""
-        weights = params.loss
-        guides = network.condition is not None and not stage.guided_by_truth and not params.detach_map
-        restores = weights.lambda_2 + weights.lambda_3 > 0
-        everything_learns = restores and (weights.lambda_1 > 0 or guides)
-        model = group.wrap(network, unused=not everything_learns)
-        return cls(torch.compile(model) if common.compile else model, stage, params, common, group)  # type: ignore[arg-type]
+        model = group.wrap(network, unused=not objective.everything_learns(network))
+        return cls(torch.compile(model) if common.compile else model, network, objective, common, group)  # type: ignore[arg-type]
 
     def gradient(self, batch: Batch) -> Tensor:
         """Put the batch's gradient into the weights; returns the mean loss terms (``TERMS``), alike in all processes.
@@ -57,14 +53,13 @@ class Stepper:
         return self.group.mean(means)
 
     def losses(self, batch: Batch) -> Losses:
-        """The losses of a batch under this stage's guidance."""
-        blurred, sharp, defocus = to_device(batch, self.group.device)
+        """The losses of a batch."""
+        truth = to_device(batch, self.group.device)
         with autocast(self.group.device, self.common.precision):
-            guide = defocus if self.stage.guided_by_truth else None
-            restored = self.model(blurred, guide, detach_map=self.params.detach_map)
-        return stage_loss(restored.deblurred, restored.defocus, sharp, defocus, self.params.loss)
+            restored = self.objective.restore(self.model, truth)
+        return self.objective.losses(self.network, restored, truth)
 
-    def trial(self, network: SFTDec) -> Callable[[int, int], None]:
+    def trial(self, network: AnyNetwork) -> Callable[[int, int], None]:
         """A gradient of so many crops of so many px, in this process alone and then forgotten: does it find memory?"""
         alone = replace(self, model=network)
 
@@ -82,13 +77,13 @@ class Stepper:
         return self.model.no_sync()  # type: ignore[operator]
 
 
-def to_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def to_device(batch: Batch, device: torch.device) -> Truth:
     """Blurred and sharp N×3×S×S in 0..1 and defocus N×1×S×S, channels last."""
 
     def moved(picture: Tensor) -> Tensor:
         return picture.to(device, non_blocking=True).to(memory_format=torch.channels_last)
 
-    return moved(batch["blurred"]).float() / 255, moved(batch["sharp"]).float() / 255, moved(batch["defocus"])
+    return Truth(moved(batch["blurred"]).float() / 255, moved(batch["sharp"]).float() / 255, moved(batch["defocus"]))
 
 
 def take_step(state: TrainingState, stepper: Stepper, batch: Batch, rate: float) -> dict[str, float]:
@@ -98,7 +93,8 @@ def take_step(state: TrainingState, stepper: Stepper, batch: Batch, rate: float)
     """
     state.optimizer.zero_grad(set_to_none=True)
     means = stepper.gradient(batch)
-    limit = float("inf") if stepper.common.gradient_clip is None else stepper.common.gradient_clip
+    clip = stepper.objective.gradient_clip
+    limit = float("inf") if clip is None else clip
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), limit)
     *terms, found = torch.cat([means, norm.detach().float().reshape(1)]).tolist()
     values = dict(zip(TERMS, terms, strict=True)) | {"gradient_norm": found, "learning_rate": rate}

@@ -8,9 +8,11 @@ from sftdec.networks.config import ConfigError, NetworkConfig
 from sftdec.networks.peers import dme_net, dpdnet, ifan, mimo_unet, mprnet, nafnet
 from sftdec.networks.peers.did_anet import DIDANet, build_did_anet, released_config
 from sftdec.networks.peers.peer import Peer, PeerConfig
+from sftdec.networks.sft_dec import SFTDec
 
 PeerSize = Literal["published", "small"]
 AnyPeer = DIDANet | Peer
+AnyNetwork = SFTDec | AnyPeer
 _Sizes = dict[str, dict[str, Any]]
 
 _NETWORKS: dict[str, tuple[type[Peer], _Sizes]] = {

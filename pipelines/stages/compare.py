@@ -1,0 +1,30 @@
+"""DVC stage train of the comparison: patches → a network's weights and curve on each budget."""
+
+import argparse
+from pathlib import Path
+
+from pipelines.stages.entry import run_stage
+from sftdec.allocator import keep_freed_memory
+from sftdec.comparison import BUDGETS, Trained, load_comparison
+from sftdec.comparison_training import train_model
+from sftdec.params import load_params
+
+BUILD, CHECKPOINTS, PARAMS = Path("build"), Path(".checkpoints"), Path("experiments/comparison/params.yaml")
+
+
+def main() -> None:
+    """Train the network that the command names on both budgets."""
+    comparison = load_comparison(PARAMS)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=comparison.models)
+    trained = [Trained(parser.parse_args().model, budget) for budget in BUDGETS]
+    keep_freed_memory()
+    params = load_params(Path("params.yaml"))
+    for each in trained:
+        steps = comparison.steps_of(each.model, each.budget)
+        print(f"{each.model}, {each.budget}: " + ", ".join(f"{part} {count} steps" for part, count in steps.items()))
+        train_model(each, comparison, params, BUILD, CHECKPOINTS)
+
+
+if __name__ == "__main__":
+    run_stage(main)
