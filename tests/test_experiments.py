@@ -12,7 +12,7 @@ from sftdec.params import ParamsError, StageParams
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "params.yaml"
 DETACHES = "detach_map" in StageParams.model_fields
-EXPERIMENTS = sorted(path.parent.name for path in ROOT.glob("experiments/*/params.yaml"))
+EXPERIMENTS = sorted({path.parent.name for path in ROOT.glob("experiments/*/params.yaml")} - {"comparison"})
 
 
 def values():

@@ -81,6 +81,7 @@ class Training:
         """
         state = self.state
         rate = self.objective.rate(state.step, self.steps) * state.rate_factor
+        self.objective.begin_step(state.step)
         values = self._step_or_advise(batch, rate)
         if "skipped" not in values:
             state.bad_in_a_row = 0

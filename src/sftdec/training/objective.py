@@ -12,6 +12,8 @@ from sftdec.params import CommonParams, StageParams
 from sftdec.training.losses import Losses, defocus_map_loss, stage_loss
 from sftdec.training.schedule import Stage, learning_rate
 
+_SEEDS = 1_000_000_007  # between those of two trainings: more than a training has steps
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -29,6 +31,9 @@ class Objective:
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of step 0 ≤ ``step`` < ``steps``."""
         return learning_rate(step, steps, self.params)
+
+    def begin_step(self, step: int) -> None:
+        """What has to be done before a step: nothing, for an SFT-Dec draws no random numbers."""
 
     def optimizer(self, network: AnyNetwork) -> torch.optim.Optimizer:
         """Of the network on its device."""
@@ -68,6 +73,10 @@ class PeerObjective(Objective):
     def rate(self, step: int, steps: int) -> float:
         """The recipe's."""
         return self.recipe.rate(step, steps)
+
+    def begin_step(self, step: int) -> None:
+        """Make what a network drops out depend on seed and step alone, so that a training goes on to the same bits."""
+        torch.manual_seed(self.common.seed * _SEEDS + step)
 
     def optimizer(self, network: AnyNetwork) -> torch.optim.Optimizer:
         """The recipe's, of the parameters that it trains; the others are frozen."""

@@ -1,0 +1,88 @@
+"""Peers under the same training as SFT-Dec, by their own losses and recipes."""
+
+import numpy as np
+import pytest
+import torch
+from small import Killed, kill_at, make_build, params
+
+from sftdec.comparison import Trained, load_comparison, objectives
+from sftdec.comparison_training import fresh_network, train_model
+from sftdec.networks import SFTDec, WeightsError, load_weights
+from sftdec.networks.peers import PEERS, build_peer, load_network, save_peer
+from sftdec.training.run import train_network
+
+COMPARISON = """
+seed: 0
+network_size: small
+minutes: 0.02
+steps: 6
+schedule: short
+models:
+  did_anet: {did_anet_map: {share: 0.5, seconds: 0.2, learning_rate: 0.001},
+             did_anet: {share: 0.5, seconds: 0.2, learning_rate: 0.001}}
+  dpdnet: {dpdnet: {seconds: 0.2, learning_rate: 0.001}}
+  ifan: {ifan: {seconds: 0.2, learning_rate: 0.001}}
+  nafnet32: {nafnet32: {seconds: 0.2, learning_rate: 0.001}}
+  sft_dec: {s1: {share: 0.3, seconds: 0.2}, s2: {share: 0.4, seconds: 0.2}, s3: {share: 0.3, seconds: 0.2}}
+report: {split: test}
+"""
+
+
+@pytest.fixture
+def comparison(tmp_path):
+    (tmp_path / "comparison.yaml").write_text(COMPARISON)
+    return load_comparison(tmp_path / "comparison.yaml")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_build(tmp_path_factory.mktemp("build"))
+
+
+def trained(model, comparison, build, common=None):
+    each = Trained(model, "equal_steps")
+    train_model(each, comparison, params(common=common or {}), build, build / "checkpoints")
+    return each
+
+
+@pytest.mark.parametrize("model", ["did_anet", "ifan", "sft_dec"])
+def test_a_training_of_several_parts_leaves_weights_that_load_and_a_curve_over_all_steps(model, comparison, data):
+    each = trained(model, comparison, data)
+    network = load_network(each.weights(data / "comparison"))
+    assert isinstance(network, SFTDec) == (model == "sft_dec") and network.training_crop == 16
+    curve = np.genfromtxt(each.curve(data / "comparison"), delimiter=",", names=True)
+    assert curve["step"][-1] == comparison.steps
+    start = fresh_network(model, comparison, params())
+    moved = [not torch.equal(now, before) for now, before in zip(network.parameters(), start.parameters(), strict=True)]
+    assert all(moved)
+    assert not list((data / "checkpoints").glob(f"{model}-*"))
+
+
+def test_equal_trainings_give_equal_bytes_also_through_a_kill(comparison, data, tmp_path):
+    for name in ("scenes", "patches"):
+        (tmp_path / name).symlink_to(data / name)
+    whole = trained("dpdnet", comparison, data).weights(data / "comparison").read_bytes()  # it drops features out
+    (objective,) = objectives(comparison, settings := params(), Trained("dpdnet", "equal_steps"))
+    with pytest.raises(Killed):
+        network = fresh_network("dpdnet", comparison, settings)
+        train_network(network, objective, tmp_path, tmp_path / "checkpoints", None, report=kill_at(4))
+    assert list((tmp_path / "checkpoints").glob("dpdnet-*/step-*.pt"))
+    assert trained("dpdnet", comparison, tmp_path).weights(tmp_path / "comparison").read_bytes() == whole
+
+
+def test_bf16_reaches_layers_that_serve_the_loss_alone(comparison, data):
+    trained("ifan", comparison, data, common={"precision": "bf16"})
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_weights_of_a_peer_say_whose_they_are_and_come_back_alike(name, tmp_path):
+    network, path = build_peer(name, "small", seed=3, sigma_max=4.0).eval(), tmp_path / "weights.safetensors"
+    network.training_crop = 40
+    save_peer(network, "small", path)
+    again = load_network(path)
+    assert type(again) is type(network) and again.training_crop == 40 and again.config == network.config
+    picture = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(again(picture).deblurred, network(picture).deblurred)
+    with pytest.raises(WeightsError, match=rf"weights of {name}, expected SFT-Dec's; sftdec evaluate takes"):
+        load_weights(path)
