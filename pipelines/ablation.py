@@ -1,4 +1,4 @@
-"""An experiment of experiments/ as a Prefect flow: a task a training, the comparison as an artifact.
+"""An experiment of experiments/ as a Prefect flow: a task a training, its page as an artifact.
 
 `python pipelines/ablation.py [table3 | readings]` runs it without a server; `prefect deploy --all` makes a deployment
 of it that is started by hand. What has to run is DVC's decision: `dvc repro experiments/NAME/dvc.yaml` leaves the same
@@ -16,15 +16,11 @@ if __name__ == "__main__":
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
-from prefect import flow, get_run_logger
-from prefect.artifacts import create_markdown_artifact
+from prefect import flow
 
-from pipelines.artifacts import publish_summary
-from pipelines.dvc_stages import StageResult, stage_graph, stage_items, stage_order, up_to_date, with_makers
-from pipelines.tasks import run_named, run_once
-from sftdec.worktrees import DATA_FILE
-
-MAIN = "dvc.yaml"
+from pipelines.dvc_stages import StageResult
+from pipelines.experiment import bring_up_to_date
+from pipelines.tasks import run_once
 
 
 @flow(name="ablation")
@@ -39,35 +35,7 @@ def ablation(experiment: str = "table3", root: Path | None = None) -> list[Stage
         ValueError: there is no such experiment.
         StageFailed: a stage failed; those after it don't run. Those that ran are kept.
     """
-    root = (root or Path(__file__).parents[1]).resolve()
-    known = sorted(path.parent.name for path in root.glob("experiments/*/dvc.yaml"))
-    if experiment not in known:
-        raise ValueError(f"{root / 'experiments'} has no experiment {experiment}; it has {', '.join(known) or 'none'}")
-    log = get_run_logger()
-    if (root / DATA_FILE).is_file():
-        run_named(DATA_FILE, root)
-    stages = _stages(root, f"experiments/{experiment}/dvc.yaml")
-    if up_to_date(stages, root, log.info):
-        log.info("Nothing changed: %s, %d stages", experiment, len(stages))
-        results = [StageResult(stage, "unchanged", 0.0) for stage in stages]
-    else:
-        results = []
-        for stage in stages:
-            results.append(run_named(stage, root, after=results[-1] if results else None))
-    page = root / "reports" / f"{experiment}.md"
-    if page.is_file():
-        create_markdown_artifact(
-            page.read_text("utf-8"), key=experiment.replace("_", "-"), description=f"reports/{experiment}.md"
-        )
-    publish_summary(results)
-    return results
-
-
-def _stages(root: Path, file: str) -> list[str]:
-    """The experiment's stages, a matrix item by item, after those of the main pipeline that make what they read."""
-    graph, items = stage_graph(root, MAIN, file), stage_items(root, file, get_run_logger().debug)
-    needed = with_makers((stage for stage in graph if stage.startswith(f"{file}:")), graph)
-    return [item for stage in stage_order(root, MAIN, file) if stage in needed for item in items.get(stage, [stage])]
+    return bring_up_to_date(experiment, root, [experiment])
 
 
 def main() -> None:
