@@ -1,5 +1,6 @@
 """Filling the grid: only cells that weren't measured are, and one model's failure is its own."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,7 @@ def fill_grid(
     """
     grid, store, runs = Grid(models, data), CellStore(root / FOLDER), CellRuns(root, settings)
     for model in models:
-        _Row(model, device, grid, store, runs, on_cell).fill()
+        _Row(model, device, root, grid, store, runs, on_cell).fill()
     runs.finish()
     return grid
 
@@ -62,10 +63,17 @@ class _Row:
     """One model over all data sets; it is loaded when the first cell wants it, and let go of with the row."""
 
     def __init__(
-        self, model: GridModel, device: str, grid: Grid, store: CellStore, runs: CellRuns, on_cell: OnCell | None
+        self,
+        model: GridModel,
+        device: str,
+        root: Path,
+        grid: Grid,
+        store: CellStore,
+        runs: CellRuns,
+        on_cell: OnCell | None,
     ) -> None:
-        self.model, self.device, self.grid, self.store, self.runs = model, device, grid, store, runs
-        self.on_cell = on_cell
+        self.model, self.device, self.root, self.grid = model, device, root, grid
+        self.store, self.runs, self.on_cell = store, runs, on_cell
         self.code = code_checksum(model.kind)
         self._measure: Measure | None = None
         self._problem = model.problem
@@ -79,7 +87,7 @@ class _Row:
             try:
                 cell = self._cell(data)
             except Exception as error:  # whatever a model can fail with: the others are to be measured
-                self.grid.failures[place] = _told(error)
+                self.grid.failures[place] = _told(error, self.root)
                 continue
             self.grid.cells[place] = cell
             self.runs.add(_run_of(cell, self.model, data))
@@ -112,7 +120,7 @@ class _Row:
             try:
                 self._measure = self.model.load(self.device)
             except Exception as error:
-                self._problem = _told(error)
+                self._problem = _told(error, self.root)
                 raise
         return self._measure
 
@@ -121,9 +129,9 @@ def _without_maps(per_image: "pd.DataFrame") -> "pd.DataFrame":
     return per_image.assign(**dict.fromkeys(_OF_MAPS, np.nan))
 
 
-def _told(error: Exception) -> str:
-    """A failure in a line; what isn't written for people gets its type's name before it."""
-    text = (str(error).strip() or "no more is known").splitlines()[0]
+def _told(error: Exception, root: Path) -> str:
+    """A failure in a line, paths as from ``root``; what isn't written for people gets its type's name before it."""
+    text = (str(error).strip() or "no more is known").splitlines()[0].replace(f"{root}{os.sep}", "")
     return text if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {text}"
 
 

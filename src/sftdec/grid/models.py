@@ -33,9 +33,9 @@ _METHODS = ("karaali_jung", "oracle", "zhuo_sim")
 class GridModel:
     """A model by its content.
 
-    ``names``: all that it is called by, ``sources`` beside them where it lies. ``digest``: SHA-256 of its weights
-    file, or of a method's name; None where it can't be had, ``problem`` then says why. ``loads``: ways to load it on
-    a device, of which the first one that works is taken. ``wants_map``: it measures nothing without the true map.
+    ``names``: all that it is called by, the first one for good; ``sources``: where it lies. ``digest``: SHA-256 of its
+    weights file, or of a method's name; None where it can't be had, ``problem`` then says why. ``loads``: ways to load
+    it on a device, of which the first one that works is taken. ``wants_map``: it measures nothing without the true map.
     """
 
     kind: Kind
@@ -89,9 +89,11 @@ def models_at_hand(
 
 
 def _joined(first: GridModel, other: GridModel) -> GridModel:
-    new = [pair for pair in zip(other.names, other.sources, strict=True) if pair[0] not in first.names]
-    names, sources = (tuple(pair[part] for pair in new) for part in (0, 1))
-    return replace(first, names=first.names + names, sources=first.sources + sources, loads=first.loads + other.loads)
+    def both(one: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one + more))
+
+    names, sources = both(first.names, other.names), both(first.sources, other.sources)
+    return replace(first, names=names, sources=sources, loads=first.loads + other.loads)
 
 
 def _kind_of(trained: str) -> Kind:
@@ -117,11 +119,11 @@ def _registered(root: Path, settings: "TrackingSettings | None") -> Iterator[Gri
         yield GridModel("sft_dec", (MODEL,), ("the registry",), None, problem=str(error))
         return
     for version in listed:
-        name = " ".join([f"{MODEL}/{version.number}", *(f"@{alias}" for alias in version.aliases)])
+        names = (f"{MODEL}/{version.number}", *(f"{MODEL}@{alias}" for alias in version.aliases))
         digest = version.tags.get("weights_sha256")
         problem = "" if digest else f"{version.uri} has no tag weights_sha256 to know its file by; register it anew"
         load = partial(_load, partial(_of_version, resolve_weights, version.uri, root, settings))
-        yield GridModel("sft_dec", (name,), (version.uri,), digest, (load,), problem)
+        yield GridModel("sft_dec", names, (version.uri,), digest, (load,), problem)
 
 
 def _published(root: Path, given: Sequence[str]) -> list[GridModel]:

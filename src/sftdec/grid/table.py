@@ -59,7 +59,7 @@ def _page(grid: Grid) -> str:
     ]
     if grid.failures:
         parts += ["Not measured:", "\n".join(f"- {line}" for line in failure_lines(grid))]
-    parts += [_markdown(_data_rows(grid)), _markdown(models), PROTOCOL]
+    parts += [_markdown(_data_rows(grid), texts=True), _markdown(models, texts=True), PROTOCOL]
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,20 +126,23 @@ def _data_rows(grid: Grid) -> list[list[str]]:
     return rows
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def _markdown(rows: Sequence[Sequence[str]], texts: bool = False) -> str:
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(f"| {line} |" for line in _aligned(escaped, ruler=True, between=" | "))
+    return "\n".join(f"| {line} |" for line in _aligned(escaped, True, " | ", texts))
 
 
-def _aligned(rows: Sequence[Sequence[str]], ruler: bool, between: str = "   ") -> list[str]:
-    """Columns of one width; the first one begins, the others end alike."""
+def _aligned(rows: Sequence[Sequence[str]], ruler: bool, between: str = "   ", texts: bool = False) -> list[str]:
+    """Columns of one width; the first one begins, the others end alike, or begin, where all hold ``texts``."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        between.join(cell.rjust(width) if number else cell.ljust(width) for number, (cell, width) in row)
+        between.join(cell.ljust(width) if texts or not number else cell.rjust(width) for number, (cell, width) in row)
         for row in (enumerate(zip(cells, widths, strict=True)) for cells in rows)
     ]
     if ruler:
-        marks = [f"{'-' * (width - 1)}:" if number else f":{'-' * (width - 1)}" for number, width in enumerate(widths)]
+        marks = [
+            f":{'-' * (width - 1)}" if texts or not number else f"{'-' * (width - 1)}:"
+            for number, width in enumerate(widths)
+        ]
         lines.insert(1, between.join(marks))
     return lines
 
@@ -162,4 +165,4 @@ def _long(grid: Grid) -> pd.DataFrame:
             row |= {"model_sha256": model.digest, "dataset": data.name, "split": data.split}
             row |= {"scenes_sha256": data.checksum} | {measure: figures.get(measure) for measure in measures}
             rows.append(row | {"cell": cell.key if cell else None, "failure": failure or None})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"images": "Int64"})

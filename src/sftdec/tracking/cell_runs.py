@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,10 @@ class CellRuns:
         if self._away is not None:
             LOG.warning("%s; runs of the grid wait in %s for the next call", self._away, self._root / FOLDER)
 
+    @cached_property
+    def _origin(self) -> dict[str, str]:
+        return {key: value for key, value in lineage(self._root).tags().items() if key.startswith("git.")}
+
     def _stored(self) -> set[str]:
         if self._known is None and self._away is None:
             try:
@@ -87,14 +92,12 @@ class CellRuns:
             spool.release()
 
     def _write(self, spool: Spool, cell: CellRun) -> None:
-        state = lineage(self._root)
-        origin = {key: value for key, value in state.tags().items() if key.startswith("git.")}
         header: Event = {
             "kind": "open",
             "time": cell.began,
             "stage": cell.name,
             "experiment": EXPERIMENT,
-            "tags": origin | {"sftdec.kind": "cell"},
+            "tags": self._origin | {"sftdec.kind": "cell"},
             "pipeline_run": None,
         }
         spool.append(header)
@@ -113,6 +116,9 @@ class CellRuns:
             self._away = None
         except StoreAway as away:
             self._away = str(away)
+        except Exception as error:  # as of any run: what can't be sent must not cost the figures
+            LOG.debug("sending failed", exc_info=True)
+            self._away = f"the runs could not be sent ({error!r})"
 
 
 def now_ms() -> int:
