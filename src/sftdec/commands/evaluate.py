@@ -4,10 +4,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sftdec.networks import SFTDec
 
 CLASSICAL = ("karaali_jung", "oracle", "zhuo_sim")  # MAP_SOURCES' names: not imported for a line of help
 
@@ -117,17 +119,29 @@ def _restored(arguments: argparse.Namespace) -> "pd.DataFrame":
     return evaluate_network(network, scenes, str(device), local_pooling=window)
 
 
+def _with_map(arguments: argparse.Namespace) -> "tuple[SFTDec, str]":
+    """The network whose map is to be deconvolved with, and its device; a peer that has a map will do."""
+    from sftdec.inference.models import load_any_model
+    from sftdec.networks import SFTDec
+
+    network, device = load_any_model(arguments.model, arguments.device)
+    if not getattr(network, "estimates_map", True):
+        raise ValueError(f"--deconvolve takes a network's map, and {arguments.model} estimates none; leave it out")
+    if isinstance(network, SFTDec):
+        network.set_local_pooling(arguments.local_pooling)
+    elif arguments.local_pooling is not None:
+        raise ValueError(f"--local-pooling is for SFT-Dec; {arguments.model} has no channel part, leave it out")
+    return cast("SFTDec", network), str(device)
+
+
 def _deconvolved(arguments: argparse.Namespace) -> "pd.DataFrame":
     """The figures of what deconvolution makes, with a method's map or a network's."""
     from sftdec.datasets import load_scenes
     from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
-    from sftdec.inference.models import load_model
 
     sigma_of = MAP_SOURCES.get(arguments.model)
     if sigma_of is None:
-        network, device = load_model(arguments.model, arguments.device)
-        network.set_local_pooling(arguments.local_pooling)
-        sigma_of = map_of_network(network, str(device))
+        sigma_of = map_of_network(*_with_map(arguments))
     elif arguments.local_pooling is not None:
         raise ValueError(f"--local-pooling is for networks; {arguments.model} has nothing to pool, leave it out")
     scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
