@@ -16,9 +16,10 @@ from sftdec.datasets import load_scenes
 from sftdec.evaluation import evaluate as evaluation
 from sftdec.evaluation.evaluate import evaluate_network, summarise
 from sftdec.evaluation.metrics import psnr
-from sftdec.grid import CellStore, data_at_hand, fill_grid, models_at_hand
+from sftdec.grid import CellStore, GridModel, data_at_hand, fill_grid, models_at_hand
 from sftdec.grid.code import code_checksum
 from sftdec.grid.data import find_pairs
+from sftdec.grid.table import failure_lines
 from sftdec.networks import load_weights
 from sftdec.registry import versions
 from sftdec.registry.package import create_version
@@ -165,6 +166,29 @@ def test_a_damaged_cell_is_measured_anew_with_a_warning(
 def test_what_a_kill_left_of_a_cell_is_no_cell(tmp_path: Path) -> None:
     (tmp_path / "abc.parquet").write_bytes(b"whole or not")  # the note is written last
     assert CellStore(tmp_path).find("abc") is None
+
+
+def test_a_call_that_was_stopped_goes_on_with_the_cell_it_was_at(
+    project: Path, settings: TrackingSettings, counted: list[int]
+) -> None:
+    data, models = data_at_hand(project / "build/scenes", "test", {}), networks(project)
+
+    def stop_at_the_third(model, on) -> None:
+        if len(counted) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill_grid(models, data, project, on_cell=stop_at_the_third)
+    assert len(cell_runs(settings)) == 2
+    assert fill_grid(models, data, project).measured == 4 and len(counted) == 6 == len(cell_runs(settings))
+
+
+def test_memory_that_is_not_there_is_one_models_failure(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFTDEC_TRACKING", "off")
+    huge = GridModel("peer", ("huge",), ("nowhere",), "0" * 64, (lambda device: torch.empty(10**15),))
+    grid = fill_grid([huge, *networks(project)[:1]], data_at_hand(project / "build/scenes", "test", {}), project)
+    assert grid.measured == 2 and failure_lines(grid) == [f"huge: {grid.failures['huge', 'here']}"]
+    assert grid.failures["huge", "there"].startswith("RuntimeError: ") and "memory" in grid.failures["huge", "here"]
 
 
 def test_one_content_is_one_row_under_all_its_names(

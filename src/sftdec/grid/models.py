@@ -25,7 +25,7 @@ Load = Callable[[str], Measure]
 PUBLISHED = Path("published")
 _OURS = Path("build/models/s3.safetensors")
 _COMPARED = "build/comparison/*/equal_time.safetensors"
-_ENDINGS = (".pth", ".pt", ".pth.tar", ".pkl", ".ckpt", ".npz", ".h5", ".hdf5")
+_ENDINGS = (".pth", ".pt", ".pth.tar", ".pkl", ".pytorch", ".ckpt", ".npz", ".h5", ".hdf5")
 _METHODS = ("karaali_jung", "oracle", "zhuo_sim")
 
 
