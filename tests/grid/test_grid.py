@@ -1,6 +1,7 @@
 """Models × data sets: real (tiny) networks, tiny scenes, a real MLflow store."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from sftdec.grid.code import code_checksum
 from sftdec.grid.data import find_pairs
 from sftdec.grid.table import failure_lines
 from sftdec.networks import load_weights
+from sftdec.networks.peers import build_peer, save_peer
 from sftdec.registry import versions
 from sftdec.registry.package import create_version
 from sftdec.registry.store import open_registry
@@ -137,7 +139,10 @@ def test_a_changed_model_or_data_set_or_another_split_is_measured_and_nothing_el
     shutil.copy(bright["good"], project / "build/models/s3.safetensors")
     make_scenes(project / "build/scenes", count=2)
     assert filled(project).measured == 0 and len(counted) == 14
-    assert not (project / ".tracking").exists() or pending_spools(project) == []
+    here = data_at_hand(project / "build/scenes", "test", {})[0]
+    for measured in (3, 0):
+        assert fill_grid(networks(project), [replace(here, split="validation")], project).measured == measured
+    assert not (project / ".tracking").exists()
 
 
 @pytest.mark.parametrize("damage", ["flipped", "no table", "torn note", "another's"])
@@ -216,6 +221,7 @@ def test_one_content_is_one_row_under_all_its_names(
     )
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_is_named_and_the_others_are_measured(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -312,6 +318,20 @@ def test_a_registry_that_is_away_is_a_model_that_fails(project: Path) -> None:
     assert model.digest is None and "does not answer" in model.problem
 
 
+def test_a_peer_of_the_comparison_is_a_row(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFTDEC_TRACKING", "off")
+    network, path = (
+        build_peer("nafnet32", "small", seed=1),
+        project / "build/comparison/nafnet32/equal_time.safetensors",
+    )
+    save_peer(network, "small", path)
+    models = [model for model in networks(project) if model.name == "nafnet32"]
+    cell = fill_grid(models, data_at_hand(project / "build/scenes", "test", {}), project).cells["nafnet32", "here"]
+    expected = evaluate_network(network.eval(), load_scenes(project / "build/scenes", "test", "here"))
+    assert cell.figures["psnr"] == pytest.approx(expected["psnr"].mean(), abs=1e-6) and "mae" not in cell.figures
+
+
+@pytest.mark.slow
 def test_downloaded_weights_are_found_by_their_names(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SFTDEC_TRACKING", "off")
     torch.save(original_names.random_weights(original_names.did_anet()), project / "model_best.pth.tar")

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sftdec.datasets import Scene
-    from sftdec.networks import SFTDec
-    from sftdec.networks.peers import AnyPeer
+    from sftdec.networks.peers import AnyNetwork
     from sftdec.tracking import TrackingSettings
 
 Kind = Literal["sft_dec", "peer", "method"]
@@ -189,26 +188,26 @@ def _shown(path: Path, root: Path | None) -> str:
     return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else str(path)
 
 
-def _ours(path: Path) -> "SFTDec | AnyPeer":
-    from sftdec.inference.models import load_file
+def _ours(path: Path) -> "AnyNetwork":
+    from sftdec.networks.peers import load_network
 
-    return load_file(path)
+    return load_network(path)
 
 
 def _of_version(
     resolve: Callable[..., Path], uri: str, root: Path, settings: "TrackingSettings | None"
-) -> "SFTDec | AnyPeer":
+) -> "AnyNetwork":
     """Fetched when it is wanted: of a registry elsewhere only the last few files are kept."""
     return _ours(resolve(uri, root, settings))
 
 
-def _released(name: str, path: Path) -> "SFTDec | AnyPeer":
+def _released(name: str, path: Path) -> "AnyNetwork":
     from sftdec.networks.peers import load_published
 
     return load_published(name, path)
 
 
-def _load(network: "Callable[[], SFTDec | AnyPeer]", device: str) -> Measure:
+def _load(network: "Callable[[], AnyNetwork]", device: str) -> Measure:
     from sftdec.evaluation.evaluate import evaluate_network
 
     loaded = network().to(device)

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import torch
 
     from sftdec.networks import SFTDec
-    from sftdec.networks.peers import AnyPeer
+    from sftdec.networks.peers import AnyNetwork
 
 CHAMPION = "models:/sft-dec@champion"
 DEFAULT_MODEL = f"{CHAMPION} where there is a registry with one, else builtin"
@@ -59,41 +59,22 @@ def _has_champion(root: Path) -> bool:
 
 
 def load_model(model: str | Path | None, device: str = "auto") -> "tuple[SFTDec, torch.device]":
-    """The ``SFTDec`` that ``model`` stands for (``find_weights``), on its device.
+    """The network that ``model`` stands for (``find_weights``), on its device.
 
     Raises:
-        ValueError: no such model or device (the message says what there is), or another network of the comparison.
-    """
-    from sftdec.networks import SFTDec
-
-    network, chosen = load_any_model(model, device)
-    if not isinstance(network, SFTDec):
-        raise ValueError(
-            f"{model}: found weights of {getattr(network.config, 'name', 'did_anet')}, a network to compare with, "
-            "expected SFT-Dec's: only these can be deblurred with tile by tile, served and exported; this file is for "
-            "`sftdec evaluate`, and for Python (sftdec.networks.peers.load_network)"
-        )
-    return network, chosen
-
-
-def load_any_model(model: str | Path | None, device: str = "auto") -> "tuple[SFTDec | AnyPeer, torch.device]":
-    """As ``load_model``, and also the weights of the networks that it is compared with.
-
-    Raises:
-        ValueError: no such model or device; the message says what there is.
+        ValueError: no such model or device, or weights of another network; the message says what there is.
     """
     from sftdec.devices import choose_device
-
-    chosen = choose_device(device)
-    return load_file(find_weights(model)).to(chosen), chosen
-
-
-def load_file(weights: Path) -> "SFTDec | AnyPeer":
-    """The network of a weights file of ours, on the CPU.
-
-    Raises:
-        WeightsError: a file that is missing, damaged or not ours.
-    """
     from sftdec.networks import load_weights
 
-    return load_weights(weights)
+    chosen = choose_device(device)
+    return load_weights(find_weights(model)).to(chosen), chosen
+
+
+def load_any_model(model: str | Path | None, device: str = "auto") -> "tuple[AnyNetwork, torch.device]":
+    """As ``load_model``, but the weights may be those of a network that SFT-Dec is compared with."""
+    from sftdec.devices import choose_device
+    from sftdec.networks.peers import load_network
+
+    chosen = choose_device(device)
+    return load_network(find_weights(model)).to(chosen), chosen
