@@ -17,7 +17,7 @@ from sftdec.datasets import load_scenes
 from sftdec.evaluation import evaluate as evaluation
 from sftdec.evaluation.evaluate import evaluate_network, summarise
 from sftdec.evaluation.metrics import psnr
-from sftdec.grid import CellStore, GridModel, data_at_hand, fill_grid, models_at_hand
+from sftdec.grid import CellStore, GridModel, data_at_hand, fill, fill_grid, models_at_hand
 from sftdec.grid.code import code_checksum
 from sftdec.grid.data import find_pairs
 from sftdec.grid.table import failure_lines
@@ -142,6 +142,8 @@ def test_a_changed_model_or_data_set_or_another_split_is_measured_and_nothing_el
     here = data_at_hand(project / "build/scenes", "test", {})[0]
     for measured in (3, 0):
         assert fill_grid(networks(project), [replace(here, split="validation")], project).measured == measured
+    monkeypatch.setattr(fill, "code_checksum", lambda kind: "other code")
+    assert fill_grid(networks(project), [here], project).measured == 3
     assert not (project / ".tracking").exists()
 
 
