@@ -7,85 +7,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 import sftdec
 from sftdec.cli import main
 from sftdec.commands.evaluate import CLASSICAL
 from sftdec.datasets import load_scenes
-from sftdec.evaluation import evaluate as evaluation
 from sftdec.evaluation.evaluate import evaluate_network, summarise
 from sftdec.evaluation.metrics import psnr
-from sftdec.grid import CellStore, GridModel, data_at_hand, fill, fill_grid, models_at_hand
+from sftdec.grid import CellStore, data_at_hand, fill, fill_grid
 from sftdec.grid.code import code_checksum
 from sftdec.grid.data import find_pairs
-from sftdec.grid.table import failure_lines
 from sftdec.networks import load_weights
-from sftdec.networks.peers import build_peer, save_peer
-from sftdec.registry import versions
-from sftdec.registry.package import create_version
-from sftdec.registry.store import open_registry
 from sftdec.tracking import TrackingSettings, checksum, read_settings, send_pending
 from sftdec.tracking.cell_runs import EXPERIMENT
-from sftdec.tracking.settings import experiment_id, fluent_store, open_client
 from sftdec.tracking.spool import pending_spools
-from tests.networks.peers import original_names
+from tests.grid.filling import cell_runs, filled, make_pairs, networks
 from tests.registry.small import brightening, make_scenes, tamper
 from tests.tracking.recorded import free_port
-
-
-@pytest.fixture
-def project(root: Path, bright: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with scenes of two data sets and two networks; nothing is registered."""
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    make_scenes(root / "build/scenes", count=2)
-    for name, weights in (("models/s3", "good"), ("comparison/sft_dec/equal_time", "better")):
-        (root / f"build/{name}").parent.mkdir(parents=True)
-        shutil.copy(bright[weights], root / f"build/{name}.safetensors")
-    return root
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many networks were measured on a data set."""
-    calls: list[int] = []
-
-    def measure(*given, **named):
-        calls.append(1)
-        return evaluate_network(*given, **named)
-
-    monkeypatch.setattr(evaluation, "evaluate_network", measure)
-    return calls
-
-
-def networks(project: Path, settings: TrackingSettings | None = None):
-    """The models of the project that are files."""
-    return [model for model in models_at_hand(project, (), settings) if model.kind != "method"]
-
-
-def filled(project: Path, settings: TrackingSettings | None = None, **pairs: Path):
-    """The grid of the project's networks."""
-    data = data_at_hand(project / "build/scenes", "test", pairs)
-    return fill_grid(networks(project), data, project, "cpu", settings=settings)
-
-
-def cell_runs(settings: TrackingSettings):
-    client = open_client(settings)
-    return client.search_runs([experiment_id(client, settings, EXPERIMENT)])
-
-
-def make_pairs(folder: Path) -> Path:
-    """Two sharp photos, and blurred ones whose names begin with theirs; ``a_1``'s begins with ``a``'s as well."""
-    generator = np.random.default_rng(3)
-    for part in ("input", "ground_truth"):
-        (folder / part).mkdir(parents=True)
-    for name in ("a", "a_1"):
-        sharp = generator.integers(80, 200, (20, 24, 3)).astype(np.uint8)
-        Image.fromarray(sharp).save(folder / "ground_truth" / f"{name}.png")
-        Image.fromarray((sharp * 0.8).astype(np.uint8)).save(folder / "input" / f"{name}_f2.png")
-    return folder
 
 
 def test_each_cell_is_measured_once_and_is_a_run_of_each_store_once(
@@ -190,39 +129,6 @@ def test_a_call_that_was_stopped_goes_on_with_the_cell_it_was_at(
     assert fill_grid(models, data, project).measured == 4 and len(counted) == 6 == len(cell_runs(settings))
 
 
-def test_memory_that_is_not_there_is_one_models_failure(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SFTDEC_TRACKING", "off")
-    huge = GridModel("peer", ("huge",), ("nowhere",), "0" * 64, (lambda device: torch.empty(10**15),))
-    grid = fill_grid([huge, *networks(project)[:1]], data_at_hand(project / "build/scenes", "test", {}), project)
-    assert grid.measured == 2 and failure_lines(grid) == [f"huge: {grid.failures['huge', 'here']}"]
-    assert grid.failures["huge", "there"].startswith("RuntimeError: ") and "memory" in grid.failures["huge", "here"]
-
-
-def test_one_content_is_one_row_under_all_its_names(
-    project: Path, settings: TrackingSettings, bright: dict[str, Path], counted: list[int]
-) -> None:
-    same = project / "build/models/s3.safetensors"
-    with open_registry(settings) as client, fluent_store(settings):
-        create_version(client, settings, same, None, {"weights_sha256": checksum(same)})
-        create_version(client, settings, bright["best"], None, {"weights_sha256": checksum(bright["best"])})
-        client.set_registered_model_alias("sft-dec", "champion", "1")
-    shutil.copy(same, project / "build/comparison/sft_dec/equal_time.safetensors")
-    names = [model.name for model in networks(project)]
-    assert names == ["builtin", "sft-dec/1 = sft-dec@champion = s3 = sft_dec", "sft-dec/2"]
-    for version in versions(project)[:1]:  # its own file is gone: the content is at hand all the same
-        place = Path(open_client(settings).get_model_version_download_uri("sft-dec", "1").removeprefix("file://"))
-        shutil.rmtree(place)
-        assert version.number == 1
-    grid = filled(project)
-    assert not grid.failures and grid.measured == len(counted) == 6
-    sources = next(model for model in grid.models if model.name == names[1]).sources
-    assert sources == (
-        "models:/sft-dec/1",
-        "build/models/s3.safetensors",
-        "build/comparison/sft_dec/equal_time.safetensors",
-    )
-
-
 @pytest.mark.slow
 def test_a_model_that_fails_is_named_and_the_others_are_measured(
     project: Path, capsys: pytest.CaptureFixture[str]
@@ -312,40 +218,6 @@ def test_cells_wait_for_a_store_that_is_away_and_are_sent_once(
     assert send_pending(project, settings) == 6 and len(cell_runs(settings)) == 6
     fill_grid(models, data, project, settings=away)  # it can't tell that another store has them
     assert send_pending(project, settings) == 6 and len(cell_runs(settings)) == 6
-
-
-def test_a_registry_that_is_away_is_a_model_that_fails(project: Path) -> None:
-    away = read_settings(project, {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"})
-    model = next(model for model in models_at_hand(project, (), away) if model.names == ("sft-dec",))
-    assert model.digest is None and "does not answer" in model.problem
-
-
-def test_a_peer_of_the_comparison_is_a_row(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SFTDEC_TRACKING", "off")
-    network, path = (
-        build_peer("nafnet32", "small", seed=1),
-        project / "build/comparison/nafnet32/equal_time.safetensors",
-    )
-    save_peer(network, "small", path)
-    models = [model for model in networks(project) if model.name == "nafnet32"]
-    cell = fill_grid(models, data_at_hand(project / "build/scenes", "test", {}), project).cells["nafnet32", "here"]
-    expected = evaluate_network(network.eval(), load_scenes(project / "build/scenes", "test", "here"))
-    assert cell.figures["psnr"] == pytest.approx(expected["psnr"].mean(), abs=1e-6) and "mae" not in cell.figures
-
-
-@pytest.mark.slow
-def test_downloaded_weights_are_found_by_their_names(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SFTDEC_TRACKING", "off")
-    torch.save(original_names.random_weights(original_names.did_anet()), project / "model_best.pth.tar")
-    (project / "published").mkdir()
-    shutil.copy(project / "model_best.pth.tar", project / "published/did_anet-deblur.pth.tar")
-    given = ["published", "did_anet=model_best.pth.tar"]
-    model = next(model for model in models_at_hand(project, given) if model.kind == "peer")
-    assert model.name == "published did_anet-deblur = published did_anet"
-    assert [one.name for one in models_at_hand(project) if one.kind == "peer"] == ["published did_anet-deblur"]
-    data = data_at_hand(project / "build/scenes", "test", {})[:1]
-    (cell,) = fill_grid([model], data, project).cells.values()
-    assert np.isfinite(cell.figures["psnr"]) and "mae" in cell.figures
 
 
 @pytest.mark.parametrize(
