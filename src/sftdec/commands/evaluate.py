@@ -3,10 +3,14 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from sftdec.commands.evaluate_all import add_grid, evaluate_all
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sftdec.networks import SFTDec
 
 CLASSICAL = ("karaali_jung", "oracle", "zhuo_sim")  # MAP_SOURCES' names: not imported for a line of help
 
@@ -17,9 +21,11 @@ def add_evaluate(commands: Any, model: dict[str, Any], device: dict[str, Any]) -
         "evaluate",
         help="a model's figures",
         description=f"Print a model's figures on a data set. Models besides weights: {', '.join(CLASSICAL)} "
-        "(a defocus map, by the method of that name or the true one, and deconvolution with it).",
+        "(a defocus map, by the method of that name or the true one, and deconvolution with it). With --all, the "
+        "figures of every model on every data set at hand; what was measured before is remembered. Exit code: 0 all "
+        "is measured, 1 a model of --all could not be, 2 nothing was begun.",
     )
-    evaluate.add_argument("--dataset", required=True, help="a data set that dvc repro has fetched, such as sample")
+    add_grid(evaluate, evaluate.add_mutually_exclusive_group(required=True))
     evaluate.add_argument("--split", default="test", choices=("train", "validation", "test"))
     evaluate.add_argument(
         "--scenes", type=Path, default=Path("build/scenes"), help="folder of scenes (default: %(default)s)"
@@ -40,6 +46,10 @@ def add_evaluate(commands: Any, model: dict[str, Any], device: dict[str, Any]) -
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.all:
+        return evaluate_all(arguments)
+    if arguments.pairs or arguments.published:
+        raise ValueError("--pairs and --published say what --all measures; give --all instead of --dataset")
     from sftdec.evaluation.evaluate import summarise
 
     measure = _deconvolved if arguments.model in CLASSICAL or arguments.deconvolve else _restored
@@ -51,25 +61,37 @@ def _restored(arguments: argparse.Namespace) -> "pd.DataFrame":
     """The figures of a network's own pictures."""
     from sftdec.datasets import load_scenes
     from sftdec.evaluation.evaluate import evaluate_network, training_window
-    from sftdec.inference.models import load_model
+    from sftdec.inference.models import load_any_model
 
-    network, device = load_model(arguments.model, arguments.device)
+    network, device = load_any_model(arguments.model, arguments.device)
     scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
     window = training_window(network) if arguments.local_pooling is None else arguments.local_pooling
     return evaluate_network(network, scenes, str(device), local_pooling=window)
+
+
+def _with_map(arguments: argparse.Namespace) -> "tuple[SFTDec, str]":
+    """The network whose map is to be deconvolved with, and its device; a peer that has a map will do."""
+    from sftdec.inference.models import load_any_model
+    from sftdec.networks import SFTDec
+
+    network, device = load_any_model(arguments.model, arguments.device)
+    if not getattr(network, "estimates_map", True):
+        raise ValueError(f"--deconvolve takes a network's map, and {arguments.model} estimates none; leave it out")
+    if isinstance(network, SFTDec):
+        network.set_local_pooling(arguments.local_pooling)
+    elif arguments.local_pooling is not None:
+        raise ValueError(f"--local-pooling is for SFT-Dec; {arguments.model} has no channel part, leave it out")
+    return cast("SFTDec", network), str(device)
 
 
 def _deconvolved(arguments: argparse.Namespace) -> "pd.DataFrame":
     """The figures of what deconvolution makes, with a method's map or a network's."""
     from sftdec.datasets import load_scenes
     from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
-    from sftdec.inference.models import load_model
 
     sigma_of = MAP_SOURCES.get(arguments.model)
     if sigma_of is None:
-        network, device = load_model(arguments.model, arguments.device)
-        network.set_local_pooling(arguments.local_pooling)
-        sigma_of = map_of_network(network, str(device))
+        sigma_of = map_of_network(*_with_map(arguments))
     elif arguments.local_pooling is not None:
         raise ValueError(f"--local-pooling is for networks; {arguments.model} has nothing to pool, leave it out")
     scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     import torch
 
     from sftdec.networks import SFTDec
+    from sftdec.networks.peers import AnyNetwork
 
 CHAMPION = "models:/sft-dec@champion"
 DEFAULT_MODEL = f"{CHAMPION} where there is a registry with one, else builtin"
@@ -61,10 +62,19 @@ def load_model(model: str | Path | None, device: str = "auto") -> "tuple[SFTDec,
     """The network that ``model`` stands for (``find_weights``), on its device.
 
     Raises:
-        ValueError: no such model or device; the message says what there is.
+        ValueError: no such model or device, or weights of another network; the message says what there is.
     """
     from sftdec.devices import choose_device
     from sftdec.networks import load_weights
 
     chosen = choose_device(device)
     return load_weights(find_weights(model)).to(chosen), chosen
+
+
+def load_any_model(model: str | Path | None, device: str = "auto") -> "tuple[AnyNetwork, torch.device]":
+    """As ``load_model``, but the weights may be those of a network that SFT-Dec is compared with."""
+    from sftdec.devices import choose_device
+    from sftdec.networks.peers import load_network
+
+    chosen = choose_device(device)
+    return load_network(find_weights(model)).to(chosen), chosen

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sftdec.tracking.runs import dataset_input, find_run, open_parent
 from sftdec.tracking.settings import (
+    EXPERIMENT,
     TrackingError,
     TrackingSettings,
     experiment_id,
@@ -25,9 +26,20 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 BATCH = 800  # metrics a call; with 100 parameters and 100 tags that is MLflow's limit of 1000
+FINISHED, PAGE = "attributes.status = 'FINISHED'", 1000
 GONE = "RESOURCE_DOES_NOT_EXIST"
 REFUSALS = (GONE, "INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE")
 Result = TypeVar("Result")
+
+
+def _experiment_of(header: Event) -> str:
+    """Where a spool's run belongs."""
+    return str(header.get("experiment", EXPERIMENT))
+
+
+def _is_alone(header: Event) -> bool:
+    """Whether a run has no row above it and is recorded once: a cell of the grid."""
+    return _experiment_of(header) != EXPERIMENT
 
 
 class StoreAway(Exception):
@@ -50,7 +62,7 @@ class Sender:
         self.root = root
         self.progress = time.monotonic()
         self._client: MlflowClient | None = None
-        self._experiment = ""
+        self._experiments: dict[str, str] = {}
         self._parents: dict[str, str] = {}
 
     def send(self, spool: Spool) -> None:
@@ -60,7 +72,7 @@ class Sender:
             return
         with short_patience():
             try:
-                self._connect()
+                self._connect(_experiment_of(header))
                 self._replay(spool, header)
             except Refused as refusal:
                 if refusal.code != GONE:
@@ -93,13 +105,28 @@ class Sender:
                 spool.release(delete=closed)
         return finished
 
-    def _connect(self) -> None:
+    def known(self, experiment: str) -> set[str]:
+        """The uids of an experiment's finished runs. Raises ``StoreAway``."""
+        with short_patience():
+            try:
+                self._connect(experiment)
+                where, found, token = [self._experiments[experiment]], set[str](), None
+                while True:
+                    search = partial(self._store.search_runs, max_results=PAGE, page_token=token)
+                    page = self._call(search, where, FINISHED)
+                    found |= {run.data.tags["sftdec.uid"] for run in page if "sftdec.uid" in run.data.tags}
+                    if not (token := page.token):
+                        return found
+            except Refused as refusal:
+                raise StoreAway(f"{self.settings.uri}: {refusal}") from refusal
+
+    def _connect(self, experiment: str) -> None:
         if self.settings.is_remote and not server_answers(self.settings.uri):
             raise StoreAway(f"{self.settings.uri} does not answer")
         if self._client is None:
             self._client = self._call(open_client, self.settings)
-        if not self._experiment:
-            self._experiment = self._call(experiment_id, self._client, self.settings)
+        if experiment not in self._experiments:
+            self._experiments[experiment] = self._call(experiment_id, self._client, self.settings, experiment)
 
     @property
     def connected(self) -> bool:
@@ -113,6 +140,8 @@ class Sender:
 
     def _replay(self, spool: Spool, header: Event) -> None:
         run = spool.run or self._open_run(spool, header)
+        if run is None:
+            return
         waiting: list[tuple[Event, int]] = []
         for event, end in spool.read(spool.sent):
             if event["kind"] in ("open", "close", "artifact", "dataset", "final"):
@@ -127,14 +156,22 @@ class Sender:
                     waiting = []
         self._send_batch(spool, run, waiting)
 
-    def _open_run(self, spool: Spool, header: Event) -> str:
-        """The unfinished run with this uid, in which a resumed stage goes on, or else a new one."""
-        found = self._call(find_run, self._store, self._experiment, {"sftdec.uid": spool.uid})
+    def _open_run(self, spool: Spool, header: Event) -> str | None:
+        """The unfinished run with this uid, in which a resumed stage goes on, or else a new one.
+
+        None for what is recorded once (``_is_alone``) and was.
+        """
+        experiment = self._experiments[_experiment_of(header)]
+        found = self._call(find_run, self._store, experiment, {"sftdec.uid": spool.uid})
         if found is not None and found.info.status != "FINISHED":
             run_id = str(found.info.run_id)
+        elif found is not None and _is_alone(header):
+            return None
         else:
-            tags = header["tags"] | {"sftdec.uid": spool.uid, "mlflow.parentRunId": self._parent(header)}
-            created = self._call(self._store.create_run, self._experiment, int(header["time"]), tags, header["stage"])
+            tags = header["tags"] | {"sftdec.uid": spool.uid}
+            if not _is_alone(header):
+                tags |= {"mlflow.parentRunId": self._parent(header)}
+            created = self._call(self._store.create_run, experiment, int(header["time"]), tags, header["stage"])
             run_id = str(created.info.run_id)
         spool.run = run_id
         return run_id
@@ -145,7 +182,7 @@ class Sender:
         tag = header["tags"]["sftdec.lineage"]
         if tag not in self._parents:
             row = (header["tags"], header["pipeline_params"], header["time"])
-            self._parents[tag] = self._call(open_parent, self._store, self._experiment, *row)
+            self._parents[tag] = self._call(open_parent, self._store, self._experiments[EXPERIMENT], *row)
         return self._parents[tag]
 
     def _send_batch(self, spool: Spool, run: str, waiting: list[tuple[Event, int]]) -> None:
@@ -183,7 +220,7 @@ class Sender:
         found = {}
         for key, digest in event["values"].items():
             name = key.removeprefix("in.")
-            run = self._call(find_run, self._store, self._experiment, {f"out.{name}": digest})
+            run = self._call(find_run, self._store, self._experiments[EXPERIMENT], {f"out.{name}": digest})
             if run is not None:
                 found[f"upstream.{name}"] = str(run.info.run_id)
         return found
@@ -202,7 +239,7 @@ class Sender:
             self._on_parent(header, lambda parent: self._log(parent, [metrics]))
         else:
             self._set_status(run, event)
-            if not header["pipeline_run"]:  # else the flow that opened the row sees to it
+            if not header["pipeline_run"] and not _is_alone(header):  # else the flow that opened the row sees to it
                 self._on_parent(header, lambda parent: self._set_status(parent, event))
 
     def _set_status(self, run: str, event: Event) -> None:

@@ -86,17 +86,19 @@ def open_client(settings: TrackingSettings) -> "MlflowClient":
         return MlflowClient(tracking_uri=settings.uri)
 
 
-def experiment_id(client: "MlflowClient", settings: TrackingSettings) -> str:
-    """The id of the experiment ``sft-dec``, made where it is missing.
+def experiment_id(client: "MlflowClient", settings: TrackingSettings, name: str = EXPERIMENT) -> str:
+    """The id of an experiment, by default ``sft-dec``, made where it is missing.
 
     Raises ``TrackingError`` where the experiment was deleted: its runs would be thrown away with it.
     """
-    found = client.get_experiment_by_name(EXPERIMENT)
+    found = client.get_experiment_by_name(name)
     if found is None:
-        return str(client.create_experiment(EXPERIMENT, artifact_location=settings.artifact_location))
+        location = settings.artifact_location
+        beside = None if location is None else f"{location.rpartition('/')[0]}/{name}"
+        return str(client.create_experiment(name, artifact_location=beside))
     if found.lifecycle_stage != "active":
         raise TrackingError(
-            f"{settings.uri}: the experiment {EXPERIMENT!r} is deleted, so no run can be added to it; "
+            f"{settings.uri}: the experiment {name!r} is deleted, so no run can be added to it; "
             f"bring it back with `mlflow experiments restore --experiment-id {found.experiment_id}`"
         )
     return str(found.experiment_id)

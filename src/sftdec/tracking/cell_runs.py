@@ -1,0 +1,126 @@
+"""The grid's cells as runs: each once a store, whenever it was measured, in an experiment of their own."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sftdec.tracking.lineage import lineage
+from sftdec.tracking.sender import Sender, StoreAway
+from sftdec.tracking.settings import TrackingSettings, read_settings
+from sftdec.tracking.spool import FOLDER, Event, Spool
+from sftdec.tracking.stage import StageTracker
+
+LOG = logging.getLogger(__name__)
+EXPERIMENT = "sft-dec-grid"
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What becomes of a cell in MLflow; ``key`` is what it is found again by, ``began`` and ``ended`` ms since 1970."""
+
+    key: str
+    name: str
+    began: int
+    ended: int
+    params: Mapping[str, Any]
+    tags: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    dataset: tuple[str, Path, str, int]  # its name, where it lies, its checksum, and its pictures
+    table: Path  # a row a picture
+
+
+class CellRuns:
+    """Sends cells to the project's tracking store; they wait under ``.tracking`` while it is away.
+
+    Nothing happens where tracking is switched off.
+    """
+
+    def __init__(self, root: Path, settings: TrackingSettings | None = None) -> None:
+        self._root = root.resolve()
+        self._settings = settings or read_settings(self._root)
+        self._sender = Sender(self._settings, self._root)
+        self._known: set[str] | None = None  # None: the store wasn't asked yet, or is away
+        self._away: str | None = None
+
+    def add(self, cell: CellRun) -> None:
+        """Send a cell, and whatever else waits, unless the store has it."""
+        if not self._settings.enabled or cell.key in self._stored():
+            return
+        try:
+            self._spool(cell)
+        except OSError as error:  # the figures are safe in the grid's own folder: the next call tries again
+            LOG.warning("%s: %s; the cell is not in MLflow", self._root / FOLDER, error)
+            return
+        if self._away is None:
+            self._send()
+
+    def finish(self) -> None:
+        """Try once more to send what waits; a warning says where it does."""
+        if self._away is not None:
+            self._send()
+        if self._away is not None:
+            LOG.warning("%s; runs of the grid wait in %s for the next call", self._away, self._root / FOLDER)
+
+    @cached_property
+    def _origin(self) -> dict[str, str]:
+        return {key: value for key, value in lineage(self._root).tags().items() if key.startswith("git.")}
+
+    def _stored(self) -> set[str]:
+        if self._known is None and self._away is None:
+            try:
+                uids = self._sender.known(EXPERIMENT)
+            except StoreAway as away:
+                self._away = str(away)
+            else:
+                self._known = {uid.removeprefix("cell-") for uid in uids}
+        return self._known or set()
+
+    def _spool(self, cell: CellRun) -> None:
+        folder = self._root / FOLDER / f"cell-{cell.key}"
+        spool = Spool.acquire(folder, create=True)
+        if spool is None:
+            return  # another process is at it
+        try:
+            last = spool.last
+            if last is None or last["kind"] != "close":  # else it waits, whole
+                self._write(spool, cell)
+        finally:
+            spool.release()
+
+    def _write(self, spool: Spool, cell: CellRun) -> None:
+        header: Event = {
+            "kind": "open",
+            "time": cell.began,
+            "stage": cell.name,
+            "experiment": EXPERIMENT,
+            "tags": self._origin | {"sftdec.kind": "cell"},
+            "pipeline_run": None,
+        }
+        spool.append(header)
+        tracker = StageTracker(self._root, spool)
+        tracker.params(cell.params)
+        tracker.tags(cell.tags)
+        tracker.metrics(cell.metrics, 0)
+        name, place, digest, rows = cell.dataset
+        tracker.dataset(name, place, digest, rows, context="testing")
+        tracker.artifact(cell.table)
+        spool.append({"kind": "close", "time": cell.ended, "status": "FINISHED"})
+
+    def _send(self) -> None:
+        try:
+            self._sender.send_pending()
+            self._away = None
+        except StoreAway as away:
+            self._away = str(away)
+        except Exception as error:  # as of any run: what can't be sent must not cost the figures
+            LOG.debug("sending failed", exc_info=True)
+            self._away = f"the runs could not be sent ({error!r})"
+
+
+def now_ms() -> int:
+    """The time in ms since 1970."""
+    return int(time.time() * 1000)
