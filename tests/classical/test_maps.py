@@ -1,3 +1,5 @@
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -18,11 +20,41 @@ SPREADS = [
 ]
 
 
+# Photos with edges in every part, by the rule of benchmarks/classical.py. Of its scenes 3 in 126 are below 0.6, which
+# docs/peers.md names: none of these four photos'.
+TEXTURED = ["coins", "gravel", "ihc", "motorcycle"]
+
+
+@lru_cache(maxsize=12)
+def cluttered(photo, depth, focus):
+    return rendered(photo, depth, 3.0, side=224, focus=focus, seed=2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("estimate", METHODS)
-@pytest.mark.parametrize("photo", ["astronaut", "coffee", "gravel", "motorcycle"])
-def test_maps_correlate_with_the_truth_on_textured_photos(estimate, photo):
-    scene = rendered(photo, "ramp", 3.0)
-    assert np.corrcoef(estimate(scene.blurred).ravel(), scene.defocus.ravel())[0, 1] >= 0.6
+@pytest.mark.parametrize(
+    ("depth", "focus"),
+    [
+        pytest.param("ramp", 0.9, id="ramp"),
+        pytest.param("cutout", 0.9, id="sharp before a blurred ground"),
+        pytest.param("cutout", 0.1, id="blurred before a sharp ground"),
+    ],
+)
+def test_maps_correlate_with_the_truth_on_textured_photos(estimate, depth, focus):
+    scenes = [cluttered(photo, depth, focus) for photo in TEXTURED]
+    found = {
+        photo: np.corrcoef(estimate(scene.blurred).ravel(), scene.defocus.ravel())[0, 1]
+        for photo, scene in zip(TEXTURED, scenes, strict=True)
+    }
+    assert min(found.values()) >= 0.6, found
+
+
+@pytest.mark.parametrize("method", [karaali_jung, zhuo_sim])
+def test_parts_out_of_focus_have_edges_too(method):
+    scene = rendered("gravel", "cutout", 3.0, side=224, focus=0.1)
+    _, weight = method.sparse_map(scene.blurred / np.float32(255))
+    blurred = sigma_of(scene) > 2
+    assert weight[blurred].mean() > 0.45 * weight[~blurred].mean()
 
 
 @pytest.mark.parametrize("estimate", METHODS)

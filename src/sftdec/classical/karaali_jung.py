@@ -25,6 +25,9 @@ Propagation = Literal["domain", "guided"]
 SIGMA_MAX = 6.0  # px; the paper looks up to 5
 SCALES = tuple(1 + 0.5 * number for number in range(9))  # px of Canny's Gaussian, 1..5
 _PERSIST = 4  # an edge is kept that is found at the first four
+_STRONG, _WEAK = 0.5, 0.4  # the released code has 0.7, which leaves blurred parts of a textured photo without edges
+_SOBEL = 8.0  # Canny's gradient of a slope of 1
+_SHARE = 1 / 16  # reach of the propagation, of the shorter side; the released code's 1/8 spans things of that size
 _SCALE = 1.0  # px: Gaussian of the first gradient; the second's is half the scale of the edge
 _FLAT = 1e-4  # gradient (linear light a px): less than a step of one dark 8-bit level
 _SMOOTHNESS = 10.0  # γ of the connected edge filter
@@ -33,9 +36,14 @@ _SMOOTHNESS = 10.0  # γ of the connected edge filter
 def scale_edges(grey: Floats) -> NDArray[np.bool_]:
     """Where Canny finds an edge at each of ``SCALES``, S×H×W.
 
-    Its thresholds are shares of the scale's own gradients, as in the paper: 30 % of the pixels are above the higher.
+    Its thresholds follow the scale's own gradients: ``_STRONG`` of the pixels are below the higher, and the lower is
+    ``_WEAK`` of that gradient, as in the detector that the released code calls.
     """
-    return np.stack([canny(grey, scale, 0.4 * 0.7, 0.7, use_quantiles=True) for scale in SCALES])
+    found = []
+    for scale in SCALES:
+        strong = _SOBEL * float(np.quantile(gradient_magnitude(grey, scale), _STRONG))
+        found.append(canny(grey, scale, _WEAK * strong, strong))
+    return np.stack(found)
 
 
 def persistence(found: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -107,8 +115,8 @@ def estimate_map(
         return np.zeros(unit.shape[:2], np.float32)
     side = min(sparse.shape)
     if propagation == "guided":
-        spread = by_guided_filter(sparse, weight, unit, radius=max(8, side // 8))
+        spread = by_guided_filter(sparse, weight, unit, radius=max(8, round(_SHARE * side)), epsilon=0.1)
     else:
         guide = domain_transform(unit, unit, 7, 0.5)
-        spread = by_domain_transform(sparse, weight, guide, side / 8, 3.75)
+        spread = by_domain_transform(sparse, weight, guide, max(8, _SHARE * side), 3.75)
     return np.clip(spread, 0, np.float32(sigma_max))

@@ -15,6 +15,7 @@ from scipy.sparse import linalg
 Floats = NDArray[np.float32]
 
 _WINDOW = 3
+_EVEN = 1e-2  # ε of the matting Laplacian for maps: mattes have 1e-7, but in texture colours tell nothing of depth
 
 
 def matting_laplacian(guide: Floats, epsilon: float = 1e-3) -> matrices.csr_array:
@@ -68,8 +69,8 @@ def by_matting(
         )
         wide = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         return by_guided_filter(wide, np.ones_like(wide), guide, radius=max(2, round(2 / ratio)), epsilon=1e-4)
-    start = by_guided_filter(sparse, weight, guide, radius=max(8, min(height, width) // 8))
-    system = matting_laplacian(guide) + matrices.diags_array(strength * weight.ravel().astype(np.float64))
+    start = by_guided_filter(sparse, weight, guide, radius=max(8, min(height, width) // 16), epsilon=0.1)
+    system = matting_laplacian(guide, _EVEN) + matrices.diags_array(strength * weight.ravel().astype(np.float64))
     jacobi = matrices.diags_array(1 / np.maximum(system.diagonal(), 1e-9))
     aim = strength * (weight * sparse).ravel().astype(np.float64)
     found, _ = linalg.cg(system, aim, x0=start.ravel().astype(np.float64), rtol=1e-4, maxiter=rounds, M=jacobi)

@@ -23,13 +23,17 @@ Propagation = Literal["matting", "guided"]
 SIGMA_MAX = 6.0  # px
 SCALE, SCALE_AGAIN = 1.0, 1.5  # px: Gaussians of the two gradients; the paper's re-blur is their difference in squares
 CANNY = 1.0  # px
+# Of Canny's gradient (8 for a slope of 1) of the root of light. The authors' demo has a tenth of the steepest, about
+# 0.25, for the higher: what is out of focus has few edges then, and next to none in a textured photo.
+WEAK, STRONG = 0.03, 0.06
+_SHARE, _EPSILON = 1 / 16, 0.1  # guided filter: radius of the shorter side; a grey's slope is worth little in textures
 
 
 def sparse_map(unit: Floats, sigma_max: float = SIGMA_MAX) -> tuple[Floats, Floats]:
     """Sigma (px) at the edges of a picture H×W×3 (sRGB, 0..1), and a weight that is 1 there and else 0, H×W each."""
     grey = grey_light(unit)
     first, again = gradient_magnitude(grey, SCALE), gradient_magnitude(grey, SCALE_AGAIN)
-    edges = canny(np.sqrt(grey), CANNY, 0.1, 0.2, use_quantiles=False)
+    edges = canny(np.sqrt(grey), CANNY, WEAK, STRONG)
     ratio = first / np.maximum(again, 1e-9)
     counted = edges & (ratio > 1.01) & (first > 0)
     sigma = sigma_of_ratio(ratio, SCALE, SCALE_AGAIN, sigma_max)
@@ -79,7 +83,8 @@ def estimate_map(
         return np.zeros(unit.shape[:2], np.float32)
     smooth = joint_bilateral(sparse, weight, unit)
     if propagation == "guided":
-        spread = by_guided_filter(smooth, weight, unit, radius=max(8, min(smooth.shape) // 8))
+        radius = max(8, round(_SHARE * min(smooth.shape)))
+        spread = by_guided_filter(smooth, weight, unit, radius, _EPSILON)
     else:
         spread = by_matting(smooth, weight, unit)
     return np.clip(spread, 0, np.float32(sigma_max))
