@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from sftdec.datasets import load_scenes, read_index, select_scenes
 from sftdec.datasets.images import defocus_levels, write_picture
 from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
 from sftdec.evaluation.comparison.methods import BUDGETS, DECONVOLVED, PANEL_BUDGET, UNTRAINED
-from sftdec.evaluation.evaluate import COLUMNS, OnScene, evaluate_network
+from sftdec.evaluation.evaluate import COLUMNS, evaluate_network
 from sftdec.evaluation.metrics import Picture
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 PANELS = 5
 JUDGED_COLUMNS = [*COLUMNS, "model", "budget", "split", "photo", "weights"]
-Judge = Callable[["Iterable[Scene]", "OnScene | None"], pd.DataFrame]
 
 
 def panel_scenes(index: pd.DataFrame, split: "Split", count: int = PANELS) -> list[str]:
@@ -66,34 +65,33 @@ def checksum(weights: Path) -> str:
 
 def judge_model(
     model: str, weights: Mapping[str, Path], load: "Callable[[Path], SFTDec | AnyPeer]", scenes: Path, split: "Split",
-    pictures: Path, device: str = "cpu",
+    pictures: Path, device: str = "cpu", deconvolve: bool = False,
 ) -> pd.DataFrame:  # fmt: skip
-    """A row a scene and budget (``JUDGED_COLUMNS``) of a network's own pictures and maps.
+    """A row a scene and budget (``JUDGED_COLUMNS``) of a network's pictures and maps.
 
-    ``weights``: its file at each budget; one that isn't there has no rows. The panels' pictures of ``PANEL_BUDGET`` are
-    written below ``pictures``. ``load`` reads a weights file.
+    ``weights``: its file at each budget; one that isn't there has no rows. ``load`` reads such a file. The panels'
+    pictures of ``PANEL_BUDGET`` are written below ``pictures``. With ``deconvolve`` the pictures are what deconvolution
+    makes with the network's map, and the rows are of ``MODEL+deconvolution``.
 
     Raises:
         ValueError: no file is there, or a scene can't be measured.
     """
-
-    def judging(network: "SFTDec | AnyPeer") -> Judge:
-        return lambda each, on_scene: evaluate_network(network, each, device, on_scene)
-
-    return _judged(model, weights, load, judging, scenes, split, pictures, device)
-
-
-def judge_deconvolution(
-    model: str, weights: Mapping[str, Path], load: "Callable[[Path], SFTDec | AnyPeer]", scenes: Path, split: "Split",
-    pictures: Path, device: str = "cpu",
-) -> pd.DataFrame:  # fmt: skip
-    """As ``judge_model`` of what deconvolution makes with the network's map; its rows are of ``MODEL+deconvolution``."""
-
-    def judging(network: "SFTDec | AnyPeer") -> Judge:
-        sigma_of = map_of_network(network, device)  # type: ignore[arg-type]
-        return lambda each, on_scene: evaluate_deconvolution(sigma_of, each, on_scene=on_scene)
-
-    return _judged(f"{model}{DECONVOLVED}", weights, load, judging, scenes, split, pictures, device)
+    there = {budget: path for budget, path in weights.items() if path.is_file()}
+    if not there:
+        missing = ", ".join(map(str, weights.values()))
+        raise ValueError(f"{model}: none of its weights is there ({missing}); train it with dvc repro")
+    tables = []
+    for budget, path in there.items():
+        network = load(path).to(device).eval()
+        each = load_scenes(scenes, split)
+        keeper = Keeper(pictures, panel_scenes(read_index(scenes), split)) if budget == PANEL_BUDGET else None
+        if deconvolve:
+            table = evaluate_deconvolution(map_of_network(cast("SFTDec", network), device), each, on_scene=keeper)
+        else:
+            table = evaluate_network(network, each, device, keeper)
+        name = f"{model}{DECONVOLVED}" if deconvolve else model
+        tables.append(_named(table, scenes, split, name, budget, checksum(path)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def judge_classical(method: str, scenes: Path, split: "Split", pictures: Path) -> pd.DataFrame:
@@ -108,23 +106,6 @@ def judge_classical(method: str, scenes: Path, split: "Split", pictures: Path) -
     keeper = Keeper(pictures, panel_scenes(read_index(scenes), split))
     table = evaluate_deconvolution(MAP_SOURCES[source], load_scenes(scenes, split), on_scene=keeper)
     return _named(table, scenes, split, method, UNTRAINED, "")
-
-
-def _judged(
-    name: str, weights: Mapping[str, Path], load: "Callable[[Path], SFTDec | AnyPeer]",
-    judging: "Callable[[SFTDec | AnyPeer], Judge]", scenes: Path, split: "Split", pictures: Path, device: str,
-) -> pd.DataFrame:  # fmt: skip
-    there = {budget: path for budget, path in weights.items() if path.is_file()}
-    if not there:
-        missing = ", ".join(map(str, weights.values()))
-        raise ValueError(f"{name}: none of its weights is there ({missing}); train it with dvc repro")
-    tables = []
-    for budget, path in there.items():
-        network = load(path).to(device).eval()
-        keeper = Keeper(pictures, panel_scenes(read_index(scenes), split)) if budget == PANEL_BUDGET else None
-        table = judging(network)(load_scenes(scenes, split), keeper)
-        tables.append(_named(table, scenes, split, name, budget, checksum(path)))
-    return pd.concat(tables, ignore_index=True)
 
 
 def _named(table: pd.DataFrame, scenes: Path, split: "Split", model: str, budget: str, weights: str) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def paired_difference(
     mine, theirs = (rows.set_index(SCENE)[measure] for rows in (method, other))
     if mine.index.has_duplicates or theirs.index.has_duplicates or set(mine.index) != set(theirs.index):
         raise ValueError(
-            f"{measure}: found {len(mine)} and {len(theirs)} rows that are not of the same scenes, once each; judge both "
+            f"{measure}: found {len(mine)} and {len(theirs)} rows, not of the same scenes, once each; judge both "
             "methods again on one set of scenes"
         )
     gains = mine - theirs.reindex(mine.index)
