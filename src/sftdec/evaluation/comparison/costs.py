@@ -52,7 +52,8 @@ def measured_picture(height: int = HEIGHT, width: int = WIDTH) -> Picture:
     below, right = (max(0, wanted - found) for wanted, found in zip((height, width), photo.shape, strict=False))
     sharp = np.pad(photo, ((0, below), (0, right), (0, 0)), mode="reflect")[:height, :width]
     share = ramp(height, width)[..., None]
-    return np.rint(sharp * (1 - share) + gaussian_filter(sharp, (SIGMA, SIGMA, 0)) * share).astype(np.uint8)
+    picture: Picture = np.rint(sharp * (1 - share) + gaussian_filter(sharp, (SIGMA, SIGMA, 0)) * share).astype(np.uint8)
+    return picture
 
 
 def fresh_network(model: str, size: PeerSize) -> SFTDec | AnyPeer:
