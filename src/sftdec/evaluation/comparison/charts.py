@@ -68,8 +68,8 @@ def comparison_chart(table: Table, rows: pd.DataFrame, photographed: pd.DataFram
 def _note(measure: Measure, level: float) -> str:
     direction = "right" if LARGER_IS_BETTER[measure] else "left"
     return (
-        f"Further {direction} is better. Bar: {level:.0%} interval over photos; green better than SFT-Dec, red worse, grey "
-        "can't be told; hollow: one photo, no interval; arrow: beyond the axis."
+        f"Further {direction} is better. Bar: {level:.0%} interval over photos; green better than SFT-Dec, red worse, "
+        "grey can't be told; hollow: one photo, no interval; arrow: beyond the axis."
     )
 
 
@@ -90,8 +90,9 @@ def _column(axes: "Axes", rows: pd.DataFrame, table: Table, span: tuple[float, f
     axes.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
     for line, (_, row) in enumerate(rows.iterrows()):
         _dot(axes, row, measure, line, span)
-        axes.annotate(_figure_of(row, table), (1, line), xycoords=("axes fraction", "data"), xytext=(7, 0),
-                      textcoords="offset points", va="center", fontsize=8, color=MUTED if row["status"] else INK)  # fmt: skip
+        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (7, 0), "textcoords": "offset points"}
+        colour = MUTED if row["status"] else INK
+        axes.annotate(_figure_of(row, table), (1, line), fontsize=8, va="center", color=colour, **place)
     axes.set_yticks(range(len(rows)), list(rows["title"]) if labelled else [""] * len(rows))
     bare(axes)
     axes.tick_params(axis="y", length=0, labelcolor=INK, pad=5, labelsize=8.5)

@@ -41,7 +41,7 @@ def paired_difference(
             f"{measure}: found {len(mine)} and {len(theirs)} rows, not of the same scenes, once each; judge both "
             "methods again on one set of scenes"
         )
-    gains = mine - theirs.reindex(mine.index)
+    gains = (mine - theirs.reindex(mine.index)).sort_index()
     if not np.isfinite(gains).all():
         scene = gains.index[~np.isfinite(gains.to_numpy(float))][0]
         raise ValueError(f"{measure} of {'/'.join(scene)} is not a finite number; leave that scene out")

@@ -56,7 +56,7 @@ def read_shown(methods: Sequence[Method], pictures: Path, scene: str) -> list[Sh
 
 
 def comparison_panel(scene: "Scene", shown: Sequence[Shown], note: str = "") -> "Figure":
-    """The scene's blurred picture, each method's, and the sharp one, with PSNR and SSIM; below each the same two windows.
+    """The scene's blurred picture, each method's, and the sharp one, with PSNR and SSIM; the same two windows below.
 
     The windows are ``choose_crops`` of the blurred picture, which knows no method. A method without a picture keeps an
     empty place. 12 inches wide, six pictures in a row.
@@ -137,8 +137,8 @@ def _nothing(axes: "Axes") -> None:
 def map_sheet(scenes: Sequence["Scene"], shown: Mapping[str, Sequence[Shown]], note: str = "") -> "Figure":
     """A row a scene: its blurred picture, its true map, and each method's with its MAE; in px of sigma.
 
-    ``shown``: by scene name, the same methods for each. A row's colours reach from 0 to its true map's largest value, in
-    all of its maps.
+    ``shown``: by scene name, the same methods for each. A row's colours reach from 0 to its true map's largest value,
+    in all of its maps.
 
     Raises:
         ValueError: there are no scenes, or a map is not of the scene's size.
@@ -173,7 +173,6 @@ def _map_row(
     for each in shown:
         said = "" if each.defocus is None else f"MAE {map_errors(each.defocus, scene.defocus)[0]:.4f}"
         cells.append((each.defocus, said))
-    image: AxesImage | None = None
     for index, ((picture, caption), head) in enumerate(zip(cells, heads, strict=True)):
         axes = add_axes(figure, MARGIN + index * (width + MAP_GAP), bottom, width, height)
         axes.set_title(head, fontsize=9.5, color=INK, pad=4, weight="bold" if head == "SFT-Dec" else None)
@@ -184,7 +183,7 @@ def _map_row(
             show(axes, picture, 1.0, "auto")
         else:
             pixels = picture.astype(np.float32) * scene.sigma_max
-            image = axes.imshow(pixels, interpolation="auto", cmap=DEFOCUS_COLOURS, vmin=0, vmax=largest)
+            image: AxesImage = axes.imshow(pixels, interpolation="auto", cmap=DEFOCUS_COLOURS, vmin=0, vmax=largest)
             axes.set(xticks=[], yticks=[])
             for spine in axes.spines.values():
                 spine.set_visible(False)
