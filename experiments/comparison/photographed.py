@@ -14,7 +14,7 @@ from pathlib import Path
 from sftdec.atomic import atomic_path
 from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
 from sftdec.evaluation.comparison.judging import checksum
-from sftdec.evaluation.comparison.methods import BUDGETS, DECONVOLVED, TABLE_2, UNTRAINED, trained_model
+from sftdec.evaluation.comparison.methods import BUDGETS, DECONVOLVED, ORACLE, TABLE_2, UNTRAINED, trained_model
 from sftdec.evaluation.comparison.photographed import (
     has_rows,
     named_rows,
@@ -26,8 +26,7 @@ from sftdec.evaluation.evaluate import evaluate_network
 from sftdec.networks.peers import load_network
 
 BUILD, OUT = Path("build/comparison"), Path(__file__).with_name("photographed.csv")
-UNKNOWN = f"oracle{DECONVOLVED}"  # wants the true map
-METHODS = [method.judged for method in TABLE_2.methods if method.judged != UNKNOWN]
+METHODS = [method.judged for method in TABLE_2.methods if method.judged != ORACLE]  # which wants the true map
 
 
 def to_measure(methods: list[str]) -> Iterator[tuple[str, str, Path | None]]:

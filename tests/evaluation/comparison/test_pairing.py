@@ -25,9 +25,7 @@ def test_the_order_of_the_rows_doesnt_matter():
 def test_the_interval_is_students_of_what_the_photos_add_to_the_mean():
     gains = np.array([0.1, 0.5, 0.3, -0.2, 0.2, 0.4])  # of photos with 3, 2 and 1 scenes
     mean = gains.mean()
-    by_photo = [
-        mean + 3 / 6 * each for each in ((gains[:3] - mean).sum(), (gains[3:5] - mean).sum(), gains[5] - mean)
-    ]
+    by_photo = [mean + 3 / 6 * each for each in ((gains[:3] - mean).sum(), (gains[3:5] - mean).sum(), gains[5] - mean)]
     reach = student.ppf(0.975, 2) * np.std(by_photo, ddof=1) / np.sqrt(3)
     pair = compare(judged_rows("ifan", gains=gains), judged_rows("sft_dec"))
     assert pair.mean == pytest.approx(mean) and pair.better == 5

@@ -40,7 +40,13 @@ def test_a_case_that_was_counted_by_hand():
     assert row["better"] == 4 and row["scenes"] == 6 and row["photos"] == 3
     assert row["psnr_low"] < 0.5 < row["psnr_high"]
     assert (row["paper_psnr"], row["paper_ssim"]) == (24.7232, 0.7640)
-    assert (row["parameters"], row["seconds"], row["memory"], row["steps"], row["minutes"]) == (1.5, 1.25, 321, 1234, 10)
+    assert (row["parameters"], row["seconds"], row["memory"], row["steps"], row["minutes"]) == (
+        1.5,
+        1.25,
+        321,
+        1234,
+        10,
+    )
     assert row["weights"] == "sha-dpdnet-equal_time"
 
 

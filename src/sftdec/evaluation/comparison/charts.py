@@ -16,7 +16,6 @@ from sftdec.evaluation.comparison.methods import (
     Measure,
     Table,
 )
-from sftdec.evaluation.comparison.rows import FLOOR
 from sftdec.evaluation.style import BETTER, INK, MUTED, RULE, WORSE, bare, house_style, new_figure
 
 if TYPE_CHECKING:
@@ -93,6 +92,9 @@ def _column(axes: "Axes", rows: pd.DataFrame, table: Table, span: tuple[float, f
         place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (7, 0), "textcoords": "offset points"}
         colour = MUTED if row["status"] else INK
         axes.annotate(_figure_of(row, table), (1, line), fontsize=8, va="center", color=colour, **place)
+    heading = " · ".join(UNITS[each].partition(" ")[0] for each in table.measures)
+    axes.annotate(heading, (1, 1), xycoords="axes fraction", xytext=(7, 10), textcoords="offset points", fontsize=8,
+                  color=MUTED)  # fmt: skip
     axes.set_yticks(range(len(rows)), list(rows["title"]) if labelled else [""] * len(rows))
     bare(axes)
     axes.tick_params(axis="y", length=0, labelcolor=INK, pad=5, labelsize=8.5)
@@ -115,7 +117,7 @@ def _dot(axes: "Axes", row: "pd.Series[Any]", measure: Measure, line: int, span:
         axes.plot(0, line, marker="D", color=INK, markersize=6)
         return
     mean = row[f"{measure}_difference"]
-    if row["method"] == FLOOR or pd.isna(mean):
+    if pd.isna(mean):
         return
     low, high = row[f"{measure}_low"], row[f"{measure}_high"]
     colour = _colour(low, high, measure)

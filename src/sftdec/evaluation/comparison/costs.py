@@ -3,10 +3,8 @@
 Weights are fresh: they cost what trained ones do, so no training makes these figures stale.
 """
 
-import json
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,9 +19,7 @@ from sftdec.classical import deconvolve, karaali_jung, zhuo_sim
 from sftdec.evaluation.comparison.methods import DECONVOLVED, MAP_ALSO_DECONVOLVED
 from sftdec.evaluation.metrics import Picture
 from sftdec.inference.deblur import deblur_array
-from sftdec.networks import NetworkConfig, SFTDec, build_network
-from sftdec.networks.peers import AnyPeer, build_peer
-from sftdec.networks.peers.build import PeerSize
+from sftdec.networks.peers import AnyNetwork
 
 COLUMNS = ["method", "parameters", "gmacs", "seconds", "memory", "megapixels", "rounds", "threads"]
 HEIGHT, WIDTH = 408, 612  # px: a quarter of a megapixel; the deconvolution takes its time
@@ -31,6 +27,7 @@ SIGMA = 3.0  # px, of the picture's right side; its left is sharp
 COUNTED_SIDE = 256  # px; a multiple of what any network's sides are padded to
 MIB = 2**20
 Run = Callable[[Picture], object]
+Build = Callable[[str], AnyNetwork]
 _MAPS: dict[str, Callable[[Picture], NDArray[np.float32]]] = {
     "karaali_jung": karaali_jung.estimate_map,
     "zhuo_sim": zhuo_sim.estimate_map,
@@ -56,17 +53,6 @@ def measured_picture(height: int = HEIGHT, width: int = WIDTH) -> Picture:
     return picture
 
 
-def fresh_network(model: str, size: PeerSize) -> SFTDec | AnyPeer:
-    """A network of the comparison, as it is before training.
-
-    Raises:
-        ConfigError: an unknown name or size.
-    """
-    if model == "sft_dec":
-        return build_network(NetworkConfig.of_size("paper" if size == "published" else size)).eval()
-    return build_peer(model, size).eval()
-
-
 def measured_methods(models: Iterable[str]) -> list[str]:
     """The names of all that has costs: the networks, the classical maps, and each map with the deconvolution."""
     networks = list(models)
@@ -74,13 +60,13 @@ def measured_methods(models: Iterable[str]) -> list[str]:
     return [*networks, *(name for name in _MAPS if name != "oracle"), *(f"{name}{DECONVOLVED}" for name in mapped)]
 
 
-def run_of(method: str, size: PeerSize) -> Run:
+def run_of(method: str, build: Build) -> Run:
     """What the method does with a picture."""
     source = method.removesuffix(DECONVOLVED)
     if source in _MAPS:
         sigma_of = _MAPS[source]
     else:
-        network = fresh_network(source, size)
+        network = build(source).eval()
         if source == method:
             return lambda picture: deblur_array(network, picture)
         sigma_of = lambda picture: deblur_array(network, picture)[1] * np.float32(network.config.sigma_max)  # noqa: E731
@@ -89,12 +75,12 @@ def run_of(method: str, size: PeerSize) -> Run:
     return lambda picture: deconvolve(picture.astype(np.float32) / 255, sigma_of(picture))
 
 
-def counted(model: str, size: PeerSize) -> tuple[float, float]:
+def counted(model: str, build: Build) -> tuple[float, float]:
     """Million parameters that restoring takes, and GMAC a million pixels (convolutions and matrix products)."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):
-        network = fresh_network(model, size)
+        network = build(model).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.empty(1, 3, COUNTED_SIDE, COUNTED_SIDE, device="meta"))
     parameters = sum(each.numel() for each in network.parameters())
@@ -116,55 +102,34 @@ def seconds_side_by_side(runs: Mapping[str, Run], picture: Picture, rounds: int)
     return {name: statistics.median(times) for name, times in found.items()}
 
 
-def own_peak(method: str, size: PeerSize, picture: Picture) -> int:
+def own_peak(method: str, build: Build, picture: Picture) -> int:
     """Bytes by which this process grows at most while the method works: for a process that did nothing else before."""
-    run = run_of(method, size)
+    run = run_of(method, build)
     before = psutil.Process().memory_info().rss
     run(picture)
     unit = 1 if sys.platform == "darwin" else 1024
     return max(0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before)
 
 
-def peak_in_a_process(method: str, size: PeerSize, shape: tuple[int, int]) -> int:
-    """``own_peak`` in a process of its own, with the picture of that shape.
-
-    Raises:
-        subprocess.CalledProcessError: the process failed.
-    """
-    command = [sys.executable, "-m", __name__, method, size, *map(str, shape)]
-    made = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    return int(json.loads(made.stdout))
-
-
 def measure_costs(
-    models: Iterable[str], size: PeerSize = "small", rounds: int = 3, shape: tuple[int, int] = (HEIGHT, WIDTH)
-) -> pd.DataFrame:
+    models: Iterable[str], build: Build, peak: Callable[[str], int], rounds: int = 3,
+    shape: tuple[int, int] = (HEIGHT, WIDTH),
+) -> pd.DataFrame:  # fmt: skip
     """A row a method, ``COLUMNS``: ``seconds`` and ``memory`` (MiB) a million pixels, NaN where nothing is counted.
 
-    ``parameters`` and ``gmacs`` are those of the network behind a deconvolution alone.
+    ``build`` makes a model with fresh weights; ``peak`` gives a method's ``own_peak`` with a picture of ``shape`` in a
+    process of its own. ``parameters`` and ``gmacs`` of a deconvolution are its map's network's alone.
     """
     models = list(models)
     methods, megapixels = measured_methods(models), shape[0] * shape[1] / 1e6
     # first, while this process is small: on Linux a child's largest size begins with its parent's
-    peaks = {method: peak_in_a_process(method, size, shape) for method in methods}
-    seconds = seconds_side_by_side(
-        {method: run_of(method, size) for method in methods}, measured_picture(*shape), rounds
-    )
+    peaks = {method: peak(method) for method in methods}
+    picture = measured_picture(*shape)
+    seconds = seconds_side_by_side({method: run_of(method, build) for method in methods}, picture, rounds)
     rows = []
     for method in methods:
         model = method.removesuffix(DECONVOLVED)
-        parameters, gmacs = counted(model, size) if model in models else (np.nan, np.nan)
+        parameters, gmacs = counted(model, build) if model in models else (np.nan, np.nan)
         rows.append((method, parameters, gmacs, seconds[method] / megapixels, peaks[method] / MIB / megapixels,
                      megapixels, rounds, torch.get_num_threads()))  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def main() -> None:
-    """Print ``own_peak``, for ``peak_in_a_process``."""
-    method, size, height, width = sys.argv[1:]
-    picture = measured_picture(int(height), int(width))
-    print(json.dumps(own_peak(method, "published" if size == "published" else "small", picture)))
-
-
-if __name__ == "__main__":
-    main()

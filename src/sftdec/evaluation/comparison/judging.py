@@ -19,7 +19,7 @@ from sftdec.evaluation.metrics import Picture
 if TYPE_CHECKING:
     from sftdec.datasets.scene import Scene, Split
     from sftdec.networks import SFTDec
-    from sftdec.networks.peers import AnyPeer
+    from sftdec.networks.peers import AnyNetwork
 
 PANELS = 5
 JUDGED_COLUMNS = [*COLUMNS, "model", "budget", "split", "photo", "weights"]
@@ -64,7 +64,7 @@ def checksum(weights: Path) -> str:
 
 
 def judge_model(
-    model: str, weights: Mapping[str, Path], load: "Callable[[Path], SFTDec | AnyPeer]", scenes: Path, split: "Split",
+    model: str, weights: Mapping[str, Path], load: "Callable[[Path], AnyNetwork]", scenes: Path, split: "Split",
     pictures: Path, device: str = "cpu", deconvolve: bool = False,
 ) -> pd.DataFrame:  # fmt: skip
     """A row a scene and budget (``JUDGED_COLUMNS``) of a network's pictures and maps.

@@ -9,9 +9,8 @@ from sftdec.evaluation.ablation import markdown_table, number
 from sftdec.evaluation.comparison.methods import (
     BUDGETS,
     DECIMALS,
-    DECONVOLVED,
     LARGER_IS_BETTER,
-    REFERENCE,
+    ORACLE,
     UNITS,
     Measure,
     Table,
@@ -47,13 +46,15 @@ def page(table: Table, rows: pd.DataFrame, photographed: pd.DataFrame, level: fl
 
 def _section(table: Table, section: pd.DataFrame, level: float) -> list[str]:
     scenes, photos = (section[column].max() for column in ("scenes", "photos"))
-    first, second = table.measures
-    head = ["", f"paper: {UNITS[first]}", UNITS[second], f"ours: {UNITS[first]}", UNITS[second]]
-    head += [f"{UNITS[measure]}, − SFT-Dec's [{level:.0%}]" for measure in table.measures]
-    head += ["better than SFT-Dec in", *(title for title, _ in _COSTS.values())]
+    head = ["", *(f"{whose}: {UNITS[measure]}" for whose in ("paper", "ours") for measure in table.measures)]
+    head += [f"{UNITS[measure]} − SFT-Dec's [{level:.0%} interval]" for measure in table.measures]
+    head += [
+        f"better than SFT-Dec by {UNITS[table.measures[0]].partition(' ')[0]}",
+        *(title for title, _ in _COSTS.values()),
+    ]
     best = {measure: _best(table, section, measure) for measure in table.measures}
     body = [_row(table, row, best) for _, row in section.iterrows()]
-    counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'s' * (photos > 1)}"
+    counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'' if photos == 1 else 's'}"
     return [f"{counted[0].upper()}{counted[1:]}.", "", *markdown_table(head, body)]
 
 
@@ -74,12 +75,12 @@ def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> lis
 
 def _best(table: Table, section: pd.DataFrame, measure: Measure) -> float:
     """The best figure of a method that isn't told the truth."""
-    honest = section[~section["method"].isin([FLOOR, f"oracle{DECONVOLVED}"])][measure]
+    honest = section[~section["method"].isin([FLOOR, ORACLE])][measure]
     return float(honest.max() if LARGER_IS_BETTER[measure] else honest.min())
 
 
 def _difference(row: "pd.Series[Any]", measure: Measure) -> str:
-    if row["method"] in (FLOOR, REFERENCE) or pd.isna(row[f"{measure}_difference"]):
+    if pd.isna(row[f"{measure}_difference"]):
         return NOTHING
     digits = DECIMALS[measure]
     mean = number(row[f"{measure}_difference"], digits)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sftdec.datasets.images import read_defocus, read_photo
 from sftdec.evaluation.comparison.methods import Method
-from sftdec.evaluation.comparison.rows import NOT_TRAINED
+from sftdec.evaluation.comparison.rows import missing
 from sftdec.evaluation.crops import Crop, choose_crops
 from sftdec.evaluation.figures import add_axes, decibels, draw_boxes, gain_colour, show
 from sftdec.evaluation.metrics import Picture, map_errors, psnr, ssim
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WIDTH = 12.0  # inches, as all lengths below
 COLUMNS = 6
+PANEL_DPI = 128  # photos make large files
 MARGIN, GAP, TITLE = 0.14, 0.12, 0.42
 HEAD, CAPTION, BELOW = 0.22, 0.22, 0.16
 CROP_GAP = 0.06
@@ -77,11 +78,12 @@ def comparison_panel(scene: "Scene", shown: Sequence[Shown], note: str = "") -> 
     height = TITLE + rows * high
     with house_style():
         figure = new_figure(WIDTH, height)
+        figure.set_dpi(PANEL_DPI)
         _title(figure, scene.name, note)
-        for index, (name, picture) in enumerate(tiles):
+        for index, (name, picture, reason) in enumerate(tiles):
             row, column = divmod(index, COLUMNS)
             place = (MARGIN + column * (width + GAP), height - TITLE - row * high, width, whole)
-            _tile(figure, scene, name, picture, crops, place)
+            _tile(figure, scene, (name, reason), picture, crops, place)
     return figure
 
 
@@ -93,15 +95,19 @@ def _title(figure: "Figure", name: str, note: str) -> None:
 
 
 def _tile(
-    figure: "Figure", scene: "Scene", name: str, picture: Picture | None, crops: tuple[Crop, Crop],
+    figure: "Figure", scene: "Scene", names: tuple[str, str], picture: Picture | None, crops: tuple[Crop, Crop],
     place: tuple[float, float, float, float],
 ) -> None:  # fmt: skip
-    """One picture with its name above it, its figures below, and its windows; ``place``: left, top, width, whole."""
+    """One picture with its name above it, its figures below, and its windows.
+
+    ``names``: its own, and the reason why there is none; ``place``: left, top, width, whole.
+    """
+    name, reason = names
     left, top, width, whole = place
     axes = add_axes(figure, left, top - HEAD - whole, width, whole)
     axes.set_title(name, fontsize=9.5, color=INK, pad=3.5, weight="bold" if name == "SFT-Dec" else None)
     if picture is None:
-        _nothing(axes)
+        _nothing(axes, reason)
         return
     show(axes, picture, 1.0, "auto")
     caption, colour = _said(scene, picture)
@@ -126,12 +132,12 @@ def _said(scene: "Scene", picture: Picture) -> tuple[str, str]:
     return f"{decibels(found)} · SSIM {ssim(picture, scene.sharp):.4f}", colour
 
 
-def _nothing(axes: "Axes") -> None:
+def _nothing(axes: "Axes", reason: str) -> None:
     """An empty place that says why it is empty."""
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(edgecolor=RULE, linestyle=(0, (4, 3)))
-    axes.text(0.5, 0.5, NOT_TRAINED, transform=axes.transAxes, ha="center", va="center", color=MUTED)
+    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=MUTED)
 
 
 def map_sheet(scenes: Sequence["Scene"], shown: Mapping[str, Sequence[Shown]], note: str = "") -> "Figure":
@@ -151,6 +157,7 @@ def map_sheet(scenes: Sequence["Scene"], shown: Mapping[str, Sequence[Shown]], n
     height = TITLE + HEAD + sum(wholes) + len(scenes) * (CAPTION + MAP_GAP)
     with house_style():
         figure = new_figure(WIDTH, height)
+        figure.set_dpi(PANEL_DPI)
         _title(figure, "Defocus maps", note)
         top = height - TITLE - HEAD
         for number, (scene, whole) in enumerate(zip(scenes, wholes, strict=True)):
@@ -166,19 +173,19 @@ def _map_row(
     """One scene; ``place``: bottom, width, height."""
     bottom, width, height = place
     largest = max(float(scene.defocus.max()) * scene.sigma_max, 1e-3)
-    cells: list[tuple[NDArray[np.generic] | None, str]] = [
-        (scene.blurred, scene.name.rpartition("/")[2]),
-        (scene.defocus, f"mean σ {scene.defocus.mean() * scene.sigma_max:.2f} px"),
+    cells: list[tuple[NDArray[np.generic] | None, str, str]] = [
+        (scene.blurred, scene.name.rpartition("/")[2], ""),
+        (scene.defocus, f"mean σ {scene.defocus.mean() * scene.sigma_max:.2f} px", ""),
     ]
     for each in shown:
         said = "" if each.defocus is None else f"MAE {map_errors(each.defocus, scene.defocus)[0]:.4f}"
-        cells.append((each.defocus, said))
-    for index, ((picture, caption), head) in enumerate(zip(cells, heads, strict=True)):
+        cells.append((each.defocus, said, missing(each.method)))
+    for index, ((picture, caption, reason), head) in enumerate(zip(cells, heads, strict=True)):
         axes = add_axes(figure, MARGIN + index * (width + MAP_GAP), bottom, width, height)
         axes.set_title(head, fontsize=9.5, color=INK, pad=4, weight="bold" if head == "SFT-Dec" else None)
         axes.set_xlabel(caption, fontsize=8.5, color=MUTED, labelpad=3)
         if picture is None:
-            _nothing(axes)
+            _nothing(axes, reason)
         elif picture.ndim == 3:
             show(axes, picture, 1.0, "auto")
         else:

@@ -1,5 +1,6 @@
 """The files of the comparison: table1 and table2 as .md, .csv and .png, and the panels."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -75,3 +76,19 @@ def write_panels(scenes: Path, split: "Split", pictures: Path, out: Path) -> Seq
     maps = {scene.name: read_shown(TABLE_1.methods, pictures, scene.name) for scene in loaded}
     save_figure(map_sheet(loaded, maps, note), out / "maps.png")
     return names
+
+
+def publish(tables: Path, reports: Path) -> list[Path]:
+    """Copy the tables to ``reports`` and the panels to ``reports/figures/comparison``, whose older pictures go.
+
+    The copies are Git's; DVC keeps its own.
+    """
+    figures = reports / "figures" / "comparison"
+    shutil.rmtree(figures, ignore_errors=True)
+    published = []
+    for path in sorted([*tables.glob("table*.*"), *tables.glob("panels/*.png")]):
+        goal = (figures if path.suffix == ".png" and path.parent != tables else reports) / path.name
+        with atomic_path(goal) as temporary:
+            shutil.copyfile(path, temporary)
+        published.append(goal)
+    return published

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from sftdec.evaluation.comparison.methods import BUDGETS, REFERENCE, UNTRAINED, Method, Table, trained_model
+from sftdec.evaluation.comparison.methods import BUDGETS, ORACLE, REFERENCE, UNTRAINED, Method, Table, trained_model
 from sftdec.evaluation.comparison.pairing import paired_difference
 
 Row = dict[str, object]
@@ -13,7 +13,13 @@ Row = dict[str, object]
 COSTS = ["parameters", "gmacs", "seconds", "memory"]  # million; and a megapixel: GMAC, s, MiB
 TRAINING = ["steps", "minutes"]
 FLOOR = "floor"
-NOT_TRAINED, NOT_MEASURED, OTHER_WEIGHTS = "not trained", "not measured", "measured with other weights"
+NOT_TRAINED, NOT_JUDGED = "not trained", "not judged"
+NOT_MEASURED, OTHER_WEIGHTS = "not measured", "measured with other weights"
+
+
+def missing(method: Method) -> str:
+    """Why a method has no figures."""
+    return NOT_JUDGED if trained_model(method.judged) is None else NOT_TRAINED
 
 
 def columns_of(table: Table) -> list[str]:
@@ -48,9 +54,10 @@ def photographed_rows(
     table: Table, photographed: pd.DataFrame, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
     level: float, replicates: int,
 ) -> pd.DataFrame:  # fmt: skip
-    """As ``table_rows`` of photographed pairs, whose figures count only where they were measured with today's weights.
+    """As ``table_rows`` of photographed pairs, without the true map's row, which nobody can have.
 
-    ``photographed``: ``photographed.COLUMNS``; today's weights are those of ``judged``.
+    ``photographed``: ``photographed.COLUMNS``. A figure counts only where it was measured with the weights that
+    ``judged`` has.
     """
     today = judged[["model", "budget", "weights"]].drop_duplicates()
     marked = photographed.merge(today, on=["model", "budget"], how="left", suffixes=("", "_today"))
@@ -60,7 +67,8 @@ def photographed_rows(
     stale = set(marked.loc[~current, ["dataset", "model", "budget"]].itertuples(index=False, name=None))
     keys = zip(rows["dataset"], rows["method"], rows["budget"], strict=True)
     said = pd.Series([OTHER_WEIGHTS if key in stale else NOT_MEASURED for key in keys], rows.index, dtype=object)
-    return rows.assign(status=rows["status"].where(rows["status"] != NOT_TRAINED, said))
+    rows = rows.assign(status=rows["status"].where(rows["status"] == "", said))
+    return rows[rows["method"] != ORACLE].reset_index(drop=True)
 
 
 def _rows(
@@ -86,7 +94,11 @@ def _section(
     there = {str(model): rows for model, rows in judged[judged["budget"].isin([budget, UNTRAINED])].groupby("model")}
     head: Row = {"dataset": dataset, "budget": budget}
     if there:
-        yield head | _floor(table, there.values())
+        any_method = next(iter(there.values()))
+        own = dict(zip(table.measures, table.floor.columns, strict=True))
+        floor = any_method.assign(**{measure: any_method[column] for measure, column in own.items()})
+        figures = _figures(table, floor, there.get(REFERENCE), level, replicates)
+        yield head | {"method": FLOOR, "title": table.floor.title, "status": ""} | figures
     for method in table.methods:
         row = head | {"method": method.judged, "title": method.title, "status": ""} | _paper(table, method)
         row |= _looked_up(costs, {"method": method.cost or method.judged}, COSTS)
@@ -95,23 +107,10 @@ def _section(
             row |= _looked_up(training, {"model": model, "budget": budget}, TRAINING)
         rows = there.get(method.judged)
         if rows is None:
-            yield row | {"status": NOT_TRAINED}
+            yield row | {"status": missing(method)}
             continue
-        row |= {"scenes": len(rows), "photos": rows["photo"].nunique(), "weights": rows["weights"].iloc[0]}
-        row |= {measure: rows[measure].mean() for measure in table.measures}
-        if method.judged != REFERENCE and REFERENCE in there:
-            row |= _differences(table, rows, there[REFERENCE], level, replicates)
-        yield row
-
-
-def _floor(table: Table, judged: Iterable[pd.DataFrame]) -> Row:
-    """The row that every judged method has the same figures for."""
-    rows = next(iter(judged))
-    figures: Row = {
-        measure: rows[column].mean() for measure, column in zip(table.measures, table.floor.columns, strict=True)
-    }
-    counted: Row = {"scenes": len(rows), "photos": rows["photo"].nunique(), "status": ""}
-    return {"method": FLOOR, "title": table.floor.title, **figures, **counted}
+        reference = None if method.judged == REFERENCE else there.get(REFERENCE)
+        yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference, level, replicates)
 
 
 def _paper(table: Table, method: Method) -> Row:
@@ -124,9 +123,13 @@ def _looked_up(figures: pd.DataFrame, key: dict[str, str], wanted: list[str]) ->
     return {} if chosen.empty else {column: chosen.iloc[0][column] for column in wanted}
 
 
-def _differences(table: Table, rows: pd.DataFrame, reference: pd.DataFrame, level: float, replicates: int) -> Row:
-    found: Row = {}
+def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, level: float, replicates: int) -> Row:
+    """Means over the rows, and the differences to those of the reference if there is one."""
+    found: Row = {"scenes": len(rows), "photos": rows["photo"].nunique()}
     for measure in table.measures:
+        found[measure] = rows[measure].mean()
+        if reference is None:
+            continue
         pair = paired_difference(rows, reference, measure, level, replicates)
         found[f"{measure}_difference"] = pair.mean
         if pair.interval is not None:
