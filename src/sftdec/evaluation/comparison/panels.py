@@ -65,11 +65,9 @@ def comparison_panel(scene: "Scene", shown: Sequence[Shown], note: str = "") -> 
     Raises:
         ValueError: a picture is not of the scene's size, or the scene is under 11 px high or wide.
     """
-    tiles = [
-        ("blurred", scene.blurred),
-        *((each.method.short, each.deblurred) for each in shown),
-        ("sharp", scene.sharp),
-    ]
+    tiles: list[tuple[str, Picture | None, str]] = [("blurred", scene.blurred, "")]
+    tiles += [(each.method.short, each.deblurred, missing(each.method)) for each in shown]
+    tiles.append(("sharp", scene.sharp, ""))
     crops = choose_crops(scene, scene.blurred)
     width = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
     whole = width * min(max(scene.sharp.shape[0] / scene.sharp.shape[1], 0.4), 1.4)
