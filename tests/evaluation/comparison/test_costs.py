@@ -6,7 +6,7 @@ from sftdec.evaluation.comparison.costs import counted, measure_costs, measured_
 from sftdec.networks import NetworkConfig, build_network
 from sftdec.networks.peers import build_peer
 
-SHAPE = (32, 48)
+SHAPE = (64, 96)
 
 
 def build(model):
@@ -34,7 +34,7 @@ def test_each_method_has_its_costs_a_megapixel():
     assert table["method"].tolist() == measured_methods(["dme_net", "sft_dec"])
     assert set(table["method"]) >= {"zhuo_sim", "oracle+deconvolution", "dme_net+deconvolution"}
     assert "oracle" not in set(table["method"])  # the true map costs nothing
-    assert table["memory"].to_numpy() == pytest.approx(3 / (32 * 48 / 1e6)) and (table["seconds"] > 0).all()
+    assert table["memory"].to_numpy() == pytest.approx(3 / (64 * 96 / 1e6)) and (table["seconds"] > 0).all()
     table = table.set_index("method")
     assert table["parameters"]["dme_net+deconvolution"] == table["parameters"]["dme_net"]
     assert np.isnan(table["parameters"]["karaali_jung"])

@@ -100,7 +100,7 @@ def _column(axes: "Axes", rows: pd.DataFrame, table: Table, span: tuple[float, f
     axes.tick_params(axis="y", length=0, labelcolor=INK, pad=5, labelsize=8.5)
     axes.grid(axis="x", color=RULE, linewidth=0.6, alpha=0.7)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"{UNITS[measure]}, minus SFT-Dec's")
+    axes.set_xlabel(f"{UNITS[measure]} minus SFT-Dec's")
     axes.xaxis.set_major_formatter(lambda value, _: number(value, 2 if measure == "psnr" else 3))
     axes.locator_params(axis="x", nbins=6)
 
