@@ -75,8 +75,7 @@ def comparison_panel(scene: "Scene", shown: Sequence[Shown], note: str = "") -> 
     rows = -(-len(tiles) // COLUMNS)
     height = TITLE + rows * high
     with house_style():
-        figure = new_figure(WIDTH, height)
-        figure.set_dpi(PANEL_DPI)
+        figure = new_figure(WIDTH, height, PANEL_DPI)
         _title(figure, scene.name, note)
         for index, (name, picture, reason) in enumerate(tiles):
             row, column = divmod(index, COLUMNS)
@@ -154,8 +153,7 @@ def map_sheet(scenes: Sequence["Scene"], shown: Mapping[str, Sequence[Shown]], n
     wholes = [width * min(max(scene.sharp.shape[0] / scene.sharp.shape[1], 0.4), 1.4) for scene in scenes]
     height = TITLE + HEAD + sum(wholes) + len(scenes) * (CAPTION + MAP_GAP)
     with house_style():
-        figure = new_figure(WIDTH, height)
-        figure.set_dpi(PANEL_DPI)
+        figure = new_figure(WIDTH, height, PANEL_DPI)
         _title(figure, "Defocus maps", note)
         top = height - TITLE - HEAD
         for number, (scene, whole) in enumerate(zip(scenes, wholes, strict=True)):
