@@ -96,7 +96,7 @@ def _whole_row(
             "deblurred",
             deblurred,
             f"{decibels(after)} · SSIM {ssim(deblurred, scene.sharp):.4f}",
-            _verdict(after - before),
+            gain_colour(after - before),
         ),
         ("sharp", scene.sharp, f"{columns} × {rows} px", MUTED),
         ("true defocus", scene.defocus * pixels, f"mean σ {scene.defocus.mean() * pixels:.2f} px", MUTED),
@@ -104,14 +104,14 @@ def _whole_row(
     ]
     for index, (heading, picture, caption, colour) in enumerate(cells):
         left = MARGIN + index * (width + GAP)
-        axes = _add_axes(figure, left, bottom, width, height)
-        image = _show(axes, picture, pixels, "auto")
+        axes = add_axes(figure, left, bottom, width, height)
+        image = show(axes, picture, pixels, "auto")
         axes.set_title(heading, fontsize=8.5, color=INK, pad=4)
         axes.set_xlabel(caption, fontsize=8, color=colour, labelpad=3.5, weight="bold" if colour != MUTED else None)
         if index < 3:
-            _draw_boxes(axes, crops)
+            draw_boxes(axes, crops)
     shown = min(height, width * rows / columns)
-    bar = _add_axes(figure, left + width + 0.09, bottom + (height - shown) / 2, 0.09, shown)
+    bar = add_axes(figure, left + width + 0.09, bottom + (height - shown) / 2, 0.09, shown)
     figure.colorbar(image, cax=bar)
     bar.set_title("σ, px", fontsize=7.5, color=MUTED, pad=5, loc="left")
     bar.tick_params(length=2, pad=2, labelsize=7.5)
@@ -136,15 +136,15 @@ def _window_group(
         ("sharp", sharp),
     ]
     for index, (heading, picture) in enumerate(cells):
-        axes = _add_axes(figure, left + index * (side + GAP), bottom, side, side)
-        _show(axes, picture, scene.sigma_max, "bicubic")
+        axes = add_axes(figure, left + index * (side + GAP), bottom, side, side)
+        show(axes, picture, scene.sigma_max, "bicubic")
         caption = heading if picture is sharp else f"{heading}  {decibels(psnr(picture, sharp))}"
         axes.set_xlabel(caption, fontsize=8, color=MUTED, labelpad=3.5)
         for spine in axes.spines.values():
             spine.set(visible=True, edgecolor=colour, linewidth=1.8)
 
 
-def _add_axes(figure: "Figure", left: float, bottom: float, width: float, height: float) -> "Axes":
+def add_axes(figure: "Figure", left: float, bottom: float, width: float, height: float) -> "Axes":
     """Axes placed in inches from the lower left corner."""
     whole_width, whole_height = figure.get_size_inches()
     axes: Axes = figure.add_axes(
@@ -153,7 +153,7 @@ def _add_axes(figure: "Figure", left: float, bottom: float, width: float, height
     return axes
 
 
-def _show(axes: "Axes", picture: NDArray[Any], sigma_max: float, interpolation: str) -> "AxesImage":
+def show(axes: "Axes", picture: NDArray[Any], sigma_max: float, interpolation: str) -> "AxesImage":
     """A picture (colours as they are), or a map in px of sigma, without ticks or frame."""
     image: AxesImage = axes.imshow(picture, interpolation=interpolation, cmap=DEFOCUS_COLOURS, vmin=0.0, vmax=sigma_max)
     axes.set(xticks=[], yticks=[])
@@ -162,7 +162,7 @@ def _show(axes: "Axes", picture: NDArray[Any], sigma_max: float, interpolation: 
     return image
 
 
-def _draw_boxes(axes: "Axes", crops: tuple[Crop, Crop]) -> None:
+def draw_boxes(axes: "Axes", crops: tuple[Crop, Crop]) -> None:
     """The windows' outlines, in their colours, with a dark line beneath for bright photos."""
     from matplotlib.patches import Rectangle
 
@@ -172,7 +172,7 @@ def _draw_boxes(axes: "Axes", crops: tuple[Crop, Crop]) -> None:
             axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=edge, linewidth=line, clip_on=False))
 
 
-def _verdict(gain: float) -> str:
+def gain_colour(gain: float) -> str:
     """The colour of a gain: green where the picture improved, red where it got worse."""
     return BETTER if gain > 0 else WORSE if gain < 0 else MUTED
 
@@ -225,9 +225,9 @@ def contact_sheet(tiles: Sequence[Tile], columns: int = 4) -> "Figure":
 def _draw_tile(figure: "Figure", tile: Tile, place: tuple[float, float, float, float]) -> None:
     """A tile with its dividing line, name and gain below it; `place`: left, bottom, width, height."""
     left, bottom, width, _ = place
-    axes = _add_axes(figure, *place)
+    axes = add_axes(figure, *place)
     axes.set_anchor("S")
-    _show(axes, tile.image, 1.0, "auto")
+    show(axes, tile.image, 1.0, "auto")
     axes.axvline(tile.image.shape[1] / 2 - 0.5, color="white", linewidth=1.2)
     room = max(8, int((width - 0.85) / 0.075))
     name = tile.name if len(tile.name) <= room else f"…{tile.name[1 - room :]}"
@@ -236,4 +236,4 @@ def _draw_tile(figure: "Figure", tile: Tile, place: tuple[float, float, float, f
     y = (bottom - 0.07) / whole_height
     figure.text(left / whole_width, y, name, fontsize=8, va="top", color=INK)
     right = (left + width) / whole_width
-    figure.text(right, y, gain, fontsize=8, va="top", ha="right", weight="bold", color=_verdict(tile.gain))
+    figure.text(right, y, gain, fontsize=8, va="top", ha="right", weight="bold", color=gain_colour(tile.gain))

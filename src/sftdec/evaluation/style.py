@@ -60,12 +60,12 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of `width` × `height` inches at `DPI` that draws with Agg and is known to no pyplot."""
+def new_figure(width: float, height: float, dpi: int = DPI) -> "Figure":
+    """An empty figure of `width` × `height` inches that draws with Agg and is known to no pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(round(width * DPI) / DPI, round(height * DPI) / DPI), dpi=DPI)
+    figure = Figure(figsize=(round(width * dpi) / dpi, round(height * dpi) / dpi), dpi=dpi)
     FigureCanvasAgg(figure)
     return figure
 

@@ -1,0 +1,73 @@
+"""Measure the comparison's methods on real pairs, which stay where they are: → experiments/comparison/photographed.csv.
+
+    python -m experiments.comparison.photographed NAME=FOLDER [NAME=FOLDER …] [--methods dpdnet sft_dec+deconvolution …]
+
+FOLDER/input/*.png are blurred, FOLDER/ground_truth/*.png sharp; an input belongs to the picture with whose name its own
+begins. The weights are those in build/comparison; figures that the file has of these very weights aren't measured
+again, and each method's are written as soon as they are there.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from sftdec.atomic import atomic_path
+from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
+from sftdec.evaluation.comparison.judging import checksum
+from sftdec.evaluation.comparison.methods import BUDGETS, DECONVOLVED, ORACLE, TABLE_2, UNTRAINED, trained_model
+from sftdec.evaluation.comparison.photographed import (
+    has_rows,
+    named_rows,
+    pair_scenes,
+    read_photographed,
+    with_rows,
+)
+from sftdec.evaluation.evaluate import evaluate_network
+from sftdec.networks.peers import load_network
+
+BUILD, OUT = Path("build/comparison"), Path(__file__).with_name("photographed.csv")
+METHODS = [method.judged for method in TABLE_2.methods if method.judged != ORACLE]  # which wants the true map
+
+
+def to_measure(methods: list[str]) -> Iterator[tuple[str, str, Path | None]]:
+    """Method, budget and weights of what can be measured: what learns nothing, and what is trained."""
+    for method in methods:
+        model = trained_model(method)
+        if model is None:
+            yield method, UNTRAINED, None
+            continue
+        for budget in BUDGETS:
+            weights = BUILD / model / f"{budget}.safetensors"
+            if weights.is_file():
+                yield method, budget, weights
+            else:
+                print(f"{method}, {budget}: {weights} isn't there, left out")
+
+
+def main() -> None:
+    """Measure, one method after another."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    given = parser.parse_args()
+    for name, _, folder in (pair.partition("=") for pair in given.pairs):
+        photos = {scene.name: scene.photo for scene in pair_scenes(name, Path(folder))}
+        for method, budget, weights in to_measure(given.methods):
+            sha256 = "" if weights is None else checksum(weights)
+            if has_rows(read_photographed(OUT), name, method, budget, sha256):
+                continue
+            scenes = pair_scenes(name, Path(folder))
+            if weights is None:
+                table = evaluate_deconvolution(MAP_SOURCES[method], scenes)
+            elif method.endswith(DECONVOLVED):
+                table = evaluate_deconvolution(map_of_network(load_network(weights).eval()), scenes)
+            else:
+                table = evaluate_network(load_network(weights).eval(), scenes)
+            rows = with_rows(read_photographed(OUT), named_rows(table, photos, method, budget, sha256))
+            with atomic_path(OUT) as temporary:
+                rows.to_csv(temporary, index=False, float_format="%.6f")
+            print(f"{name}, {method}, {budget}: {table['psnr'].mean():.2f} dB on {len(table)} pictures")
+
+
+if __name__ == "__main__":
+    main()

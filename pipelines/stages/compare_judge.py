@@ -1,0 +1,44 @@
+"""DVC stages judge, deconvolution and classical of the comparison: a method and test scenes → a row a scene."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from pipelines.stages.entry import run_stage
+from sftdec.comparison import load_comparison
+from sftdec.devices import choose_device
+from sftdec.evaluation.comparison.judging import judge_classical, judge_model
+from sftdec.evaluation.comparison.methods import BUDGETS, DECONVOLVED
+from sftdec.evaluation.evaluate import write_per_image
+from sftdec.networks.peers import load_network
+from sftdec.params import load_params
+
+SCENES, BUILD = Path("build/scenes"), Path("build/comparison")
+PARAMS = Path("experiments/comparison/params.yaml")
+
+
+def main() -> None:
+    """Judge the method that the command names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=("network", "deconvolution", "classical"))
+    parser.add_argument("method", help="a network of the comparison, or a classical method")
+    given = parser.parse_args()
+    device = str(choose_device(load_params(Path("params.yaml")).evaluate.device))
+    split = load_comparison(PARAMS).report.split
+    name = f"{given.method}{DECONVOLVED}" if given.kind == "deconvolution" else given.method
+    pictures = BUILD / "pictures" / name
+    shutil.rmtree(pictures, ignore_errors=True)
+    pictures.mkdir(parents=True)  # an out of the stage, whether or not the method makes pictures
+    if given.kind == "classical":
+        table = judge_classical(name, SCENES, split, pictures)
+    else:
+        weights = {budget: BUILD / given.method / f"{budget}.safetensors" for budget in BUDGETS}
+        deconvolve = given.kind == "deconvolution"
+        table = judge_model(given.method, weights, load_network, SCENES, split, pictures, device, deconvolve=deconvolve)
+    write_per_image(BUILD / "judged" / f"{name}.parquet", table)
+    for budget, rows in table.groupby("budget", sort=False):
+        print(f"{name}, {budget}: {rows['psnr'].mean():.2f} dB on {len(rows)} scenes")
+
+
+if __name__ == "__main__":
+    run_stage(main)

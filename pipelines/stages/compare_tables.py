@@ -1,0 +1,46 @@
+"""DVC stage tables of the comparison: what was judged and measured → build/comparison/tables, published in reports/."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.stages.entry import run_stage
+from sftdec.comparison import BUDGETS, Comparison, load_comparison
+from sftdec.evaluation.comparison.judging import read_judged
+from sftdec.evaluation.comparison.photographed import read_photographed
+from sftdec.evaluation.comparison.publishing import Measured, publish, write_panels, write_tables
+
+BUILD, FOLDER, REPORTS = Path("build/comparison"), Path("experiments/comparison"), Path("reports")
+
+
+def trainings(comparison: Comparison) -> pd.DataFrame:
+    """Steps of each model's training on each budget, and the minutes that they take by the step costs."""
+    rows = []
+    for model, parts in comparison.models.items():
+        for budget in BUDGETS:
+            steps = comparison.steps_of(model, budget)
+            seconds = sum(count * parts[name].seconds for name, count in steps.items())
+            rows.append((model, budget, sum(steps.values()), seconds / 60))
+    return pd.DataFrame(rows, columns=["model", "budget", "steps", "minutes"])
+
+
+def main() -> None:
+    """Compare what there is."""
+    comparison = load_comparison(FOLDER / "params.yaml")
+    report = comparison.report
+    judged = read_judged(BUILD / "judged")
+    costs = pd.read_csv(BUILD / "costs.csv")
+    photographed = read_photographed(FOLDER / "photographed.csv")
+    tables = BUILD / "tables"
+    shutil.rmtree(tables, ignore_errors=True)
+    measured = Measured(judged[judged["split"] == report.split], costs, trainings(comparison), photographed)
+    write_tables(measured, tables, report.level, report.replicates)
+    shown = write_panels(Path("build/scenes"), report.split, BUILD / "pictures", tables / "panels")
+    for path in publish(tables, REPORTS):
+        print(path)
+    print(f"{judged['model'].nunique()} methods compared; panels of {', '.join(shown)}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,94 @@
+"""The files of the comparison: table1 and table2 as .md, .csv and .png, and the panels."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from sftdec.atomic import atomic_path
+from sftdec.datasets import read_index, select_scenes
+from sftdec.datasets.scene import load_scene
+from sftdec.evaluation.comparison.charts import comparison_chart
+from sftdec.evaluation.comparison.judging import panel_scenes
+from sftdec.evaluation.comparison.methods import BUDGETS, PANEL_BUDGET, TABLE_1, TABLE_2, Table
+from sftdec.evaluation.comparison.pages import notes, page
+from sftdec.evaluation.comparison.panels import comparison_panel, map_sheet, read_shown
+from sftdec.evaluation.comparison.rows import columns_of, photographed_rows, table_rows
+from sftdec.evaluation.style import save_figure
+
+if TYPE_CHECKING:
+    from sftdec.datasets.scene import Split
+
+
+class Measured(NamedTuple):
+    """All that the tables are made of; see ``rows.table_rows`` and ``rows.photographed_rows``."""
+
+    judged: pd.DataFrame
+    costs: pd.DataFrame
+    training: pd.DataFrame
+    photographed: pd.DataFrame
+
+
+def write_tables(measured: Measured, out: Path, level: float, replicates: int) -> None:
+    """Write ``table1`` and ``table2`` below ``out``.
+
+    Raises:
+        ValueError: nothing was judged, or two methods not on the same scenes.
+    """
+    judged, costs, training, photographed = measured
+    for table in (TABLE_1, TABLE_2):
+        rows = table_rows(table, judged, costs, training, level, replicates)
+        real = pd.DataFrame(columns=columns_of(table))
+        if table is TABLE_2 and len(photographed):  # no map's truth is known of real photographs
+            real = photographed_rows(table, photographed, judged, costs, training, level, replicates)
+        text = page(table, rows, real, level, notes(judged, rows))
+        _write(out / f"table{table.number}", table, rows, real, text, level)
+
+
+def _write(out: Path, table: Table, rows: pd.DataFrame, real: pd.DataFrame, text: str, level: float) -> None:
+    with atomic_path(out.with_suffix(".md")) as temporary:
+        temporary.write_text(text, "utf-8")
+    with atomic_path(out.with_suffix(".csv")) as temporary:
+        both = pd.concat([rows, real], ignore_index=True) if len(real) else rows
+        both.to_csv(temporary, index=False, float_format="%.6f")
+    save_figure(comparison_chart(table, rows, real, level), out.with_suffix(".png"))
+
+
+def write_panels(scenes: Path, split: "Split", pictures: Path, out: Path) -> Sequence[str]:
+    """Write a panel for each scene that is shown, and the sheet of maps, below ``out``; returns the scenes' names.
+
+    ``pictures``: the folders that ``judging.Keeper`` wrote, one a method.
+
+    Raises:
+        DataError: the split has no scenes.
+    """
+    index = read_index(scenes)
+    names = panel_scenes(index, split)
+    chosen = select_scenes(index, split).set_index("scene", drop=False)
+    loaded = [load_scene(scenes, chosen.loc[name]) for name in names]
+    note = f"trained: {BUDGETS[PANEL_BUDGET].lower()}"
+    for number, scene in enumerate(loaded, start=1):
+        shown = read_shown(TABLE_2.methods, pictures, scene.name)
+        file = f"panel_{number}_{scene.name.replace('/', '_')}.png"
+        save_figure(comparison_panel(scene, shown, note), out / file)
+    maps = {scene.name: read_shown(TABLE_1.methods, pictures, scene.name) for scene in loaded}
+    save_figure(map_sheet(loaded, maps, note), out / "maps.png")
+    return names
+
+
+def publish(tables: Path, reports: Path) -> list[Path]:
+    """Copy the tables to ``reports`` and the panels to ``reports/figures/comparison``, whose older pictures go.
+
+    The copies are Git's; DVC keeps its own.
+    """
+    figures = reports / "figures" / "comparison"
+    shutil.rmtree(figures, ignore_errors=True)
+    published = []
+    for path in sorted([*tables.glob("table*.*"), *tables.glob("panels/*.png")]):
+        goal = (figures if path.suffix == ".png" and path.parent != tables else reports) / path.name
+        with atomic_path(goal) as temporary:
+            shutil.copyfile(path, temporary)
+        published.append(goal)
+    return published

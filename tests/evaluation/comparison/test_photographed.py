@@ -1,0 +1,63 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from sftdec.datasets.errors import DataError
+from sftdec.evaluation.comparison.photographed import (
+    COLUMNS,
+    has_rows,
+    named_rows,
+    pair_scenes,
+    read_photographed,
+    with_rows,
+)
+from tests.evaluation.comparison.planted import judged_rows
+
+
+def write(path, level):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((16, 20, 3), level, np.uint8)).save(path)
+
+
+def test_an_input_belongs_to_the_longest_name_that_its_own_begins_with(tmp_path):
+    for name, level in (("IMG_1", 10), ("IMG_12", 20)):
+        write(tmp_path / "ground_truth" / f"{name}.png", level)
+        write(tmp_path / "input" / f"{name}_ap1.png", level + 1)
+    write(tmp_path / "input" / "other.png", 0)
+    scenes = list(pair_scenes("real", tmp_path))
+    assert [(each.name, each.photo, each.dataset) for each in scenes] == [
+        ("IMG_12_ap1", "IMG_12", "real"),
+        ("IMG_1_ap1", "IMG_1", "real"),
+    ]
+    assert scenes[0].sharp[0, 0, 0] == 20 and scenes[0].blurred[0, 0, 0] == 21
+
+
+def test_a_folder_without_a_pair_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"found no pair; expected input/\*.png and ground_truth"):
+        list(pair_scenes("real", tmp_path))
+
+
+def rows(model, gain, weights):
+    table = judged_rows(model, gain=gain, dataset="real")
+    photos = dict(zip(table["scene"], table["photo"], strict=True))
+    return named_rows(table.drop(columns="photo"), photos, model, "equal_time", weights)
+
+
+def test_new_figures_replace_a_models_old_ones_and_no_others():
+    table = with_rows(pd.DataFrame(columns=COLUMNS), rows("ifan", 0, "old"))
+    table = with_rows(with_rows(table, rows("dpdnet", 1, "own")), rows("ifan", 2, "new"))
+    assert len(table) == 12 and set(table["weights"]) == {"own", "new"}
+    assert has_rows(table, "real", "ifan", "equal_time", "new")
+    assert not has_rows(table, "real", "ifan", "equal_time", "old")
+    assert not has_rows(pd.DataFrame(columns=COLUMNS), "real", "ifan", "equal_time", "old")
+
+
+def test_a_file_gives_back_what_was_written_and_a_broken_one_is_named(tmp_path):
+    table = rows("zhuo_sim", 1, "").round(6)
+    table.to_csv(tmp_path / "found.csv", index=False, float_format="%.6f")
+    pd.testing.assert_frame_equal(read_photographed(tmp_path / "found.csv"), table, check_dtype=False)
+    assert read_photographed(tmp_path / "missing.csv").empty
+    table.drop(columns="weights").to_csv(tmp_path / "found.csv", index=False)
+    with pytest.raises(DataError, match="lacks weights"):
+        read_photographed(tmp_path / "found.csv")

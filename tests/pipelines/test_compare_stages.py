@@ -1,0 +1,79 @@
+"""The comparison's stages after its trainings: what they are declared to read, and what they leave."""
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.stages import compare_judge, compare_tables
+from sftdec.comparison import BUDGETS, load_comparison
+from sftdec.datasets.scene import write_index, write_scene
+from sftdec.evaluation.comparison.methods import CLASSICAL, MAP_ALSO_DECONVOLVED
+from sftdec.evaluation.comparison.photographed import COLUMNS, read_photographed
+from sftdec.evaluation.evaluate import write_per_image
+from tests.evaluation.comparison.planted import costs, judged_rows
+from tests.evaluation.scenes import make_scene
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "experiments" / "comparison"
+STAGES = yaml.safe_load((FOLDER / "dvc.yaml").read_text("utf-8"))["stages"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """One scene, and the parameters of the checkout."""
+    scene = replace(make_scene("sample/a_0", 40, 48), photo="sample/a")
+    write_index(tmp_path / "build/scenes", [write_scene(tmp_path / "build/scenes", scene)])
+    for name in ("params.yaml", "experiments/comparison/params.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_network_that_is_trained_is_judged_and_every_file_that_a_stage_reads_is_there():
+    trained = STAGES["train"]["matrix"]["model"]
+    assert STAGES["judge"]["matrix"]["model"] == trained == list(load_comparison(FOLDER / "params.yaml").models)
+    assert tuple(STAGES["classical"]["matrix"]["method"]) == CLASSICAL
+    assert tuple(STAGES["deconvolution"]["matrix"]["model"]) == MAP_ALSO_DECONVOLVED
+    for name in ("judge", "deconvolution", "classical", "costs", "tables"):
+        read = [path for path in STAGES[name]["deps"] if not path.startswith("build/")]
+        assert [path for path in read if not (ROOT / path).exists()] == []
+
+
+def test_the_committed_file_of_real_pairs_has_the_columns_that_are_read():
+    assert list(read_photographed(FOLDER / "photographed.csv").columns) == COLUMNS
+
+
+def test_steps_and_minutes_follow_from_the_parameters():
+    comparison = load_comparison(FOLDER / "params.yaml")
+    table = compare_tables.trainings(comparison).set_index(["model", "budget"])
+    assert len(table) == len(comparison.models) * len(BUDGETS)
+    for model in comparison.models:
+        assert table["minutes"][model, "equal_time"] == pytest.approx(comparison.minutes, rel=0.05)
+        assert table["steps"][model, "equal_steps"] == pytest.approx(comparison.steps, abs=2)
+
+
+def test_a_classical_method_is_judged_and_leaves_its_pictures(project, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["compare_judge", "classical", "oracle+deconvolution"])
+    compare_judge.main()
+    assert "oracle+deconvolution, untrained" in capsys.readouterr().out
+    comparison = project / "build/comparison"
+    assert (comparison / "judged/oracle+deconvolution.parquet").is_file()
+    assert (comparison / "pictures/oracle+deconvolution/deblurred/sample/a_0.png").is_file()
+
+
+def test_tables_are_made_of_what_there_is_and_published(project, capsys):
+    build = project / "build/comparison"
+    for model in ("sft_dec", "ifan"):
+        write_per_image(build / "judged" / f"{model}.parquet", judged_rows(model))
+    (build / "pictures").mkdir()
+    costs().to_csv(build / "costs.csv", index=False)
+    compare_tables.main()
+    assert "2 methods compared" in capsys.readouterr().out
+    page = (project / "reports/table2.md").read_text("utf-8")
+    assert page == (build / "tables/table2.md").read_text("utf-8") and "not trained" in page
+    assert (project / "reports/figures/comparison/panel_1_sample_a_0.png").is_file()
