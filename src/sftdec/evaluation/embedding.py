@@ -57,7 +57,7 @@ def file_uri(path: Path, width: int, quality: int) -> str:
 def page_environment(loader: "BaseLoader | None" = None) -> "Environment":
     """Jinja for a page: what is filled in is text unless it is marked safe, and a name that isn't given is an error.
 
-    Filters: `fixed` and `signed` (a number with decimals, a true minus), `count` (thousands apart), `s` (the plural's
+    Filters: `fixed` and `signed` (a number with decimals, a true minus), `count` (thousands apart, in one line), `s` (the plural's
     letter), `verdict` (better, worse or equal, by a gain's sign).
     """
     from jinja2 import Environment, StrictUndefined
@@ -67,7 +67,7 @@ def page_environment(loader: "BaseLoader | None" = None) -> "Environment":
     )
     environment.filters["signed"] = lambda value, digits=2: f"{value:+.{digits}f}".replace("-", "−")
     environment.filters["fixed"] = lambda value, digits=2: f"{value:.{digits}f}".replace("-", "−")
-    environment.filters["count"] = lambda value: f"{value:,}".replace(",", "\u2009")
+    environment.filters["count"] = lambda value: f"{value:,}".replace(",", "\u202f")
     environment.filters["s"] = lambda value: "" if value == 1 else "s"
     environment.filters["verdict"] = lambda gain: "better" if gain > 0 else "worse" if gain < 0 else "equal"
     return environment

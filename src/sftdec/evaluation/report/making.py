@@ -13,7 +13,7 @@ from sftdec.evaluation.report.material import Material
 from sftdec.evaluation.style import png_bytes
 from sftdec.params import Params
 
-LEARNED = {"lambda_1": "map", "lambda_2": "picture, L1", "lambda_3": "picture, weighted L2"}  # eq. 7 and 8
+LEARNED = {"lambda_1": "map L1", "lambda_2": "picture L1", "lambda_3": "picture weighted L2"}  # eq. 7 and 8
 
 
 def training_part(material: Material) -> dict[str, Any] | None:
@@ -28,6 +28,7 @@ def training_part(material: Material) -> dict[str, Any] | None:
     return {
         "stages": stages,
         "steps": sum(stage["steps"] for stage in stages),
+        "passes": sum(stage["passes"] or 0.0 for stage in stages),
         "batch": material.params.train.common.batch_size if material.params else None,
         "crop": material.params.train.common.crop if material.params else None,
         "charts": [png_uri(png_bytes(training_curves(curves, width))) for width in (9.6, 4.4)],
@@ -48,7 +49,7 @@ def _stage(stage: str, table: pd.DataFrame, params: Params | None, patches: int 
         row |= {
             "passes": seen / patches if patches else None,
             "rate": f"{settings.learning_rate:g} → {settings.final_learning_rate:g}",
-            "loss": " + ".join(f"{weights[key]:g} {name}" for key, name in LEARNED.items() if weights.get(key)),
+            "loss": " + ".join(f"{weights[key]:g} × {name}" for key, name in LEARNED.items() if weights.get(key)),
             "kept": settings.keep,
         }
     return row

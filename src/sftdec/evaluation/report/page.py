@@ -12,6 +12,7 @@ from sftdec.evaluation.report.material import FIDELITIES, Fidelity, Material
 from sftdec.evaluation.report.panels import figure_files, shown_comparisons, typical
 from sftdec.evaluation.report.published import read_published
 from sftdec.evaluation.report.result import Rows, key_figures, parameters, picture_rows
+from sftdec.evaluation.report.standing import read_standings
 
 PAGE_LIMIT = 6_000_000  # bytes
 OPEN_ROWS = 4  # a longer table of pictures starts folded
@@ -67,7 +68,9 @@ def _content(material: Material, rows: Rows) -> dict[str, Any]:
         "open_rows": OPEN_ROWS,
         "total": len(rows),
         "parameters": parameters(material),
-        "modulation": material.params.network.modulation if material.params else "sft_dec",
+        "split": material.params.evaluate.split if material.params else "",
+        "standings": read_standings(material.published / "table2.csv") if material.published else [],
+        "network": material.params.network if material.params else None,
         "scale": map_scale(sigma_max) if sigma_max else None,
         "training": training_part(material),
         "data": data_part(material),
@@ -97,7 +100,6 @@ def _pictures(material: Material, rows: Rows, fidelity: Fidelity) -> dict[str, A
         "sheet": figure_files(material.figures, "contact_sheet.png", fidelity),
         "compared": compared,
         "panels": panels,
-        "limit": len(material.comparisons),
     }
 
 

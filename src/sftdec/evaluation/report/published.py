@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 VERDICTS = {"holds": "better", "doesn't hold": "worse", "can't be told": "equal"}
-LONG_CELL = 26  # letters beyond which a cell may break
+LONG_CELL = 40  # letters beyond which a cell may break
 
 
 class Published(NamedTuple):
