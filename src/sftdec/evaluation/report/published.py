@@ -6,6 +6,7 @@ beside its table as a file. Tables scroll in a box of their own.
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,12 +91,17 @@ def _marked(tokens: list["Token"]) -> list["Token"]:
         if token.type in ("heading_open", "heading_close") and token.tag not in ("h1", "h2"):
             token.tag = "h4"
         if token.type in ("td_open", "th_open") and inner is not None:
-            content = inner.content.replace("*", "").strip()
+            content = _plain(inner)
             classes = [VERDICTS[content]] if content in VERDICTS else []
             classes += ["text"] if len(content) > LONG_CELL else []
             if classes:
                 token.attrSet("class", " ".join(classes))
     return tokens
+
+
+def _plain(inner: "Token") -> str:
+    """A cell's text without emphasis."""
+    return str(inner.content).replace("*", "").strip()
 
 
 def _blocks(tokens: Sequence["Token"]) -> list[list["Token"]]:
@@ -104,7 +110,7 @@ def _blocks(tokens: Sequence["Token"]) -> list[list["Token"]]:
     current: list[Token] = []
     for token in tokens:
         current.append(token)
-        if token.level == 0 and token.nesting <= 0 and (token.nesting or not token.type == "inline"):
+        if token.level == 0 and token.nesting <= 0:
             blocks.append(current)
             current = []
     return blocks
@@ -115,14 +121,14 @@ def _verdicts(table: Sequence["Token"]) -> list[tuple[str, list[tuple[str, str, 
     heads: list[str] = []
     counts: dict[int, Counter[str]] = {}
     column = 0
-    for token, inner in zip(table, table[1:], strict=False):
+    for token, inner in pairwise(table):
         if token.type == "tr_open":
             column = 0
         elif token.type == "th_open":
             heads.append(inner.content)
         elif token.type == "td_open":
-            if inner.content in VERDICTS:
-                counts.setdefault(column, Counter())[inner.content] += 1
+            if (said := _plain(inner)) in VERDICTS:
+                counts.setdefault(column, Counter())[said] += 1
             column += 1
     return [
         (heads[place], [(verdict, VERDICTS[verdict], found[verdict]) for verdict in VERDICTS if found[verdict]])

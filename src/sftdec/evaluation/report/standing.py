@@ -25,7 +25,8 @@ class Standing(NamedTuple):
 def read_standings(path: Path) -> list[Standing]:
     """A standing for each data set of a file `table2.csv`, after equal time.
 
-    None at all where there is no such file or it lacks one of `COLUMNS`; a data set of fewer than two systems is left out.
+    None at all where there is no such file or it lacks one of `COLUMNS`; a data set of fewer than two systems is left
+    out.
     """
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame()
     if not set(table.columns) >= COLUMNS:
