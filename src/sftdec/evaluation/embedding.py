@@ -57,8 +57,8 @@ def file_uri(path: Path, width: int, quality: int) -> str:
 def page_environment(loader: "BaseLoader | None" = None) -> "Environment":
     """Jinja for a page: what is filled in is text unless it is marked safe, and a name that isn't given is an error.
 
-    Filters: `fixed` and `signed` (a number with decimals, a true minus), `count` (thousands apart, in one line), `s` (the
-    plural's letter), `verdict` (better, worse or equal, by a gain's sign).
+    Filters: `fixed` and `signed` (a number with decimals, a true minus), `count` (thousands apart, in one line), `s`
+    (the plural's letter), `verdict` (better, worse or equal, by a gain's sign).
     """
     from jinja2 import Environment, StrictUndefined
 

@@ -77,4 +77,4 @@ def parameters(material: Material) -> int | None:
     if material.weights is None:
         return None
     with safe_open(material.weights, framework="numpy") as tensors:
-        return sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+        return sum(int(prod(tensors.get_slice(name).get_shape())) for name in tensors.keys())  # noqa: SIM118
