@@ -10,11 +10,13 @@ from sftdec.evaluation.evaluate import summarise
 from sftdec.evaluation.gallery import Gallery
 from sftdec.evaluation.report import Material, write_report
 from tests.evaluation.scenes import halfway, make_curve, make_patches, make_per_image, make_scene, make_scenes
-from tests.services.browser import Page, browser, chromium
+from tests.services.browser import SECONDS, Page, browser, chromium
+from tests.services.servers import wait_until
 
 pytestmark = pytest.mark.services
 PUBLISHED = Path(__file__).parents[2] / "reports"
 LEFT_CUT = "getComputedStyle(document.querySelector('.stage .before')).clipPath"
+MARKED = "document.querySelector('.toc [aria-current]')?.innerText"
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +82,6 @@ def test_a_slider_follows_the_keys_and_the_contents_follow_the_reader(file: Path
         page.call("Input.dispatchKeyEvent", type=kind, key="Home", code="Home", windowsVirtualKeyCode=36)
     assert before != page.run(LEFT_CUT) and "100%" in page.run(LEFT_CUT)
     for link, here in (("data", "Data"), ("making", "How it was made")):
-        page.run(f"document.documentElement.style.scrollBehavior = 'auto', location.hash = '{link}'")
-        moved = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        page.run(moved)
-        assert page.run("document.querySelector('.toc [aria-current]')?.innerText") == here
+        page.run(f"document.querySelector('.toc a[href=\"#{link}\"]').click()")
+        wait_until(lambda here=here: page.run(MARKED) == here, f"the contents mark {here}", SECONDS)
         assert page.run("Math.abs(document.querySelector('.toc').getBoundingClientRect().top) < 1")
