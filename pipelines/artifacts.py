@@ -55,11 +55,11 @@ def registered_figures(tags: Mapping[str, str]) -> dict[str, dict[str, float]]:
 
 
 def publish_figures(root: Path) -> None:
-    """reports/figures/*.png, carried inside the artifacts: the server and the browser may be elsewhere.
+    """reports/figures/evaluation/*.png, carried inside the artifacts: the server and the browser may be elsewhere.
 
     Markdown, because the page of an image artifact writes the address out as well, all 100 KB of it.
     """
-    for path in sorted((root / "reports" / "figures").glob("*.png")):
+    for path in sorted((root / "reports" / "figures" / "evaluation").glob("*.png")):
         key = "figure-" + re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")
         address = "data:image/jpeg;base64," + base64.b64encode(_as_jpeg(path)).decode("ascii")
         name = path.relative_to(root).as_posix()

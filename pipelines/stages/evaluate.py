@@ -1,4 +1,4 @@
-"""DVC stage evaluate: weights and test scenes → reports/."""
+"""DVC stage evaluate: weights and test scenes → figures and pictures."""
 
 from pathlib import Path
 
@@ -8,9 +8,8 @@ from pipelines.stages.entry import run_stage
 from sftdec.datasets import load_scenes, read_index, select_scenes
 from sftdec.devices import choose_device
 from sftdec.evaluation.evaluate import evaluate_network, summarise, training_window, write_metrics, write_per_image
-from sftdec.evaluation.gallery import Gallery
+from sftdec.evaluation.gallery import Gallery, save_comparisons
 from sftdec.evaluation.plots import gain_plot, training_curves
-from sftdec.evaluation.report import write_report
 from sftdec.evaluation.style import save_figure
 from sftdec.networks import load_weights
 from sftdec.params import load_params
@@ -18,6 +17,7 @@ from sftdec.tracking import checksum, track_stage
 
 BUILD, REPORTS = Path("build"), Path("reports")
 WEIGHTS = BUILD / "models" / "s3.safetensors"
+FIGURES = REPORTS / "figures" / "evaluation"
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
         index = BUILD / "scenes" / "index.parquet"
         judged = select_scenes(read_index(index.parent), params.evaluate.split)
         tracker.dataset("scenes", index.parent, checksum(index), len(judged), context="testing")
-        gallery = Gallery(REPORTS / "figures", params.evaluate.panels)
+        gallery = Gallery(FIGURES, params.evaluate.panels)
         network = load_weights(WEIGHTS).to(device)
         scenes = load_scenes(BUILD / "scenes", params.evaluate.split)
         window = training_window(network)
@@ -38,21 +38,15 @@ def main() -> None:
         write_metrics(REPORTS / "metrics.json", metrics)
         write_per_image(REPORTS / "per_image.parquet", per_image)
         gallery.write_contact_sheet()
+        save_comparisons(BUILD / "comparisons", gallery.comparisons)
         curves = {stage: pd.read_csv(BUILD / "curves" / f"{stage}.csv") for stage in ("s1", "s2", "s3")}
-        save_figure(training_curves(curves), REPORTS / "figures" / "training_curves.png")
-        save_figure(gain_plot(per_image), REPORTS / "figures" / "gains.png")
-        write_report(
-            REPORTS / "report.html",
-            metrics,
-            per_image,
-            curves,
-            comparisons=gallery.comparisons,
-            params=params.model_dump(exclude={"gate": True, "train": {"end_to_end": True}}, exclude_none=True),
-            lineage={str(path): checksum(path) for path in (WEIGHTS, BUILD / "scenes", BUILD / "patches")},
-        )
+        save_figure(training_curves(curves), FIGURES / "training_curves.png")
+        save_figure(gain_plot(per_image), FIGURES / "gains.png")
         tracker.log_final_metrics(metrics)
-        tracker.artifact(REPORTS)
-        tracker.artifact(REPORTS / "figures" / "contact_sheet.png")  # MLflow's compare page shows no folder's pictures
+        tracker.artifact(REPORTS / "metrics.json", "reports")
+        tracker.artifact(REPORTS / "per_image.parquet", "reports")
+        tracker.artifact(FIGURES, "reports/figures")
+        tracker.artifact(FIGURES / "contact_sheet.png")  # MLflow's compare page shows no folder's pictures
         tracker.writes([REPORTS / "metrics.json", REPORTS / "per_image.parquet"])
 
 

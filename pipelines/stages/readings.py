@@ -1,13 +1,14 @@
-"""DVC stage readings: the experiment's per-image tables → reports/readings.md and reports/readings.csv."""
+"""DVC stage readings: the experiment's per-image tables → build/tables/readings, with copies in reports/."""
 
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
+from pipelines.stages.publish import REPORTS, publish
 from sftdec.atomic import atomic_path
 from sftdec.evaluation.readings import readings_report
 from sftdec.experiments import Experiment, load_experiment, read_cells
 
-BUILD, REPORTS, PARAMS = Path("build/readings"), Path("reports"), Path("experiments/readings/params.yaml")
+BUILD, TABLES, PARAMS = Path("build/readings"), Path("build/tables/readings"), Path("experiments/readings/params.yaml")
 
 
 def notes(experiment: Experiment, scenes: int, photos: int) -> list[str]:
@@ -33,10 +34,11 @@ def main() -> None:
     judged = table[table["split"] == report.split]
     said = notes(experiment, len(judged[["dataset", "scene"]].drop_duplicates()), judged["photo"].nunique())
     page, rows = readings_report(judged, experiment.labels, "s3", report.level, report.replicates, said)
-    with atomic_path(REPORTS / "readings.md") as temporary:
+    with atomic_path(TABLES / "readings.md") as temporary:
         temporary.write_text(page, "utf-8")
-    with atomic_path(REPORTS / "readings.csv") as temporary:
+    with atomic_path(TABLES / "readings.csv") as temporary:
         rows.to_csv(temporary, index=False, float_format="%.6f")
+    publish([TABLES / "readings.md", TABLES / "readings.csv"])
     print(f"{REPORTS / 'readings.md'}: {len(experiment.labels)} readings compared with the default")
 
 

@@ -1,13 +1,14 @@
-"""DVC stage table3: the experiment's per-image tables → reports/table3.md and reports/table3.csv."""
+"""DVC stage table3: the experiment's per-image tables → build/tables/table3, with copies in reports/."""
 
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
+from pipelines.stages.publish import REPORTS, publish
 from sftdec.atomic import atomic_path
 from sftdec.evaluation.table3 import notes, table3_report
 from sftdec.experiments import load_experiment, read_cells
 
-BUILD, REPORTS, PARAMS = Path("build/table3"), Path("reports"), Path("experiments/table3/params.yaml")
+BUILD, TABLES, PARAMS = Path("build/table3"), Path("build/tables/table3"), Path("experiments/table3/params.yaml")
 
 
 def main() -> None:
@@ -17,10 +18,11 @@ def main() -> None:
     judged = table[table["split"] == experiment.report.split]
     report = experiment.report
     page, rows = table3_report(judged, report.level, report.replicates, notes(experiment, judged))
-    with atomic_path(REPORTS / "table3.md") as temporary:
+    with atomic_path(TABLES / "table3.md") as temporary:
         temporary.write_text(page, "utf-8")
-    with atomic_path(REPORTS / "table3.csv") as temporary:
+    with atomic_path(TABLES / "table3.csv") as temporary:
         rows.to_csv(temporary, index=False, float_format="%.6f")
+    publish([TABLES / "table3.md", TABLES / "table3.csv"])
     trainings = len(table[["budget", "variant", "stage", "seed"]].drop_duplicates())
     print(f"{REPORTS / 'table3.md'}: {trainings} trainings compared")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
-from sftdec.datasets.scene import Scene
+from sftdec.datasets.scene import Scene, write_index, write_scene
 from sftdec.evaluation.evaluate import COLUMNS
 
 
@@ -71,6 +71,26 @@ def make_curve(steps=30, validated=True):
             "validation_psnr": psnr,
         }
     )
+
+
+def make_scenes(root, splits=("train", "train", "validation", "test"), dataset="sample"):
+    """A folder of scenes like fetch's, a scene for each split."""
+    rows = []
+    for number, split in enumerate(splits):
+        scene = make_scene(f"{dataset}/picture_{number}", dataset=dataset, seed=number)
+        rows.append(write_scene(root, scene) | {"split": split})
+    return write_index(root, rows)
+
+
+def make_patches(root, index, each=3):
+    """An index of patches like the store's, some of each training scene."""
+    training = index[index["split"] == "train"]
+    rows = training.loc[training.index.repeat(each), ["scene", "dataset", "sigma_mean"]].reset_index(drop=True)
+    rows = rows.assign(shard="patches-0000.arrow", row=range(len(rows)), top=0, left=0)
+    rows["sharpness"], rows["brightness"] = np.linspace(2, 9, len(rows)), np.linspace(0, 255, len(rows))
+    root.mkdir(parents=True, exist_ok=True)
+    rows.to_parquet(root / "index.parquet")
+    return rows
 
 
 def texts(figure):

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from sftdec.datasets.errors import DataError
-from sftdec.datasets.scene import Scene, write_index, write_scene
+from sftdec.datasets.scene import Scene, write_scene
 from sftdec.evaluation.data_figures import Distribution, bins, choose_scenes, coloured, histograms, pixel_distribution
 from sftdec.evaluation.data_report import LISTED, SHOWN, write_data_report
 from sftdec.evaluation.style import png_bytes
-from tests.evaluation.scenes import make_scene, texts
+from tests.evaluation.scenes import make_patches, make_scenes, texts
 
 WILD = '<b>&"'
 REFUSED = [
@@ -19,26 +19,6 @@ REFUSED = [
     ("other", "other/r1", "size", "3×3 px"),
     (WILD, "<script>alert(1)</script>", f"check {WILD}", f"{WILD} is no picture"),
 ]
-
-
-def make_scenes(root, splits=("train", "train", "validation", "test"), dataset="sample"):
-    """A folder of scenes like fetch's, a scene for each split."""
-    rows = []
-    for number, split in enumerate(splits):
-        scene = make_scene(f"{dataset}/picture_{number}", dataset=dataset, seed=number)
-        rows.append(write_scene(root, scene) | {"split": split})
-    return write_index(root, rows)
-
-
-def make_patches(root, index, each=3):
-    """An index of patches like the store's, some of each training scene."""
-    training = index[index["split"] == "train"]
-    rows = training.loc[training.index.repeat(each), ["scene", "dataset", "sigma_mean"]].reset_index(drop=True)
-    rows = rows.assign(shard="patches-0000.arrow", row=range(len(rows)), top=0, left=0)
-    rows["sharpness"], rows["brightness"] = np.linspace(2, 9, len(rows)), np.linspace(0, 255, len(rows))
-    root.mkdir(parents=True, exist_ok=True)
-    rows.to_parquet(root / "index.parquet")
-    return rows
 
 
 def refuse(root, *rows):
@@ -187,8 +167,8 @@ def test_a_huge_index_and_a_long_list_keep_the_page_small(tmp_path):
     page = write(tmp_path)
     assert len(page.encode()) <= 3_000_000
     assert page.count('<figure class="trio">') == SHOWN
-    assert "48 of 5\u2009000 pictures" in page and "82 other sizes" in page
-    assert page.count("<b>d1/r") == LISTED and "2\u2009400 more" in page
+    assert "48 of 5\u202f000 pictures" in page and "82 other sizes" in page
+    assert page.count("<b>d1/r") == LISTED and "2\u202f400 more" in page
     assert "x" * 399 in page and "x" * 400 not in page
 
 

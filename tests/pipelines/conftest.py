@@ -28,8 +28,8 @@ REGISTER = """
 import json, pathlib
 from PIL import Image
 print("the gate: version 3 is champion")
-pathlib.Path("reports/figures").mkdir(parents=True)
-Image.new("RGBA", (1500, 300), (255, 0, 0, 128)).save("reports/figures/Loss curves_s1.png")
+pathlib.Path("reports/figures/evaluation").mkdir(parents=True)
+Image.new("RGBA", (1500, 300), (255, 0, 0, 128)).save("reports/figures/evaluation/Loss curves_s1.png")
 metrics = {"sample": {"psnr": 27.123456, "mae": None}, "realistic": {"psnr": float("inf"), "mae": 0.5}}
 pathlib.Path("reports/metrics.json").write_text(json.dumps(metrics))
 gate = {"version": 3, "promoted": True, "reason": "it is better", "figures": {"gain": 0.25}, "previous": 2}
@@ -49,7 +49,7 @@ stages:
   register:
     cmd: python code/register.py
     deps: [build/model.txt, code/register.py]
-    outs: [reports/figures]
+    outs: [reports/figures/evaluation]
     metrics: [reports/metrics.json: {cache: false}]
   fetch:
     cmd: python code/stage.py fetch data build/scenes/index.txt

@@ -121,7 +121,7 @@ def test_the_summary_says_what_ran_and_what_the_gate_decided(first_run):
 def test_a_figure_travels_in_its_artifact_on_white_and_at_most_1000_px_wide(first_run):
     markdown = artifacts_of(first_run[1])["figure-loss-curves-s1"]
     head, _, rest = markdown.partition("base64,")
-    assert head == "![reports/figures/Loss curves_s1.png](data:image/jpeg;"
+    assert head == "![reports/figures/evaluation/Loss curves_s1.png](data:image/jpeg;"
     with Image.open(io.BytesIO(base64.b64decode(rest.removesuffix(")")))) as picture:
         assert picture.size == (1000, 200)
         red, green, blue = picture.convert("RGB").getpixel((500, 100))

@@ -15,7 +15,8 @@ from tests.services.executions import Executed, PrefectApi, call, two_executions
 from tests.services.servers import Bucket, Postgres
 
 pytestmark = pytest.mark.services
-STAGES = {"fetch", "patches", "train_s1", "train_s2", "train_s3", "evaluate", "register"}
+AFTER_S3 = {"train_s3", "evaluate", "report", "register"}
+STAGES = {"fetch", "patches", "train_s1", "train_s2", *AFTER_S3}
 SHEET = "contact_sheet.png"
 SCREENSHOTS = "SFTDEC_SCREENSHOTS"  # the folder that gets the pictures, such as docs
 
@@ -34,7 +35,7 @@ def test_the_schedule_started_both_and_only_what_changed_ran_the_second_time(exe
     first, second = (api.artifacts(run.id)["summary"] for run in executed.flow_runs)
     assert all(f"| {stage} | ran |" in first for stage in STAGES)
     ran = {stage for stage in STAGES if f"| {stage} | ran |" in second}
-    assert ran == {"train_s3", "evaluate", "register"}
+    assert ran == AFTER_S3
 
 
 def test_the_runs_and_their_metrics_are_in_postgresql(executed: Executed, postgres: Postgres) -> None:
@@ -45,7 +46,7 @@ def test_the_runs_and_their_metrics_are_in_postgresql(executed: Executed, postgr
     commits = [git(executed.project, "rev-parse", name).strip() for name in ("HEAD~1", "HEAD")]
     rows = [run for run in runs if run.data.tags["sftdec.kind"] == "pipeline"]
     mine = [next(row for row in rows if row.data.tags["git.commit"] == commit) for commit in commits]
-    for row, wanted in zip(mine, (STAGES, {"train_s3", "evaluate", "register"}), strict=True):
+    for row, wanted in zip(mine, (STAGES, AFTER_S3), strict=True):
         nested = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == row.info.run_id]
         assert wanted <= {run.info.run_name for run in nested} and row.info.status == "FINISHED"
     shown = json.loads((executed.work_tree / "reports/metrics.json").read_text())["sample"]
@@ -121,7 +122,8 @@ def test_mlflow_shows_two_executions_side_by_side_with_figures_and_pictures(
         page.wait_for_pictures(2)
     page.screenshot(pictures / "mlflow-compare.png")
     for number, run in enumerate(ids):
-        page.open(f"{address}/#/experiments/{experiment}/runs/{run}/artifacts/reports/figures/{SHEET}", 1400, 640)
+        artifacts = f"{address}/#/experiments/{experiment}/runs/{run}/artifacts"
+        page.open(f"{artifacts}/reports/figures/evaluation/{SHEET}", 1400, 640)
         page.wait_for(SHEET, "gains.png")
         page.wait_for_pictures(1)
         page.run(CLOSE_ASSISTANT)
@@ -151,7 +153,7 @@ def test_prefect_shows_the_flow_its_tasks_and_artifacts(executed: Executed, page
     page.open(f"{executed.prefect}/runs/flow-run/{run.id}", 1400, 1000)
     page.wait_for(run.name, "Task Runs")
     page.click("Task Runs")
-    page.wait_for("train_s1", "evaluate", "register")
+    page.wait_for("train_s1", "evaluate", "report", "register")
     page.screenshot(pictures / "prefect-flow.png", settle=4)
     page.click("Artifacts")
     page.wait_for("summary", "metrics", "What this execution did")
