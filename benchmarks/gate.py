@@ -1,18 +1,22 @@
 """How often the gate lets a challenger in that is no better, and how often one that is: simulated photos.
 
-    python benchmarks/gate.py [--challengers 1000] [--photos 6 12 50] [--spread 0.2] [--replicates 2000]
+    python benchmarks/gate.py [--challengers 1000] [--photos 6 12 50] [--spread 0.2] [--replicates 2000] [--trained]
 
 Each challenger's gain (dB) over the champion on each photo is drawn from a distribution whose mean is 0 and whose
 standard deviation is ``--spread``; it gets in where the low end of its interval at ``--level`` is above 0. Prints, of
 ``--challengers``, how many get in: by the gate's own interval (``sftdec.registry.interval``), by the two bootstraps it
 is made of, and by scipy's percentile and BCa bootstraps; and by the gate's where all photos are shifted by -0.1 and
-+0.1 dB.
++0.1 dB. ``--trained``: gains as they are, in place of a distribution, drawn from the differences between networks of
+table 3 that differ by their seed alone (``build/table3``), one of two made to be no better by taking the mean away.
 """
 
 import argparse
+import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -31,6 +35,20 @@ DISTRIBUTIONS: dict[str, Draw] = {
     "rare great losses (exponential)": lambda g, shape: 1 - g.exponential(size=shape),
     "rarer greater losses (lognormal)": lambda g, shape: (np.exp(0.5) - g.lognormal(size=shape)) / 2.1612,
 }
+
+
+def between_seeds(folder: Path) -> dict[str, Draw]:
+    """Draws of the differences on a photo between two seeds' networks, both ways, in the networks' own spread."""
+    found = []
+    for variant in sorted(path.name for path in (folder / "equal_steps").iterdir()):
+        tables = [
+            pd.read_parquet(path) for path in sorted(folder.glob(f"equal_steps/{variant}/*/per_image/s3.parquet"))
+        ]
+        for first, second in itertools.permutations(tables, 2):
+            gains = (first["psnr"] - second["psnr"]).to_numpy()
+            found.append((gains - gains.mean()) / gains.std())
+    pool = np.concatenate(found)
+    return {"trained with another seed": lambda g, shape: g.choice(pool, shape)}
 
 
 def lows(gains: NDArray[np.float64], level: float, replicates: int) -> dict[str, float]:
@@ -64,7 +82,9 @@ def main() -> None:
     parser.add_argument("--spread", type=float, nargs="+", default=[0.2])
     parser.add_argument("--level", type=float, default=0.99)
     parser.add_argument("--replicates", type=int, default=2000)
+    parser.add_argument("--trained", action="store_true")
     given = parser.parse_args()
+    distributions = between_seeds(Path("build/table3")) if given.trained else DISTRIBUTIONS
     methods = ["gate", "bootstrap-t", "Student t", "percentile", "BCa"]
     print(f"of {given.challengers} challengers that are no better this many get in, level {given.level:g}")
     print(
@@ -74,7 +94,7 @@ def main() -> None:
     )
     for photos in given.photos:
         for spread in given.spread:
-            for name, draw in DISTRIBUTIONS.items():
+            for name, draw in distributions.items():
                 drawn = spread * draw(np.random.default_rng(photos), (given.challengers, photos))
                 ends = [lows(gains, given.level, given.replicates) for gains in drawn]
                 counts = [sum(end[method] > 0 for end in ends) for method in methods]
