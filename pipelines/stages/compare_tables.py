@@ -36,7 +36,7 @@ def main() -> None:
     shutil.rmtree(tables, ignore_errors=True)
     measured = Measured(judged[judged["split"] == report.split], costs, trainings(comparison), photographed)
     write_tables(measured, tables, report.level, report.replicates)
-    shown = write_panels(Path("build/scenes"), report.split, BUILD / "pictures", tables / "panels")
+    shown = write_panels(Path("build/scenes"), report.split, BUILD / "pictures", tables / "panels", comparison.models)
     for path in publish(tables, REPORTS):
         print(path)
     print(f"{judged['model'].nunique()} methods compared; panels of {', '.join(shown)}")

@@ -8,7 +8,7 @@ import pytest
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.comparison.charts import comparison_chart
 from sftdec.evaluation.comparison.judging import Keeper
-from sftdec.evaluation.comparison.methods import CLASSICAL, TABLE_1, TABLE_2
+from sftdec.evaluation.comparison.methods import CLASSICAL, TABLE_1, TABLE_2, trained_model
 from sftdec.evaluation.comparison.panels import Shown, comparison_panel, map_sheet
 from sftdec.evaluation.comparison.photographed import COLUMNS
 from sftdec.evaluation.comparison.publishing import Measured, publish, write_panels, write_tables
@@ -18,6 +18,7 @@ from sftdec.evaluation.protocol import PROTOCOL
 from tests.evaluation.comparison.planted import all_judged, costs, judged_rows, training
 from tests.evaluation.scenes import halfway, make_scene, texts
 
+MODELS = [name for method in TABLE_2.methods if (name := trained_model(method.judged)) and name != "nafnet64"]
 MISSING = ("mprnet", ("ifan", "equal_steps"), "oracle+deconvolution")
 
 
@@ -25,7 +26,7 @@ MISSING = ("mprnet", ("ifan", "equal_steps"), "oracle+deconvolution")
 def written(tmp_path_factory):
     out = tmp_path_factory.mktemp("tables")
     real = pd.concat([judged_rows("sft_dec", dataset="real"), judged_rows("ifan", gain=1, dataset="real")])[COLUMNS]
-    write_tables(Measured(all_judged(MISSING), costs(), training(), real), out, 0.95, 1000)
+    write_tables(Measured(all_judged(MISSING), costs(), training(MODELS), real), out, 0.95, 1000)
     return out
 
 
@@ -59,6 +60,11 @@ def test_what_is_missing_is_a_row_of_its_own_and_real_photographs_a_section(writ
     real = page[page.index("## Equal time: real, real photographs") :]
     assert "not measured" in line(real, "##", "MPRNet") and "true map" not in real.split("†")[0]
     assert "real photographs" not in (written / "table1.md").read_text("utf-8")
+
+
+def test_a_network_that_the_comparison_does_not_train_has_no_row(written):
+    page = (written / "table2.md").read_text("utf-8")
+    assert "NAFNet, width 32" in page and "NAFNet, width 64" not in page
 
 
 def test_the_best_honest_figure_is_bold_and_the_true_maps_never(written):
@@ -110,7 +116,7 @@ def test_panels_show_what_was_kept_and_the_published_files_replace_older_ones(wr
     Keeper(tmp_path / "pictures" / "sft_dec", [scene.name])(scene, halfway(scene), scene.defocus)
     for path in written.glob("table*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    names = write_panels(tmp_path / "scenes", "test", tmp_path / "pictures", tmp_path / "panels")
+    names = write_panels(tmp_path / "scenes", "test", tmp_path / "pictures", tmp_path / "panels", MODELS)
     assert names == ["sample/a_0"]
     old = tmp_path / "reports/figures/comparison/panel_1_old.png"
     old.parent.mkdir(parents=True)

@@ -1,7 +1,7 @@
 """The files of the comparison: table1 and table2 as .md, .csv and .png, and the panels."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ from sftdec.datasets import read_index, select_scenes
 from sftdec.datasets.scene import load_scene
 from sftdec.evaluation.comparison.charts import comparison_chart
 from sftdec.evaluation.comparison.judging import panel_scenes
-from sftdec.evaluation.comparison.methods import BUDGETS, PANEL_BUDGET, TABLE_1, TABLE_2, Table
+from sftdec.evaluation.comparison.methods import BUDGETS, PANEL_BUDGET, TABLE_1, TABLE_2, TABLES, Table, trained_model
 from sftdec.evaluation.comparison.pages import notes, page
 from sftdec.evaluation.comparison.panels import comparison_panel, map_sheet, read_shown
 from sftdec.evaluation.comparison.rows import columns_of, photographed_rows, table_rows
@@ -31,6 +31,12 @@ class Measured(NamedTuple):
     photographed: pd.DataFrame
 
 
+def planned(table: Table, models: Iterable[str]) -> Table:
+    """The table without the networks that nobody means to train: ``models`` are those of the comparison."""
+    wanted = {None, *models}
+    return table._replace(methods=tuple(each for each in table.methods if trained_model(each.judged) in wanted))
+
+
 def write_tables(measured: Measured, out: Path, level: float, replicates: int) -> None:
     """Write ``table1`` and ``table2`` below ``out``.
 
@@ -38,10 +44,10 @@ def write_tables(measured: Measured, out: Path, level: float, replicates: int) -
         ValueError: nothing was judged, or two methods not on the same scenes.
     """
     judged, costs, training, photographed = measured
-    for table in (TABLE_1, TABLE_2):
+    for table in (planned(each, training["model"]) for each in TABLES.values()):
         rows = table_rows(table, judged, costs, training, level, replicates)
         real = pd.DataFrame(columns=columns_of(table))
-        if table is TABLE_2 and len(photographed):  # no map's truth is known of real photographs
+        if table.number == TABLE_2.number and len(photographed):  # no map's truth is known of real photographs
             real = photographed_rows(table, photographed, judged, costs, training, level, replicates)
         text = page(table, rows, real, level, notes(judged, rows))
         _write(out / f"table{table.number}", table, rows, real, text, level)
@@ -56,10 +62,10 @@ def _write(out: Path, table: Table, rows: pd.DataFrame, real: pd.DataFrame, text
     save_figure(comparison_chart(table, rows, real, level), out.with_suffix(".png"))
 
 
-def write_panels(scenes: Path, split: "Split", pictures: Path, out: Path) -> Sequence[str]:
+def write_panels(scenes: Path, split: "Split", pictures: Path, out: Path, models: Iterable[str]) -> Sequence[str]:
     """Write a panel for each scene that is shown, and the sheet of maps, below ``out``; returns the scenes' names.
 
-    ``pictures``: the folders that ``judging.Keeper`` wrote, one a method.
+    ``pictures``: the folders that ``judging.Keeper`` wrote, one a method; ``models``: those of the comparison.
 
     Raises:
         DataError: the split has no scenes.
@@ -68,12 +74,13 @@ def write_panels(scenes: Path, split: "Split", pictures: Path, out: Path) -> Seq
     names = panel_scenes(index, split)
     chosen = select_scenes(index, split).set_index("scene", drop=False)
     loaded = [load_scene(scenes, chosen.loc[name]) for name in names]
+    maps_of, pictures_of = (planned(table, list(models)).methods for table in (TABLE_1, TABLE_2))
     note = f"trained: {BUDGETS[PANEL_BUDGET].lower()}"
     for number, scene in enumerate(loaded, start=1):
-        shown = read_shown(TABLE_2.methods, pictures, scene.name)
+        shown = read_shown(pictures_of, pictures, scene.name)
         file = f"panel_{number}_{scene.name.replace('/', '_')}.png"
         save_figure(comparison_panel(scene, shown, note), out / file)
-    maps = {scene.name: read_shown(TABLE_1.methods, pictures, scene.name) for scene in loaded}
+    maps = {scene.name: read_shown(maps_of, pictures, scene.name) for scene in loaded}
     save_figure(map_sheet(loaded, maps, note), out / "maps.png")
     return names
 
