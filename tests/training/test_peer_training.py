@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from small import Killed, kill_at, make_build, params
 
 from sftdec.comparison import Trained, load_comparison, objectives
 from sftdec.comparison_training import fresh_network, train_model
 from sftdec.networks import SFTDec, WeightsError, load_weights
 from sftdec.networks.peers import PEERS, build_peer, load_network, save_peer
 from sftdec.training.run import train_network
+from tests.training.small import Killed, kill_at, make_build, params
 
 COMPARISON = """
 seed: 0
