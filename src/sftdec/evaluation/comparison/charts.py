@@ -26,6 +26,7 @@ WIDTH = 12.0  # inches, as all lengths below
 LABELS, VALUES, RIGHT, BETWEEN = 2.75, 1.2, 0.15, 0.35
 LINE, HEAD, FOOT, TITLE, NOTE = 0.25, 0.5, 0.5, 0.42, 0.36
 ROOM = 0.08  # of the axis, on either side of what it shows
+FAR = 5.0
 
 
 def comparison_chart(table: Table, rows: pd.DataFrame, photographed: pd.DataFrame, level: float) -> "Figure":
@@ -73,11 +74,16 @@ def _note(measure: Measure, level: float) -> str:
 
 
 def _span(rows: pd.DataFrame, measure: Measure) -> tuple[float, float]:
-    """What the axis shows: all of the trained networks' own figures with their intervals, and 0."""
+    """What the axis shows: the trained networks' own figures with their intervals, and 0; one network that is far off
+    may not crowd the others, so it ends at ``FAR`` times their median distance.
+    """
     trained = ~rows["method"].str.endswith(DECONVOLVED) & (rows["weights"].fillna("") != "")
     values = rows.loc[trained, [f"{measure}{part}" for part in ("_difference", "_low", "_high")]].to_numpy(float)
     finite = [0.0, *values[np.isfinite(values)]]
-    low, high = min(finite), max(finite)
+    means = rows.loc[trained, f"{measure}_difference"].abs().to_numpy(float)
+    means = means[np.isfinite(means) & (means > 0)]
+    reach = FAR * float(np.median(means)) if len(means) else np.inf
+    low, high = max(min(finite), -reach), min(max(finite), reach)
     room = ROOM * (high - low) or 0.1
     return low - room, high + room
 
