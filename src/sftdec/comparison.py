@@ -101,7 +101,7 @@ class Trained:
         return build / self.model / f"{self.budget}.safetensors"
 
     def curve(self, build: Path) -> Path:
-        """The training's curve: ``write_curve``'s columns and ``part``."""
+        """The training's curve, ``write_curve``'s columns; steps are counted on over its parts."""
         return build / self.model / f"{self.budget}.csv"
 
 

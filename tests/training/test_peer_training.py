@@ -71,7 +71,10 @@ def test_equal_trainings_give_equal_bytes_also_through_a_kill(comparison, data, 
 
 
 def test_bf16_reaches_layers_that_serve_the_loss_alone(comparison, data):
-    trained("ifan", comparison, data, common={"precision": "bf16"})
+    each = trained("ifan", comparison, data, common={"precision": "bf16"})
+    start, now = fresh_network("ifan", comparison, params()), load_network(each.weights(data / "comparison"))
+    pairs = list(zip(start.reblurring.parameters(), now.reblurring.parameters(), strict=True))
+    assert pairs and all(found.isfinite().all() and not torch.equal(found, before) for before, found in pairs)
 
 
 @pytest.mark.parametrize("name", PEERS)

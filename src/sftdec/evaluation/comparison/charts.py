@@ -26,15 +26,15 @@ WIDTH = 12.0  # inches, as all lengths below
 LABELS, VALUES, RIGHT, BETWEEN = 2.75, 1.2, 0.15, 0.35
 LINE, HEAD, FOOT, TITLE, NOTE = 0.25, 0.5, 0.5, 0.42, 0.36
 ROOM = 0.08  # of the axis, on either side of what it shows
-FAR = 5.0
+FAR = 5.0  # times the trained networks' median distance to SFT-Dec: an axis ends there
 
 
 def comparison_chart(table: Table, rows: pd.DataFrame, photographed: pd.DataFrame, level: float) -> "Figure":
     """A block a data set, in it a column a budget: the first measure's difference to SFT-Dec, with its interval.
 
     ``rows``, ``photographed``: as of ``rows.table_rows`` and ``rows.photographed_rows``. Green is better than SFT-Dec,
-    red worse, grey can't be told; a hollow dot has no interval. The axis shows the trained methods whole; a dot beyond
-    it is an arrow at the edge. 12 inches wide.
+    red worse, grey can't be told; a hollow dot has no interval. The axis shows the trained methods, but for one that
+    is far off; a dot beyond it is an arrow at the edge. 12 inches wide.
 
     Raises:
         ValueError: there are no rows.
