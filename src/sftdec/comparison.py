@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sftdec.experiments import Budget, ReportParams, read_yaml
+from sftdec.experiments import Budget, ReportParams, read_typed
 from sftdec.networks.peers import PEERS, RECIPES, Recipe
-from sftdec.params import Params, ParamsError, StageParams
+from sftdec.params import Params, StageParams
 from sftdec.training.objective import Objective, PeerObjective
 from sftdec.training.schedule import STAGES, Stage
 
@@ -114,16 +114,7 @@ def load_comparison(path: Path) -> Comparison:
     Raises:
         ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
     """
-    try:
-        return Comparison.model_validate(read_yaml(path))
-    except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, each['loc']))}: found {each['input']!r}; {each['msg']}"
-            if each["loc"]
-            else str(each["msg"]).removeprefix("Value error, ")
-            for each in error.errors(include_url=False)
-        )
-        raise ParamsError(f"{path}: " + "; ".join(problems)) from error
+    return read_typed(Comparison, path)
 
 
 def objectives(comparison: Comparison, params: Params, trained: Trained) -> Iterator[Objective]:

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +21,7 @@ from sftdec.training.run import weights_path
 Budget = Literal["equal_steps", "equal_time"]
 BUDGETS: tuple[Budget, ...] = get_args(Budget)
 StageName = Literal["s1", "s2", "s3", "end_to_end"]
+Kind = TypeVar("Kind", bound=BaseModel)
 Changes = dict[str, Any]  # keys of params.yaml with dots → values
 
 
@@ -102,12 +103,7 @@ def load_experiment(path: Path) -> Experiment:
     Raises:
         ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
     """
-    try:
-        return Experiment.model_validate(read_yaml(path))
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, each['loc']))}: found {each['input']!r}; {each['msg']}"
-                    for each in error.errors(include_url=False))  # fmt: skip
-        raise ParamsError(f"{path}: " + "; ".join(problems)) from error
+    return read_typed(Experiment, path)
 
 
 def read_cells(experiment: Experiment, build: Path) -> pd.DataFrame:
@@ -162,6 +158,24 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
             section = section[part]
         section[last] = value
     return changed
+
+
+def read_typed(kind: type[Kind], path: Path) -> Kind:
+    """A YAML file as ``kind``.
+
+    Raises:
+        ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
+    """
+    try:
+        return kind.model_validate(read_yaml(path))
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, each['loc']))}: found {each['input']!r}; {each['msg']}"
+            if each["loc"]
+            else each["msg"].removeprefix("Value error, ")  # it names its keys itself
+            for each in error.errors(include_url=False)
+        )
+        raise ParamsError(f"{path}: " + "; ".join(problems)) from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
