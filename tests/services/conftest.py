@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipelines.turned_down import git
+from tests.services.browser import Page, browser, chromium
 from tests.services.servers import Bucket, Postgres, Process, mlflow_server, postgres_program
 
 
@@ -68,3 +69,11 @@ def root(tmp_path: Path) -> Path:
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--message", "all there is")
     return tmp_path
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    if chromium() is None:
+        pytest.skip("Chromium is missing: apt-get install chromium")
+    with browser(tmp_path) as opened:
+        yield opened

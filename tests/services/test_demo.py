@@ -15,7 +15,7 @@ from skimage import data
 from benchmarks.service import tiny_weights
 from sftdec.registry import register, set_champion
 from sftdec.tracking import read_settings
-from tests.services.browser import Page, browser, chromium
+from tests.services.browser import Page
 from tests.services.servers import Process, base_environment, running, wait_until
 from tests.tracking.recorded import free_port
 
@@ -54,14 +54,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    if chromium() is None:
-        pytest.skip("Chromium is missing: apt-get install chromium")
-    with browser(tmp_path) as opened:
-        yield opened
-        hosts = {urlsplit(address).hostname for address in opened.requested if address.startswith("http")}
-        assert hosts == {"127.0.0.1"}  # nothing was asked of anyone else
-        assert {urlsplit(address).scheme for address in opened.requested} <= {"http", "blob", "data", "about"}
+def page(page: Page) -> Iterator[Page]:
+    yield page
+    hosts = {urlsplit(address).hostname for address in page.requested if address.startswith("http")}
+    assert hosts == {"127.0.0.1"}  # nothing was asked of anyone else
+    assert {urlsplit(address).scheme for address in page.requested} <= {"http", "blob", "data", "about"}
 
 
 @pytest.fixture

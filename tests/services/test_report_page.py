@@ -1,6 +1,5 @@
 """reports/report.html in a browser, at the widths of a desk and of a phone: it asks for nothing and scrolls one way."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from sftdec.evaluation.evaluate import summarise
 from sftdec.evaluation.gallery import Gallery
 from sftdec.evaluation.report import Material, write_report
 from tests.evaluation.scenes import halfway, make_curve, make_patches, make_per_image, make_scene, make_scenes
-from tests.services.browser import SECONDS, Page, browser, chromium
+from tests.services.browser import SECONDS, Page
 from tests.services.servers import wait_until
 
 pytestmark = pytest.mark.services
@@ -46,14 +45,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
     )
     return folder / "report.html"
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    if chromium() is None:
-        pytest.skip("Chromium is missing: apt-get install chromium")
-    with browser(tmp_path) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])

@@ -10,7 +10,7 @@ import pytest
 from sftdec.registry import champion, resolve_weights, versions
 from sftdec.tracking.settings import experiment_id, open_client
 from tests.pipelines.turned_down import git
-from tests.services.browser import Page, browser, chromium
+from tests.services.browser import Page
 from tests.services.executions import Executed, PrefectApi, call, two_executions
 from tests.services.servers import Bucket, Postgres
 
@@ -81,14 +81,6 @@ def test_what_was_trained_is_pushed_to_the_bucket_and_pulled_elsewhere(
     model = "build/models/s3.safetensors"
     call(tmp_path / "elsewhere", executed.environment, "dvc", "pull", model)
     assert (tmp_path / "elsewhere" / model).read_bytes() == (executed.work_tree / model).read_bytes()
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    if chromium() is None:
-        pytest.skip("Chromium is missing: apt-get install chromium")
-    with browser(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture
