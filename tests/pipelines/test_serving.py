@@ -60,7 +60,8 @@ def test_every_deployment_is_taken_and_what_overlaps_in_it_is_cancelled(served, 
         assert done.returncode == 0, done.stdout + done.stderr
     mine = [each for each in ask(served[1], "deployments") if each["work_pool_name"] == "sftdec"]
     crons = {each["name"]: [schedule["schedule"]["cron"] for schedule in each["schedules"]] for each in mine}
-    assert crons == {"nightly": ["0 2 * * *"], "champion": ["0 5 * * 0"], "table3": [], "readings": [], "drift": []}
+    by_hand = {"table3": [], "readings": [], "comparison": [], "drift": []}
+    assert crons == {"nightly": ["0 2 * * *"], "champion": ["0 5 * * 0"], **by_hand}
     assert {each["concurrency_options"]["collision_strategy"] for each in mine} == {"CANCEL_NEW"}
     assert {each["global_concurrency_limit"]["limit"] for each in mine} == {1}
 
