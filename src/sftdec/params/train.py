@@ -60,6 +60,13 @@ class CommonParams(Section):
         return self
 
 
+class InitialParams(Section):
+    """Weights that a training goes on from, as when a model is fine-tuned on other photos."""
+
+    weights: Annotated[str, Field(min_length=1)]  # builtin, a weights file, or a registered version: models:/NAME/VERSION
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of the file: whatever the name comes to stand for
+
+
 class StageParams(Section):
     """One stage of training; its length in steps or in epochs, one of the two."""
 
@@ -78,6 +85,7 @@ class StageParams(Section):
     checkpoint_every: PositiveInt  # steps
     keep: Literal["last", "best"]  # best: on the validation photos
     loss: LossParams
+    initial: InitialParams | None = None  # of s1 and end_to_end; None: fresh weights
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -104,6 +112,16 @@ class TrainParams(Section):
     s2: StageParams
     s3: StageParams
     end_to_end: StageParams
+
+    @model_validator(mode="after")
+    def _stages_in_order(self) -> Self:
+        for name, stage, before in (("s2", self.s2, "s1"), ("s3", self.s3, "s2")):
+            if stage.initial is not None:
+                raise ValueError(
+                    f"{name}.initial: found {stage.initial.weights}, expected none: {name} starts from {before}'s weights; "
+                    "give s1 the initial ones"
+                )
+        return self
 
     @model_validator(mode="after")
     def _shared_equally(self) -> Self:

@@ -9,7 +9,7 @@ import torch
 from sftdec.atomic import atomic_path
 from sftdec.datasets import load_scene, read_index
 from sftdec.devices import compute_exactly
-from sftdec.networks import NetworkConfig, SFTDec, build_network, load_into
+from sftdec.networks import NetworkConfig, SFTDec, WeightsError, build_network, load_into
 from sftdec.params import Params, StageParams
 from sftdec.patches import PatchStore
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
@@ -47,6 +47,38 @@ def stage_params(params: Params, stage: Stage) -> StageParams:
     return found
 
 
+def initial_weights(stage: Stage, params: StageParams, build: Path) -> Path | None:
+    """The file of the weights that a stage starts from; None: fresh ones.
+
+    Raises:
+        StageOrderError: the weights of the stage before are missing.
+        WeightsError: the ones to go on from are missing, or aren't those whose SHA-256 is given.
+    """
+    if stage.after is not None:
+        before = weights_path(build, stage.after)
+        if not before.exists():
+            raise StageOrderError(
+                f"{before}: there are no weights of stage {stage.after}, from which {stage.name} starts; "
+                f"run dvc repro train_{stage.after} first"
+            )
+        return before
+    if params.initial is None:
+        return None
+    from sftdec.inference.models import find_weights
+
+    key, given = f"train.{stage.name}.initial", params.initial
+    file = find_weights(given.weights)
+    if not file.is_file():
+        raise WeightsError(f"{key}.weights: found {given.weights}, but there is no such file; name one that is there")
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    if found != given.sha256:
+        raise WeightsError(
+            f"{key}.sha256: found {given.sha256[:12]}…, but {given.weights} is {found[:12]}… now; go back to those "
+            f"weights, or set {key}.sha256 to {found}"
+        )
+    return file
+
+
 def run_training(
     stage: Stage,
     params: Params,
@@ -56,27 +88,21 @@ def run_training(
     picture: Picture = lambda name, pixels: None,
     group: Group | None = None,
 ) -> tuple[SFTDec, Curve, Checkpoints]:
-    """Train one stage on ``build/scenes`` and ``build/patches``, from the weights of the stage before.
+    """Train one stage on ``build/scenes`` and ``build/patches``, from the weights of the stage before or of ``initial``.
 
     It goes on from a checkpoint of the same inputs, code and parameters below ``checkpoints``. The last one stays, for
     the caller to clear when the result is safe. ``group``: the processes that train together (``joined``).
 
     Raises:
         StageOrderError: the weights of the stage before are missing.
-        WeightsError: they are of another network.
+        WeightsError: they are of another network, or not the ``initial`` ones that were meant.
         DataError: scenes or patches are missing or damaged.
         TrainingError: the loss stays no finite number, or there is not enough memory.
     """
     common = params.train.common
     network = build_network(params.network.config(params.fetch.sigma_max), common.seed)
-    started_from = None
-    if stage.after is not None:
-        started_from = weights_path(build, stage.after)
-        if not started_from.exists():
-            raise StageOrderError(
-                f"{started_from}: there are no weights of stage {stage.after}, from which {stage.name} starts; "
-                f"run dvc repro train_{stage.after} first"
-            )
+    started_from = initial_weights(stage, stage_params(params, stage), build)
+    if started_from is not None:
         load_into(network, started_from)
     objective = Objective(stage, stage_params(params, stage), common)
     return train_network(
