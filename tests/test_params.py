@@ -71,6 +71,8 @@ def test_the_paper_file_has_the_papers_numbers():
         ("train.common.accumulate", 3, "a divisor of batch_size=8"),
         ("train.processes", 3, "common.batch_size=8 can be divided"),
         ("train.common.return_rate", 1.0, "less than 1"),
+        ("train.s1.initial", {"weights": "builtin", "sha256": "0a49"}, "should match pattern"),
+        ("train.s2.initial", {"weights": "builtin", "sha256": "0" * 64}, "s2 starts from s1's weights"),
         ("fetch.datasets", ["sample", "sample"], "sample more than once"),
         ("fetch.datasets", ["../x"], "should match pattern"),
         ("network.stem", True, "valid integer"),

@@ -1,5 +1,6 @@
 """Losses by their equations, the stages, resuming to the same bits, checkpoints that stay whole."""
 
+import hashlib
 import io
 import json
 import re
@@ -15,8 +16,10 @@ import pytest
 import torch
 
 from sftdec.atomic import atomic_path
+from sftdec.builtin import builtin_weights
 from sftdec.networks import NetworkConfig, WeightsError, build_network, load_weights, save_weights
 from sftdec.params import LossParams, load_params
+from sftdec.params.train import InitialParams
 from sftdec.patches import PatchStore, extract_patches, write_store
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.losses import (
@@ -172,6 +175,50 @@ def test_a_stage_refuses_weights_of_another_network(build):
     save_weights(build_network(NetworkConfig.of_size("small", modulation="sft")), weights_path(build, "s1"))
     with pytest.raises(WeightsError, match="modulation='sft'"):
         run_training(STAGES["s2"], params(), build, build / "c")
+
+
+def given(path, sha256=None):
+    """``initial`` as params.yaml has it."""
+    return {"weights": str(path), "sha256": sha256 or hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_a_training_goes_on_from_the_weights_that_are_given(build, tmp_path):
+    """With a rate of almost nothing it ends where they are, and not where fresh ones would."""
+    network = build_network(params().network.config(6.0), seed=7)
+    save_weights(network, path := tmp_path / "initial.safetensors")
+    still = {"learning_rate": 1e-12, "final_learning_rate": 0.0}
+    for stage in ("s1", "end_to_end"):
+        settings = params()
+        section = getattr(settings.train, stage).model_copy(update=still | {"initial": InitialParams(**given(path))})
+        settings = settings.model_copy(update={"train": settings.train.model_copy(update={stage: section})})
+        trained, _, _ = run_training(STAGES[stage], settings, build, build / stage)
+        for name, tensor in trained.state_dict().items():
+            assert torch.allclose(tensor, network.state_dict()[name], atol=1e-6), (stage, name)
+        fresh = build_network(params().network.config(6.0), settings.train.common.seed)
+        assert not torch.allclose(trained.deblurring.first.weight, fresh.deblurring.first.weight, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("initial", "said"),
+    [
+        (
+            lambda path: given(path, "0" * 64),
+            r"train\.s1\.initial\.sha256: found 0{12}….*set train\.s1\.initial\.sha256 to",
+        ),
+        (
+            lambda path: {"weights": "nowhere.safetensors", "sha256": "0" * 64},
+            r"initial\.weights: found nowhere.*no such",
+        ),
+        (lambda path: given(builtin_weights()), "weights of another network: features=48"),
+    ],
+)
+def test_initial_weights_that_are_not_the_ones_meant_are_refused(build, tmp_path, initial, said):
+    save_weights(build_network(params().network.config(6.0), seed=7), path := tmp_path / "initial.safetensors")
+    settings = params()
+    section = settings.train.s1.model_copy(update={"initial": InitialParams(**initial(path))})
+    settings = settings.model_copy(update={"train": settings.train.model_copy(update={"s1": section})})
+    with pytest.raises(WeightsError, match=said):
+        run_training(STAGES["s1"], settings, build, build / "c")
 
 
 def test_training_is_quiet_where_the_output_is_no_terminal(build, capfd):

@@ -201,7 +201,7 @@ def parse_params(values: Any, source: str) -> Params:
                 lines.append(f"{key}: the key is missing; add it")
             elif problem["type"] == "value_error":
                 text = str(problem["ctx"]["error"])
-                joint = "." if re.match(r"\w+: found", text) else ": "  # it names a key of its section itself
+                joint = "." if re.match(r"[\w.]+: found", text) else ": "  # it names a key of its section itself
                 lines.append(f"{key}{joint}{text}" if key else text)
             else:
                 lines.append(f"{key}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}")

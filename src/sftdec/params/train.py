@@ -63,7 +63,9 @@ class CommonParams(Section):
 class InitialParams(Section):
     """Weights that a training goes on from, as when a model is fine-tuned on other photos."""
 
-    weights: Annotated[str, Field(min_length=1)]  # builtin, a weights file, or a registered version: models:/NAME/VERSION
+    weights: Annotated[
+        str, Field(min_length=1)
+    ]  # builtin, a weights file, or a registered version: models:/NAME/VERSION
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of the file: whatever the name comes to stand for
 
 
@@ -117,9 +119,9 @@ class TrainParams(Section):
     def _stages_in_order(self) -> Self:
         for name, stage, before in (("s2", self.s2, "s1"), ("s3", self.s3, "s2")):
             if stage.initial is not None:
+                found = f"{name}.initial: found {stage.initial.weights}"
                 raise ValueError(
-                    f"{name}.initial: found {stage.initial.weights}, expected none: {name} starts from {before}'s weights; "
-                    "give s1 the initial ones"
+                    f"{found}, expected none: {name} starts from {before}'s weights; give s1 the initial ones"
                 )
         return self
 

@@ -88,7 +88,7 @@ def run_training(
     picture: Picture = lambda name, pixels: None,
     group: Group | None = None,
 ) -> tuple[SFTDec, Curve, Checkpoints]:
-    """Train one stage on ``build/scenes`` and ``build/patches``, from the weights of the stage before or of ``initial``.
+    """Train one stage on ``build/scenes`` and ``build/patches``, from the weights that ``initial_weights`` finds.
 
     It goes on from a checkpoint of the same inputs, code and parameters below ``checkpoints``. The last one stays, for
     the caller to clear when the result is safe. ``group``: the processes that train together (``joined``).
