@@ -95,6 +95,7 @@ def main() -> None:
             ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip(),
         sha256=hashlib.sha256(builtin_weights().read_bytes()).hexdigest(),
+        initial=train.s1.initial,
         photos=list(csv.DictReader((HERE / "photos.csv").read_text("utf-8").splitlines())),
     )
     with atomic_path(builtin_weights().with_name("MODEL_CARD.md")) as temporary:
