@@ -50,6 +50,7 @@ class Recipe:
     read_noise: float
     seed: int
     number: int
+    gamma: float = 0.0  # of the light that blur forms in, as ``optics.to_light`` has it; 0: sRGB's curve
 
     def generator(self) -> np.random.Generator:
         """The scene's own source of random numbers."""
@@ -61,6 +62,7 @@ _CHOICES = {"split": SPLITS, "content": CONTENTS, "depth": DEPTH_MODELS, "psf": 
 _INTEGERS = ("count", "height", "width", "blades", "seed")
 _DRAWN = tuple(field.name for field in fields(Recipe) if field.name not in ("name", "split", "photos", "number"))
 _COLUMNS = ("name", "split", "count", "photo", *_DRAWN)
+_LEFT_OUT = {"gamma": "0"}  # columns that a table may do without
 _MINIMUM = {
     "count": 1,
     "height": 0,
@@ -71,6 +73,7 @@ _MINIMUM = {
     "shot_noise": 0,
     "read_noise": 0,
     "focus": 0,
+    "gamma": 0,
 }
 _ABOVE_ZERO = ("scale", "near_m", "far_m", "focal_length_mm", "pixel_pitch_um", "max_coc_px")
 
@@ -155,6 +158,7 @@ def read_recipes(path: Path) -> list[Recipe]:
         raise DataError(f"{path}: there is no table of recipes; restore it from Git") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a table of recipes ({error}); expected CSV with {', '.join(_COLUMNS)}") from error
+    table = table.assign(**{key: value for key, value in _LEFT_OUT.items() if key not in table.columns})
     if set(table.columns) != set(_COLUMNS):
         missing, unknown = set(_COLUMNS) - set(table.columns), set(table.columns) - set(_COLUMNS)
         raise DataError(f"{path}: columns missing: {sorted(missing) or 'none'}; unknown: {sorted(unknown) or 'none'}")

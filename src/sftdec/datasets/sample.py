@@ -18,13 +18,14 @@ from sftdec.datasets.scene import Scene, Split
 from sftdec.optics import (
     ThinLens,
     add_noise,
+    from_light,
     linear_to_srgb,
     render_layers,
     render_photo,
     sigma_of_radius,
-    srgb_to_linear,
     stopped_down_to,
     to_8bit,
+    to_light,
 )
 from sftdec.optics.psf import PsfShape
 
@@ -79,8 +80,8 @@ def read(recipe: Recipe, sigma_max: float) -> Scene:
         split=cast(Split, recipe.split),
         photo=recipe.name if recipe.content == "leaves" else Path(recipe.photos[0]).stem,
         sigma_max=sigma_max,
-        blurred=to_8bit(linear_to_srgb(noisy)),
-        sharp=to_8bit(linear_to_srgb(sharp)),
+        blurred=to_8bit(from_light(noisy, recipe.gamma)),
+        sharp=to_8bit(from_light(sharp, recipe.gamma)),
         defocus=np.asarray(radius / 2 / sigma_max, np.float32),
     )
 
@@ -98,7 +99,7 @@ def _lens(recipe: Recipe, depths_m: NDArray[np.float64]) -> ThinLens:
 
 
 def _render_leaves(recipe: Recipe) -> Rendered:
-    """Sharp and blurred picture in linear light and the radius (px, 0 or more) of a dead-leaves scene."""
+    """Sharp and blurred picture in light and the radius (px, 0 or more) of a dead-leaves scene."""
     generator = recipe.generator()
     size = (recipe.height, recipe.width)
     if min(size) < 16:
@@ -106,6 +107,8 @@ def _render_leaves(recipe: Recipe) -> Rendered:
     nearness = np.sort(generator.random(int(generator.integers(5, 15))))
     depths = 1 / (nearness / recipe.near_m + (1 - nearness) / recipe.far_m)
     sheets = dead_leaves(size, depths, recipe.photos, generator, draw_model(generator))
+    if recipe.gamma != 0:
+        sheets = [(to_light(linear_to_srgb(colour), recipe.gamma), alpha) for colour, alpha in sheets]
     seen, pinhole, radius = focused_layers(sheets, depths, _lens(recipe, depths))
     sharp = render_layers(pinhole)
     if recipe.depth == "layers":
@@ -114,13 +117,13 @@ def _render_leaves(recipe: Recipe) -> Rendered:
 
 
 def _render_photo(recipe: Recipe) -> Rendered:
-    """Sharp and blurred picture in linear light and the radius (px, 0 or more) of a photo with a depth."""
+    """Sharp and blurred picture in light and the radius (px, 0 or more) of a photo with a depth."""
     generator = recipe.generator()
     (name,) = recipe.photos
     photo = recipe_photo(name)
     size = (round(photo.shape[0] * recipe.scale), round(photo.shape[1] * recipe.scale))
-    linear = srgb_to_linear(photo / np.float32(255))
-    sharp = resize(linear, size, order=1, anti_aliasing=recipe.scale < 1).astype(np.float32)
+    light = to_light(photo / np.float32(255), recipe.gamma)
+    sharp = resize(light, size, order=1, anti_aliasing=recipe.scale < 1).astype(np.float32)
     depth = None
     if recipe.depth == "disparity":
         measured = disparity_depth(wheel_disparity(name), photo.shape[:2], f"recipe {recipe.name}")

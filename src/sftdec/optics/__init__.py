@@ -1,6 +1,6 @@
 """Image formation: thin lens → circle of confusion → point-spread function → occlusion-aware render."""
 
-from sftdec.optics.colour import add_noise, linear_to_srgb, srgb_to_linear, to_8bit
+from sftdec.optics.colour import add_noise, from_light, linear_to_srgb, srgb_to_linear, to_8bit, to_light
 from sftdec.optics.lens import ThinLens, stopped_down_to
 from sftdec.optics.psf import PSF_SHAPES, point_spread_function, sigma_of_radius
 from sftdec.optics.render import Layer, render_layers, render_photo
@@ -10,6 +10,7 @@ __all__ = [
     "Layer",
     "ThinLens",
     "add_noise",
+    "from_light",
     "linear_to_srgb",
     "point_spread_function",
     "render_layers",
@@ -18,4 +19,5 @@ __all__ = [
     "srgb_to_linear",
     "stopped_down_to",
     "to_8bit",
+    "to_light",
 ]

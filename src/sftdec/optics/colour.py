@@ -16,6 +16,24 @@ def linear_to_srgb(linear: ArrayLike) -> NDArray[np.float32]:
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
+def to_light(values: ArrayLike, gamma: float = 0) -> NDArray[np.float32]:
+    """Light (0..1) of pixel values (0..1), any shape: values to the power ``gamma``, or by sRGB's curve where it is 0.
+
+    Cameras lay tone curves of their own over sRGB's, and refocused light fields are summed from finished pictures: what
+    mixes where blur forms lies anywhere between pixel values (1) and sRGB's light (about 2.2).
+    """
+    if gamma == 0:
+        return srgb_to_linear(values)
+    return np.asarray(np.clip(np.asarray(values, np.float32), 0, 1) ** np.float32(gamma), np.float32)
+
+
+def from_light(light: ArrayLike, gamma: float = 0) -> NDArray[np.float32]:
+    """Pixel values of light, both 0..1 (clipped), any shape: what ``to_light`` undoes."""
+    if gamma == 0:
+        return linear_to_srgb(light)
+    return np.asarray(np.clip(np.asarray(light, np.float32), 0, 1) ** np.float32(1 / gamma), np.float32)
+
+
 def to_8bit(image: ArrayLike) -> NDArray[np.uint8]:
     """Grey levels 0..255 of values 0..1 (clipped, rounded half to even), any shape."""
     return np.asarray(np.rint(np.clip(image, 0, 1) * 255), np.uint8)
