@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 from sftdec.datasets import DataError, Scene, load_scenes, read_index, write_index, write_scene
 from sftdec.datasets.depth import disparity_depth, model_depth
@@ -12,6 +13,7 @@ from sftdec.datasets.images import read_defocus, read_photo, write_picture
 from sftdec.datasets.photos import wheel_disparity, wheel_photo
 from sftdec.datasets.recipes import read_recipes
 from sftdec.datasets.sample import read
+from sftdec.optics import from_light, to_8bit, to_light
 
 RECIPES = Path(__file__).parents[2] / "data" / "sample" / "recipes.csv"
 ROW = {
@@ -93,6 +95,7 @@ def test_recipes_are_drawn_the_same_each_time_within_their_ranges(tmp_path):
         ("psf", "star", "disc, gaussian, polygon"),
         ("near_m", "20", "far_m"),
         ("focus", "1.5", "1 or less"),
+        ("gamma", "-1", "0 or more"),
     ],
 )
 def test_a_cell_that_makes_no_sense_names_file_row_and_column(tmp_path, column, cell, message):
@@ -106,6 +109,28 @@ def test_a_recipe_with_a_disparity_that_nobody_measured_names_file_row_and_colum
     row = {**ROW, "content": content, "photo": photo, "depth": "disparity"}
     with pytest.raises(DataError, match=rf"recipes\.csv row 1 \(leaf\), depth: found 'disparity' for '{photo}'"):
         read_recipes(table(tmp_path, row))
+
+
+@pytest.mark.parametrize(
+    ("content", "depth", "photo"), [("photo", "plane", "coffee"), ("leaves", "plane", "brick|coins")]
+)
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 1.6])
+def test_blur_forms_in_the_light_that_a_recipe_names(tmp_path, content, depth, photo, gamma):
+    """Blurring the sharp picture's own light again gives the blurred one; in another light it doesn't."""
+    still = {"softness_px": "0", "shot_noise": "0", "read_noise": "0", "psf": "gaussian", "max_coc_px": "6"}
+    shape = {"content": content, "depth": depth, "photo": photo, "height": "96", "width": "96"}
+    found = read(recipe(tmp_path, **still, **shape, gamma=str(gamma)), 6.0)
+
+    def error(light):
+        blurred = ndimage.gaussian_filter(to_light(found.sharp / 255, light), 3.0, mode="reflect", axes=(0, 1))
+        return np.abs(to_8bit(from_light(blurred, light)).astype(int) - found.blurred).mean()
+
+    assert error(gamma) < 0.5 and min(error(other) for other in {0.0, 1.0, 1.6} - {gamma}) > 2 * error(gamma) + 0.2
+
+
+def test_a_table_without_gamma_means_srgb(tmp_path):
+    without, given = (read(recipe(tmp_path, **more), 6.0) for more in ({}, {"gamma": "0"}))
+    assert np.array_equal(without.blurred, given.blurred) and np.array_equal(without.sharp, given.sharp)
 
 
 def test_a_recipe_table_that_is_missing_or_lacks_a_column_says_so(tmp_path):

@@ -10,6 +10,7 @@ from sftdec.optics import (
     Layer,
     ThinLens,
     add_noise,
+    from_light,
     linear_to_srgb,
     point_spread_function,
     render_layers,
@@ -18,6 +19,7 @@ from sftdec.optics import (
     srgb_to_linear,
     stopped_down_to,
     to_8bit,
+    to_light,
 )
 
 shapes = st.sampled_from(["disc", "gaussian", "polygon"])
@@ -35,6 +37,13 @@ def test_srgb_and_linear_light_are_inverse_to_each_other():
     levels = np.arange(256, dtype=np.uint8)
     assert np.array_equal(to_8bit(linear_to_srgb(srgb_to_linear(levels / 255))), levels)
     assert srgb_to_linear(0.5) == pytest.approx(0.21404, abs=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 1.8, 2.2])
+def test_light_and_pixel_values_are_inverse_to_each_other(gamma):
+    levels = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(to_8bit(from_light(to_light(levels / 255, gamma), gamma)), levels)
+    assert to_light(0.5, gamma) == pytest.approx(0.5**gamma if gamma else 0.21404, abs=1e-5)
 
 
 def test_coc_follows_the_thin_lens_formula():
