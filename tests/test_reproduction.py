@@ -22,7 +22,7 @@ stages:
     deps: [data, code/stage.py]
     outs: [build/scenes]
   train_s3:
-    cmd: python code/stage.py train_s3 build/scenes/index.txt {WEIGHTS}
+    cmd: echo registry $MLFLOW_TRACKING_URI && python code/stage.py train_s3 build/scenes/index.txt {WEIGHTS}
     deps: [build/scenes, code/stage.py]
     outs: [{WEIGHTS}]
 """
@@ -81,6 +81,7 @@ def test_a_version_is_trained_again_from_its_own_commit_and_is_identical(root: P
     printed = capsys.readouterr()
     assert printed.out.startswith("identical: models:/sft-dec/1 ")
     assert "Running stage 'fetch'" in printed.err and "Running stage 'train_s3'" in printed.err
+    assert f"registry sqlite:///{root / 'mlflow.db'}" in printed.err  # where initial weights may be a version of
     assert not list(root.glob(".retrain/reproduce-*"))
     assert len(git(root, "worktree", "list").splitlines()) == 1
     assert git(root, "status", "--porcelain") == before

@@ -67,7 +67,7 @@ def reproduce(model: str, root: Path, keep: bool = False, say: Callable[[str], N
         place_worktree(root, folder, commit)
         restore_data(version, root, folder)
         say(f"{version.uri}: commit {commit[:12]} is trained again in {folder}")
-        ran = run_pipeline(folder, say)
+        ran = run_pipeline(folder, say, root, settings)
         return compare(version, folder, ran, settings, _same_packages(root, commit))
     finally:
         if not keep:
@@ -131,8 +131,10 @@ def restore_data(version: Version, root: Path, folder: Path) -> None:
     )
 
 
-def run_pipeline(folder: Path, say: Callable[[str], None]) -> list[str]:
+def run_pipeline(folder: Path, say: Callable[[str], None], root: Path, settings: TrackingSettings) -> list[str]:
     """Run everything that leads to the weights, anew; the stages in the order in which they ran.
+
+    Initial weights that are a registered version are sought in the registry of ``root``.
 
     Raises:
         ReproductionError: no stage makes them, or one fails.
@@ -140,7 +142,9 @@ def run_pipeline(folder: Path, say: Callable[[str], None]) -> list[str]:
     makers = [stage for stage, outs in _outs(folder).items() if WEIGHTS in outs]
     if not makers:
         raise ReproductionError(f"{folder / 'dvc.yaml'}: no stage makes {WEIGHTS}, so there is nothing to compare")
+    registry = f"sqlite:///{root / settings.database}" if settings.database else settings.uri
     environment = {**os.environ, **code_first(folder), "SFTDEC_TRACKING": "off", "PYTHONUNBUFFERED": "1"}
+    environment["MLFLOW_TRACKING_URI"] = registry
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     anew = ["--force", "--no-run-cache", "--no-commit"]
     command = [sys.executable, "-m", "dvc", "repro", *anew, makers[0]]

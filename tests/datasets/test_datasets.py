@@ -96,6 +96,8 @@ def test_recipes_are_drawn_the_same_each_time_within_their_ranges(tmp_path):
         ("near_m", "20", "far_m"),
         ("focus", "1.5", "1 or less"),
         ("gamma", "-1", "0 or more"),
+        ("gamma", "0.001", "0.5 to 4"),
+        ("gamma", "0..2", "begins at 0"),
     ],
 )
 def test_a_cell_that_makes_no_sense_names_file_row_and_column(tmp_path, column, cell, message):

@@ -17,6 +17,7 @@ import torch
 
 from sftdec.atomic import atomic_path
 from sftdec.builtin import builtin_weights
+from sftdec.datasets import read_index, write_index
 from sftdec.networks import NetworkConfig, WeightsError, build_network, load_weights, save_weights
 from sftdec.params import LossParams, load_params
 from sftdec.params.train import InitialParams
@@ -219,6 +220,17 @@ def test_initial_weights_that_are_not_the_ones_meant_are_refused(build, tmp_path
     settings = settings.model_copy(update={"train": settings.train.model_copy(update={"s1": section})})
     with pytest.raises(WeightsError, match=said):
         run_training(STAGES["s1"], settings, build, build / "c")
+
+
+@pytest.mark.parametrize("part", ["blurred", "sharp", "defocus"])
+def test_other_validation_photos_or_maps_are_another_training(build, part):
+    *_, before = run_training(STAGES["s1"], params(), build, build / "c")
+    index = read_index(build / "scenes")
+    index.loc[index["split"] == "validation", f"{part}_sha256"] = "0" * 64
+    write_index(build / "scenes", index.to_dict("records"))
+    with pytest.warns(UserWarning, match="other parameters, inputs or code"):
+        *_, after = run_training(STAGES["s1"], params(), build, build / "c")
+    assert after.folder != before.folder
 
 
 def test_training_is_quiet_where_the_output_is_no_terminal(build, capfd):

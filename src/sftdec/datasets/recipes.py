@@ -1,7 +1,7 @@
 """Recipes: a table in which each row tells how to render a number of scenes.
 
-A cell holds one value, a choice ``a|b|c``, or a range ``lo..hi`` (drawn log-uniformly); what is open is drawn from the
-row's seed and the scene's number, so a table of a few KB stands for hundreds of scenes, the same ones everywhere.
+A cell holds one value, a choice ``a|b|c`` of words, or a range ``lo..hi`` (drawn log-uniformly); what is open is drawn
+from the row's seed and the scene's number, so a table of a few KB stands for hundreds of scenes, the same everywhere.
 Photos are named: those of ``photos.py``, and the files of a folder ``photos`` beside the table by their stems.
 """
 
@@ -75,6 +75,7 @@ _MINIMUM = {
     "focus": 0,
     "gamma": 0,
 }
+_GAMMAS = (0.5, 4.0)
 _ABOVE_ZERO = ("scale", "near_m", "far_m", "focal_length_mm", "pixel_pitch_um", "max_coc_px")
 
 
@@ -86,6 +87,10 @@ def _number(text: str, key: str, where: str) -> float:
     if not np.isfinite(value) or (key in _ABOVE_ZERO and value <= 0) or value < _MINIMUM.get(key, -np.inf):
         limit = "above 0" if key in _ABOVE_ZERO else f"{_MINIMUM.get(key, 'finite')} or more"
         raise DataError(f"{where}, {key}: found {text}, expected {limit}")
+    if key == "gamma" and value != 0 and not _GAMMAS[0] <= value <= _GAMMAS[1]:
+        raise DataError(
+            f"{where}, gamma: found {text}, expected {_GAMMAS[0]} to {_GAMMAS[1]}, or 0 alone: sRGB's curve"
+        )
     if key == "focus" and value > 1:
         raise DataError(f"{where}, focus: found {text}, expected 1 or less")
     if key in _INTEGERS and value != int(value):
@@ -109,6 +114,10 @@ def _drawn(text: str, key: str, where: str, generator: np.random.Generator, sour
         return options[int(share * len(options))]
     if ".." in text:
         low, high = (_number(part, key, where) for part in text.split("..", 1))
+        if key == "gamma" and low == 0:
+            raise DataError(
+                f"{where}, gamma: the range {text} begins at 0, which is sRGB's curve; give sRGB its own row"
+            )
         if not low <= high:
             raise DataError(f"{where}, {key}: the range {text} is empty, expected lo..hi with lo <= hi")
         if key in _INTEGERS:

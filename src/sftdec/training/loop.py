@@ -171,7 +171,7 @@ class Training:
             raise TrainingError(
                 f"stage {name}, step {at}: {common.bad_steps} losses in a row were no finite number, also after going "
                 f"back {common.returns} times with a smaller learning rate; the patches of the last batch stand in "
-                f"{path}: look at them, lower train.{name}.learning_rate or set train.common.gradient_clip"
+                f"{path}: look at them, {self.objective.calmer}"
             )
         factor = state.rate_factor * common.return_rate
         self._restore()

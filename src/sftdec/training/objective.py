@@ -28,6 +28,12 @@ class Objective:
         """Largest norm of all gradients together; None: as they are."""
         return self.common.gradient_clip
 
+    @property
+    def calmer(self) -> str:
+        """What to set when the loss stays no number; a comparison's stages are named MODEL-BUDGET-STAGE."""
+        name = self.stage.name.rpartition("-")[2]
+        return f"lower train.{name}.learning_rate or set train.common.gradient_clip"
+
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of step 0 ≤ ``step`` < ``steps``."""
         return learning_rate(step, steps, self.params)
@@ -69,6 +75,12 @@ class PeerObjective(Objective):
     def gradient_clip(self) -> float | None:
         """The recipe's."""
         return self.recipe.gradient_clip
+
+    @property
+    def calmer(self) -> str:
+        """The recipe's rate, where a comparison has it."""
+        model, _, part = self.stage.name.partition("-")
+        return f"lower models.{model}.{part.rpartition('-')[2]}.learning_rate in experiments/comparison/params.yaml"
 
     def rate(self, step: int, steps: int) -> float:
         """The recipe's."""

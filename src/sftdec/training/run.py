@@ -25,6 +25,8 @@ _CODE = (  # what a result depends on
     *("datasets/scene.py", "datasets/images.py"),
 )
 
+_JUDGED_BY = ("blurred", "sharp", "defocus")
+
 
 class StageOrderError(ValueError):
     """A stage was started without what the stage before it makes."""
@@ -135,7 +137,7 @@ def train_network(
         weights="fresh" if started_from is None else hashlib.sha256(started_from.read_bytes()).hexdigest(),
         patches=file_hashes(build / "patches"),
         code=file_hashes(*(_PACKAGE / part for part in _CODE)),
-        validation=[str(value) for value in judged["blurred_sha256"]],
+        validation=[[str(row[f"{part}_sha256"]) for part in _JUDGED_BY] for row in judged.to_dict("records")],
         torch=torch.__version__,
         processes=1 if group is None else group.size,
     )
