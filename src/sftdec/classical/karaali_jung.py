@@ -79,14 +79,16 @@ def connected_edge_filter(sigma: Floats, edges: NDArray[np.bool_], trust: Floats
 
 
 def sparse_map(unit: Floats, sigma_max: float = SIGMA_MAX) -> tuple[Floats, Floats]:
-    """Sigma (px) at lasting edges of a picture H×W×3 (sRGB, 0..1), and a weight: 1 there and else 0, H×W each."""
+    """Sigma (px) at lasting edges of a picture H×W×3 (sRGB, 0..1), and a weight: 1 there and else 0, H×W each.
+
+    Edges are looked for in light, as in the released code, and in its root, since most of light's are in bright parts;
+    sigma is measured in light. A ratio of 1 or less, which no step has, tells nothing.
+    """
     grey = grey_light(unit)
-    found = scale_edges(grey)
-    lasting = persistence(found)
+    both = [scale_edges(light) for light in (grey, np.sqrt(grey))]
+    lasting = np.maximum(*(persistence(found) for found in both))
     first = gradient_magnitude(grey, _SCALE)
     edges = (lasting >= _PERSIST) & (first > _FLAT)  # a share of the pixels is above any, even where nothing is
-    if not edges.any():
-        return np.zeros_like(grey), np.zeros_like(grey)
     sigma = np.zeros_like(grey)
     for count in range(_PERSIST, len(SCALES) + 1):
         again = SCALES[count - 1] / 2
@@ -94,7 +96,10 @@ def sparse_map(unit: Floats, sigma_max: float = SIGMA_MAX) -> tuple[Floats, Floa
         if at.any():
             ratio = first[at] / np.maximum(gradient_magnitude(grey, again)[at], 1e-9)
             sigma[at] = sigma_of_ratio(ratio, _SCALE, again, sigma_max)
-    trust = 1 + found.sum(axis=0, dtype=np.float32)
+            edges[at] = ratio > 1
+    if not edges.any():
+        return np.zeros_like(grey), np.zeros_like(grey)
+    trust = 1 + np.maximum(*(found.sum(axis=0, dtype=np.float32) for found in both))
     return connected_edge_filter(sigma, edges, trust, _SMOOTHNESS), edges.astype(np.float32)
 
 

@@ -21,7 +21,10 @@ Floats = NDArray[np.float32]
 Propagation = Literal["matting", "guided"]
 
 SIGMA_MAX = 6.0  # px
-SCALE, SCALE_AGAIN = 1.0, 1.5  # px: Gaussians of the two gradients; the paper's re-blur is their difference in squares
+# px: Gaussians of the two gradients. The paper blurs the photo again by 1 px, which is their difference in squares. The
+# narrower the first, the less of neighbouring edges is in the ratio; the authors' demo has 1 and 1.5.
+SCALE = 0.7
+SCALE_AGAIN = (SCALE**2 + 1) ** 0.5
 CANNY = 1.0  # px
 # Of Canny's gradient (8 for a slope of 1) of the root of light. The authors' demo has a tenth of the steepest, about
 # 0.25, for the higher: what is out of focus has few edges then, and next to none in a textured photo.
@@ -41,13 +44,13 @@ def sparse_map(unit: Floats, sigma_max: float = SIGMA_MAX) -> tuple[Floats, Floa
 
 
 def joint_bilateral(
-    sparse: Floats, weight: Floats, guide: Floats, share: float = 0.05, contrast: float = 0.1, bins: int = 12
+    sparse: Floats, weight: Floats, guide: Floats, share: float = 0.02, contrast: float = 0.1, bins: int = 12
 ) -> Floats:
     """The sparse map where ``weight`` is above 0, each value the mean of those near in place and in grey (eq. 8).
 
-    ``share``: the Gaussian's standard deviation as a share of the picture's shorter side (the paper: 10 %; half of it
-    keeps more of steps in depth), ``contrast``: of the range of the guide's grey (the paper's 10 %). By slices of the
-    grey (Durand & Dorsey 2002), since the window is most of the picture; between slices it is linear.
+    ``share``: the Gaussian's standard deviation as a share of the picture's shorter side (the paper: 10 %; a fifth of
+    it keeps more of steps in depth), ``contrast``: of the range of the guide's grey (the paper's 10 %). By slices of
+    the grey (Durand & Dorsey 2002), since the window can be much of the picture; between slices it is linear.
     """
     grey = np.asarray(guide.mean(axis=2), np.float32)
     low, high = float(grey.min()), max(float(grey.max()), float(grey.min()) + 1e-6)
