@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.fuzz_photos import fuzz
+from sftdec.atomic import _temporary_name
 from sftdec.cli import main
 from sftdec.inference.deblurrer import Deblurrer
 from sftdec.networks import NetworkConfig, build_network, save_weights
@@ -229,6 +230,15 @@ def test_a_closed_pipe_does_not_stop_the_batch(tmp_path, weights):
         file.unlink()
     assert in_a_process(tmp_path, weights, closed.format(2)).returncode == 1
     assert names(tmp_path / "out") == ["a.png", "b.png"]
+
+
+def test_names_as_long_as_the_file_system_takes_are_written(tmp_path, weights):
+    sources = [photo(tmp_path / f"{stem}.png") for stem in ("n" * 251, "\u00e4" * 125, "n" * 239)]
+    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights]) == 0
+    assert names(tmp_path / "out") == sorted(Path(source).name for source in sources)
+    assert _temporary_name("a.png") == f".a.png.{os.getpid()}.part"
+    first, second = (_temporary_name("n" * 250 + ending) for ending in (".png", ".jpg"))
+    assert first != second and len(first) <= 255 and first.endswith(f".{os.getpid()}.part")
 
 
 @pytest.mark.slow
