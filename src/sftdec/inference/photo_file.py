@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from sftdec.inference.errors import PhotoError
-from sftdec.inference.orientation import ORIENTATION, upright, upright_exif, upright_xmp
+from sftdec.inference.orientation import ORIENTATION, orientation_of, upright, upright_exif, upright_xmp
 from sftdec.inference.png_chunks import Chunk, carried_chunks
 from sftdec.inference.tiff_tags import read_tags, tiff_of
 
@@ -108,7 +108,7 @@ def decode_photo(data: bytes, name: str, max_megapixels: float = MAX_MEGAPIXELS)
     try:  # the plugin itself: Image.open would try others, and has a limit of its own
         picture = _OPENERS[kind](io.BytesIO(data))
         deep = _refuse_unusable(picture, kind, data, name, max_megapixels)
-        orientation = UPRIGHT_TIFF if kind == "tiff" else _orientation(picture)
+        orientation = UPRIGHT_TIFF if kind == "tiff" else orientation_of(picture)
         options = _options(picture, kind, data, deep)
         picture.load()
         levels = upright(_levels(picture, kind, data, name, deep), orientation)
@@ -175,13 +175,6 @@ def _tiff(picture: TiffImagePlugin.TiffImageFile) -> tuple[int, int | None, bool
     bits, samples = {int(each) for each in tags.get(258, (1,))}, int(tags.get(277, 1))
     usual = bits <= {1, 2, 4, 8} or bits == {16}
     return max(bits), samples, usual and len(bits) == 1 and samples == len(picture.getbands())
-
-
-def _orientation(picture: Image.Image) -> int:
-    try:
-        return int(picture.getexif().get(ORIENTATION, 1))
-    except Exception:  # a broken EXIF block says nothing
-        return 1
 
 
 def _options(picture: Image.Image, kind: str, data: bytes, deep: bool) -> dict[str, Any]:
