@@ -12,6 +12,8 @@ from sftdec.inference.deblurrer import Deblurrer
 from sftdec.inference.errors import PhotoError
 from sftdec.inference.photo_encoding import encode_photo, told_otherwise
 from sftdec.inference.photo_file import Photo, decode_photo
+from sftdec.inference.photo_list import Targets
+from sftdec.inference.photo_results import deblur_photo_file
 from sftdec.networks import save_weights
 from tests.inference.photos import (
     DEEP,
@@ -184,6 +186,17 @@ def cmyk() -> bytes:
 def test_what_can_not_be_deblurred_is_refused_by_a_sentence_that_names_it(data, message):
     with pytest.raises(PhotoError, match=rf"^photo\.x: .*{message}"):
         decode_photo(data, "photo.x")
+
+
+def test_no_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("sftdec.inference.photo_file._levels", full)
+    source = tmp_path / "a.png"
+    source.write_bytes(encoded(LEVELS, "PNG"))
+    with pytest.raises(PhotoError, match=r"a\.png: no memory was left for it; allow less"):
+        deblur_photo_file(None, Targets(source, tmp_path / "out.png"))
 
 
 def test_a_jpeg_has_no_alpha():

@@ -98,6 +98,7 @@ def read_photo_file(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Photo
         PhotoError: a file that is none of these, damaged, of several pages, of more than ``max_megapixels``, or of
             colours other than grey and RGB in 8 or 16 bits; the message names it.
         OSError: a file that can't be read.
+        MemoryError: a file there is no room for.
     """
     return decode_photo(path.read_bytes(), str(path), max_megapixels)
 
@@ -113,7 +114,7 @@ def decode_photo(data: bytes, name: str, max_megapixels: float = MAX_MEGAPIXELS)
         picture.load()
         levels = upright(_levels(picture, kind, data, name, deep), orientation)
         attachments = _attachments(picture, kind, data, orientation)
-    except PhotoError:
+    except (PhotoError, MemoryError):  # memory says nothing of the file
         raise
     except Exception as error:  # whatever a decoder can fail with at a damaged file
         told = str(error).strip() or type(error).__name__
