@@ -28,6 +28,7 @@ _OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
 }
 _GREY_AND_COLOUR = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I;16L", "I;16B")
 _EXIF_HEAD = b"Exif\0\0"
+_EDITORS_HEAD = b"Photoshop 3.0\0"  # of a JPEG's segments
 _PNG_GREY_ALPHA = 4  # the colour type, in the 26th byte; Pillow makes RGBA of it in 16 bits
 # A TIFF's tags that say how its pixels lie, or are kept apart: resolution by its unit, XMP, the profile.
 PIXEL_TAGS = frozenset((*range(254, 267), *range(273, 282), 284, 290, 291, 292, 293, 317, *range(320, 326), 330, 332))
@@ -48,7 +49,8 @@ class Encoding:
 class Attachments:
     """What a file says beside its pixels, after the camera's rotation was applied; None where it says nothing.
 
-    ``exif`` is a block from its byte order on; ``dpi`` dots an inch, across and down; ``chunks`` are a PNG's own.
+    ``exif`` is a block from its byte order on; ``dpi`` dots an inch, across and down; ``chunks`` are a PNG's own,
+    ``editors`` a JPEG's, in which Photoshop's blocks and IPTC's captions lie.
     """
 
     profile: bytes | None = None
@@ -57,6 +59,7 @@ class Attachments:
     dpi: tuple[float, float] | None = None
     comment: bytes | None = None
     chunks: tuple[Chunk, ...] = ()
+    editors: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -266,6 +269,7 @@ def _attachments(picture: Image.Image, kind: str, data: bytes, orientation: int)
     if dpi is not None and not all(np.isfinite(float(each)) and 0 < float(each) < 1e6 for each in dpi):
         dpi = None
     across, down = (float(dpi[0]), float(dpi[1])) if dpi is not None else (0.0, 0.0)
+    segments = picture.applist if isinstance(picture, JpegImagePlugin.JpegImageFile) else []
     turned = (down, across) if orientation >= 5 else (across, down)
     return Attachments(
         profile=info.get("icc_profile") or None,
@@ -274,6 +278,7 @@ def _attachments(picture: Image.Image, kind: str, data: bytes, orientation: int)
         dpi=turned if dpi is not None else None,
         comment=comment if isinstance(comment, bytes) else None,
         chunks=carried_chunks(data) if kind == "png" else (),
+        editors=tuple(each for name, each in segments if name == "APP13" and each.startswith(_EDITORS_HEAD)),
     )
 
 
