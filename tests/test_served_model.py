@@ -147,6 +147,42 @@ def test_an_animated_gif_is_refused_and_named() -> None:
     assert "is a WEBP; expected a PNG or JPEG" in refusal(encoded(frames[0], "WEBP"))
 
 
+def test_a_jpeg_with_a_broken_exif_block_is_taken_as_it_lies() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = base64.b64decode(encoded(Image.fromarray(PHOTO), "JPEG", exif=exif, dpi=(72, 72)))  # not asked of EXIF
+    head = b"Exif\0\0" + exif.tobytes()[6:8]
+    assert content.count(head) == 1
+    broken = content.replace(head, b"Exif\0\0XX")
+    expected = np.asarray(Image.open(io.BytesIO(content)))
+    assert np.array_equal(decode_photo(base64.b64encode(broken).decode(), 0, 1.0), expected)
+
+
+def test_a_file_that_does_not_say_how_many_pictures_it_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(image: Image.Image) -> int:
+        raise TypeError("no number")
+
+    tiff = encoded(Image.fromarray(PHOTO), "TIFF")
+    monkeypatch.setattr("PIL.TiffImagePlugin.TiffImageFile.n_frames", property(broken))
+    assert "is a TIFF; expected a PNG or JPEG with one picture" in refusal(tiff)
+    monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.n_frames", property(broken), raising=False)
+    assert "is a damaged JPEG (no number)" in refusal(encoded(Image.fromarray(PHOTO), "JPEG"))
+
+
+def test_colours_come_back_with_their_profile_and_the_map_without(model: DefocusDeblurring) -> None:
+    profile, grey = (bytes(16) + kind + bytes(16) + b"acsp" + bytes(200) for kind in (b"RGB ", b"GRAY"))
+    photos = [encoded(Image.fromarray(PHOTO), kind, icc_profile=profile) for kind in ("PNG", "JPEG")]
+    photos.append(encoded(Image.fromarray(PHOTO[..., 0]), "PNG", icc_profile=grey))
+    answer = model.predict(None, photos)  # type: ignore[arg-type]
+    found = [Image.open(io.BytesIO(base64.b64decode(text))).info.get("icc_profile") for text in answer["deblurred"]]
+    assert found == [profile, profile, None]
+    assert not any(b"iCCP" in base64.b64decode(text) for text in answer["defocus"])
+
+
+def test_a_prints_inks_are_refused() -> None:
+    assert "CMYK (a print's inks" in refusal(encoded(Image.new("CMYK", (32, 32)), "JPEG"))
+
+
 @pytest.mark.parametrize("given", [pd.DataFrame({"photo": ["x"]}), [{"picture": "x"}], "text"])
 def test_an_input_without_the_column_image_is_refused(model: DefocusDeblurring, given: object) -> None:
     with pytest.raises(MlflowException, match="no column 'image'"):

@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # a disk, a quota, a limit of one file
+NAME_BYTES = 255  # of a file's name, in most file systems
 
 
 @contextmanager
@@ -19,7 +21,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     least, and those that are free there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(_temporary_name(path.name))
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -31,6 +33,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, message) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _temporary_name(name: str) -> str:
+    """A hidden file's, after ``name``; of one that leaves no room for more, its beginning and its digest."""
+    ending = f".{os.getpid()}.part"
+    stored = os.fsencode(name)
+    if len(stored) + len(ending) + 1 > NAME_BYTES:
+        ending = f".{hashlib.sha256(stored).hexdigest()[:16]}{ending}"
+        name = stored[: NAME_BYTES - len(ending) - 1].decode(errors="ignore")
+    return f".{name}{ending}"
 
 
 def _room(unfinished: Path) -> str:

@@ -19,26 +19,28 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from sftdec.datasets.images import MAP_LEVELS
 from sftdec.inference.deblurrer import Deblurrer
+from sftdec.inference.orientation import orientation_of, upright
 
 MAX_MEGAPIXELS = 25.0
 SETTINGS = ("precision", "tile", "memory")  # Deblurrer.load's, that the model's configuration may set
 SMALLEST_SIDE = 16  # px
 READ_FORMATS = ("PNG", "JPEG", "MPO")  # MPO: the JPEG of phones that store a second picture in it
+RGB_PLACE = slice(16, 20)  # where an ICC profile says what it is of
 KNOWN_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")  # told apart to say what is wrong
 
 
 class DefocusDeblurring(PythonModel):
     """Takes a column ``image`` (base64 PNG or JPEG) and returns a row a photo.
 
-    ``deblurred`` is a base64 PNG, ``defocus`` a base64 16-bit grey PNG whose 65535 means ``sigma_max`` px of
-    blur (Gaussian standard deviation). The parameter ``max_megapixels`` limits what is accepted; it can't exceed the
-    operator's limit, which is the ``max_megapixels`` of the model's configuration (``load_model(model_config=…)``,
-    or the environment variable ``SERVING_MODEL_CONFIG`` of ``mlflow models serve``). ``precision``, ``tile`` and
-    ``memory`` there are those of ``Deblurrer.load``.
+    ``deblurred`` is a base64 PNG (with the profile of a photo in colours), ``defocus`` a base64 16-bit grey PNG whose
+    65535 means ``sigma_max`` px of blur (Gaussian standard deviation). The parameter ``max_megapixels`` limits what is
+    accepted; it can't exceed the operator's limit, which is the ``max_megapixels`` of the model's configuration
+    (``load_model(model_config=…)``, or the environment variable ``SERVING_MODEL_CONFIG`` of ``mlflow models serve``).
+    ``precision``, ``tile`` and ``memory`` there are those of ``Deblurrer.load``.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -74,25 +76,25 @@ class DefocusDeblurring(PythonModel):
         rows = []
         for row, text in enumerate(texts):
             with self.turn:
-                rows.append(self._deblur(decode_photo(text, row, limit)))
+                rows.append(self._deblur(*_read_photo(text, row, limit)))
         return pd.DataFrame(rows, columns=["deblurred", "defocus", "sigma_max"])
 
-    def _deblur(self, photo: np.ndarray) -> dict[str, Any]:
+    def _deblur(self, photo: np.ndarray, profile: bytes | None) -> dict[str, Any]:
         image, defocus = self.deblurrer(photo)
         levels = np.empty(defocus.shape, np.uint16)
         for line, values in zip(levels, defocus, strict=True):  # by lines: a whole copy would be as large as the map
             line[:] = np.rint(values * MAP_LEVELS)
         return {
-            "deblurred": encode_png(image),
+            "deblurred": encode_png(image, profile),
             "defocus": encode_png(levels),
             "sigma_max": float(self.deblurrer.sigma_max),
         }
 
 
-def encode_png(levels: np.ndarray) -> str:
-    """Levels (uint8 H×W×3 or uint16 H×W) as a base64 PNG."""
+def encode_png(levels: np.ndarray, profile: bytes | None = None) -> str:
+    """Levels (uint8 H×W×3 or uint16 H×W) as a base64 PNG, with an ICC profile where there is one."""
     buffer = io.BytesIO()
-    Image.fromarray(levels).save(buffer, format="PNG", compress_level=1)
+    Image.fromarray(levels).save(buffer, format="PNG", compress_level=1, icc_profile=profile)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -102,7 +104,30 @@ def decode_photo(text: object, row: int, max_megapixels: float) -> np.ndarray:
     Raises ``MlflowException`` (INVALID_PARAMETER_VALUE) naming the row for anything else, before a picture
     above the limit is decoded.
     """
+    return _read_photo(text, row, max_megapixels)[0]
+
+
+def _read_photo(text: object, row: int, max_megapixels: float) -> tuple[np.ndarray, bytes | None]:
+    """``decode_photo``'s levels, and the ICC profile that says which colours they are."""
     where = f"row {row} of column 'image'"
+    image = _open(text, where, max_megapixels)
+    _check_kind(image, where, max_megapixels)
+    try:
+        image.load()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise _refusal(f"{where} is a truncated {image.format} ({error}); send the file again") from error
+    if image.mode.startswith("I"):  # 16-bit grey, which PIL would clip instead of scaling
+        grey = (np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8)
+        levels = np.repeat(grey[:, :, None], 3, axis=2)
+    else:
+        levels = np.asarray(image.convert("RGB"))
+    profile = image.info.get("icc_profile") or b""
+    kept = profile if profile[RGB_PLACE] == b"RGB " else None  # a grey photo's says nothing of what becomes RGB
+    return np.ascontiguousarray(upright(levels, orientation_of(image))), kept
+
+
+def _open(text: object, where: str, max_megapixels: float) -> Image.Image:
+    """The picture, not decoded yet."""
     if not isinstance(text, str):
         raise _refusal(f"{where} is {type(text).__name__}, expected a base64 string of a PNG or JPEG")
     try:
@@ -113,7 +138,7 @@ def decode_photo(text: object, row: int, max_megapixels: float) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit counts
-            image: Image.Image = Image.open(io.BytesIO(content), formats=KNOWN_FORMATS)
+            return Image.open(io.BytesIO(content), formats=KNOWN_FORMATS)
     except UnidentifiedImageError as error:
         raise _refusal(f"{where} is not an image ({len(content)} bytes); expected a PNG or JPEG") from error
     except Image.DecompressionBombError as error:
@@ -122,23 +147,18 @@ def decode_photo(text: object, row: int, max_megapixels: float) -> np.ndarray:
         ) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise _refusal(f"{where} is a damaged image ({error}); send the file again") from error
-    _check_kind(image, where, max_megapixels)
-    try:
-        image.load()
-    except (OSError, ValueError, SyntaxError) as error:
-        raise _refusal(f"{where} is a truncated {image.format} ({error}); send the file again") from error
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # 16-bit grey, which PIL would clip instead of scaling
-        grey = (np.asarray(upright).astype(np.float64) / 257).round().astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    return np.asarray(upright.convert("RGB"))
 
 
 def _check_kind(image: Image.Image, where: str, max_megapixels: float) -> None:
-    frames = getattr(image, "n_frames", 1)
+    frames = _frames(image, where)
     if image.format not in READ_FORMATS or (frames > 1 and image.format != "MPO"):
         moving = f", animated with {frames} frames" if frames > 1 else ""
         raise _refusal(f"{where} is a {image.format}{moving}; expected a PNG or JPEG with one picture")
+    if image.mode == "CMYK":
+        raise _refusal(
+            f"{where} has colours of the kind CMYK (a print's inks, whose colours hang on its profile); expected grey "
+            "or RGB; convert it first"
+        )
     megapixels = image.width * image.height / 1e6
     if megapixels > max_megapixels:
         raise _refusal(
@@ -147,6 +167,16 @@ def _check_kind(image: Image.Image, where: str, max_megapixels: float) -> None:
         )
     if min(image.size) < SMALLEST_SIDE:
         raise _refusal(f"{where} has {image.width}×{image.height} px, expected at least {SMALLEST_SIDE} each way")
+
+
+def _frames(image: Image.Image, where: str) -> int:
+    """How many pictures there are; 1 in a file that is refused anyway and too damaged to say."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception as error:  # whatever a decoder can fail with at a damaged file
+        if image.format not in READ_FORMATS:
+            return 1
+        raise _refusal(f"{where} is a damaged {image.format} ({error}); send the file again") from error
 
 
 def _images(model_input: object) -> list[object]:

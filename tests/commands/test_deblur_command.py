@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.fuzz_photos import fuzz
+from sftdec.atomic import _temporary_name
 from sftdec.cli import main
 from sftdec.inference.deblurrer import Deblurrer
 from sftdec.networks import NetworkConfig, build_network, save_weights
@@ -172,6 +173,72 @@ def test_it_pools_by_windows_where_it_is_told_and_can(tmp_path, capsys):
     save_weights(build_network(NetworkConfig.of_size("small", modulation="sft", **TINY)), other)
     command = ["deblur", source, "-o", str(tmp_path / "sft"), "--model", str(other), "--local-pooling", "16"]
     assert main(command) == 2 and "no channel part" in capsys.readouterr().err and not (tmp_path / "sft").exists()
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "0", "-3"])
+def test_a_limit_that_is_no_number_of_megapixels_is_refused_before_anything(tmp_path, weights, capsys, limit):
+    command = ["deblur", photo(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--model", weights]
+    assert main([*command, f"--max-megapixels={limit}"]) == 2
+    assert capsys.readouterr().err == f"sftdec: --max-megapixels: found {limit}, expected a number above 0\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_can_not_be_written_to_is_refused_before_anything_is_computed(tmp_path, weights, capsys):
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "sub" / "b.png")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "sub").touch()
+    command = ["deblur", str(tmp_path / "in"), "--recursive", "--model", weights, "-o"]
+    for folder, said in ((out, out / "sub"), (Path("/proc"), Path("/proc")), (Path("/proc/new"), Path("/proc/new"))):
+        if folder.parts[1] == "proc" and sys.platform != "linux":
+            continue
+        assert main([*command, str(folder)]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith(f"sftdec: {said}: can't be written to (") and "with -o" in message
+        assert names(out) == ["sub"]
+    assert main([*command[:-3], "--model", "none.safetensors", "-o", str(tmp_path / "new" / "one")]) == 2
+    assert not (tmp_path / "new").exists()
+
+
+def in_a_process(folder: Path, weights: str, before: str = "") -> "subprocess.CompletedProcess[bytes]":
+    """``deblur`` of ``in``, where standard output takes UTF-8 and nothing else."""
+    code = f"{before}\nimport sys; from sftdec.cli import main\n"
+    code += f"sys.exit(main(['deblur', 'in', '-o', 'out', '--model', {weights!r}, '--device', 'cpu']))"
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=folder, env=environment, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other file systems have no such names")
+def test_a_name_that_is_no_text_is_printed_as_it_lies_and_the_rest_go_on(tmp_path, weights):
+    strange = os.fsdecode(b"caf\xe9.png")
+    for name in (strange, "caf\u00e9.png", "last.png"):
+        photo(tmp_path / "in" / name)
+    done = in_a_process(tmp_path, weights)
+    assert (done.returncode, done.stderr) == (0, b"") and len(names(tmp_path / "out")) == 3
+    assert set(done.stdout.splitlines()) == {b"out/caf\xe9.png", "out/caf\u00e9.png".encode(), b"out/last.png"}
+
+
+def test_a_closed_pipe_does_not_stop_the_batch(tmp_path, weights):
+    for name in ("a.png", "b.png"):
+        photo(tmp_path / "in" / name)
+    closed = "import os; there, here = os.pipe(); os.close(there); os.dup2(here, {}); os.close(here)"
+    done = in_a_process(tmp_path, weights, closed.format(1))
+    assert (done.returncode, done.stderr) == (0, b"") and names(tmp_path / "out") == ["a.png", "b.png"]
+    (tmp_path / "in" / "0.png").write_bytes(b"nothing")
+    for file in (tmp_path / "out").iterdir():
+        file.unlink()
+    assert in_a_process(tmp_path, weights, closed.format(2)).returncode == 1
+    assert names(tmp_path / "out") == ["a.png", "b.png"]
+
+
+def test_names_as_long_as_the_file_system_takes_are_written(tmp_path, weights):
+    sources = [photo(tmp_path / f"{stem}.png") for stem in ("n" * 251, "\u00e4" * 125, "n" * 239)]
+    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights]) == 0
+    assert names(tmp_path / "out") == sorted(Path(source).name for source in sources)
+    assert _temporary_name("a.png") == f".a.png.{os.getpid()}.part"
+    first, second = (_temporary_name("n" * 250 + ending) for ending in (".png", ".jpg"))
+    assert first != second and len(first) <= 255 and first.endswith(f".{os.getpid()}.part")
 
 
 @pytest.mark.slow

@@ -88,6 +88,19 @@ def test_refusals_are_sentences_that_name_the_photo_but_no_folder_and_leave_no_f
     assert not list(tmp_path.glob("sftdec-demo-*/*"))
 
 
+def test_a_photo_that_finds_no_memory_is_answered_by_a_sentence_and_leaves_no_file(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("sftdec.inference.photo_file._levels", full)
+    answer = client.post("/photos", content=png(0)[0], headers={"X-File-Name": "mine.png"})
+    assert answer.status_code == 503
+    assert answer.json()["message"].startswith("mine.png: no memory was left to read it; ")
+    assert not list(tmp_path.glob("sftdec-demo-*/*"))
+
+
 def test_no_other_sites_page_can_send_a_photo_or_be_mistaken_for_this_one(client: TestClient) -> None:
     content, _ = png(0)
     assert client.post("/photos", content=content).status_code == 400

@@ -5,13 +5,15 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps, JpegImagePlugin
+from PIL import Image, ImageOps, IptcImagePlugin, JpegImagePlugin
 
 from sftdec.devices import choose_device, has_bf16
 from sftdec.inference.deblurrer import Deblurrer
 from sftdec.inference.errors import PhotoError
 from sftdec.inference.photo_encoding import encode_photo, told_otherwise
 from sftdec.inference.photo_file import Photo, decode_photo
+from sftdec.inference.photo_list import Targets
+from sftdec.inference.photo_results import deblur_photo_file
 from sftdec.networks import save_weights
 from tests.inference.photos import (
     DEEP,
@@ -96,6 +98,32 @@ def test_profile_exif_xmp_and_dots_an_inch_stay_in_every_format(format, into):
     assert result.getexif()[0x010F] == "camera" and result.getexif().get_ifd(0x8769)[0x927C] == MAKERS_NOTE
     if "WEBP" not in (format, into.upper()):  # which has no place for it
         assert result.info["dpi"] == pytest.approx((300, 200), abs=0.02)
+
+
+def editors_segments(large: bytes) -> bytes:
+    """A JPEG's APP13 segments: a caption and a copyright of IPTC, and a block of another number that fills a second."""
+    caption = b"\x1c\x02\x78\0\x07a river" + b"\x1c\x02\x74\0\x05their"
+    blocks = (b"\x04\x04", caption), (b"\x04\x25", large)
+    segments = [
+        b"Photoshop 3.0\x008BIM" + number + b"\0\0" + len(block).to_bytes(4) + block + bytes(len(block) % 2)
+        for number, block in blocks
+    ]
+    return b"".join(b"\xff\xed" + (2 + len(each)).to_bytes(2) + each for each in segments)
+
+
+@pytest.mark.parametrize("size", [10, 65_000])
+def test_a_jpegs_caption_and_copyright_of_iptc_stay_in_a_jpeg(size):
+    extra = editors_segments(bytes(range(1, 11)) * (size // 10))
+    more = {"exif": exif(6), "icc_profile": PROFILE * 500, "xmp": XMP}
+    data = encoded(LEVELS[..., :3], "JPEG", extra=extra, **more)
+    for result in (written(data), written(data, quality=60)):
+        assert result.count(extra) == 1 and result.count(b"Photoshop 3.0") == 2
+        told = IptcImagePlugin.getiptcinfo(opened(result))
+        assert told is not None and told[2, 120] == b"a river" and told[2, 116] == b"their"
+        assert opened(result).getexif()[0x010F] == "camera" and opened(result).info["icc_profile"] == PROFILE * 500
+    for format in ("png", "tiff", "webp"):
+        assert b"Photoshop 3.0" not in written(data, format=format)
+    assert b"\xff\xed" not in written(encoded(LEVELS[..., :3], "JPEG"))[:200]
 
 
 def _with_xmp(photo: Photo):
@@ -184,6 +212,17 @@ def cmyk() -> bytes:
 def test_what_can_not_be_deblurred_is_refused_by_a_sentence_that_names_it(data, message):
     with pytest.raises(PhotoError, match=rf"^photo\.x: .*{message}"):
         decode_photo(data, "photo.x")
+
+
+def test_no_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("sftdec.inference.photo_file._levels", full)
+    source = tmp_path / "a.png"
+    source.write_bytes(encoded(LEVELS, "PNG"))
+    with pytest.raises(PhotoError, match=r"a\.png: no memory was left for it; allow less"):
+        deblur_photo_file(None, Targets(source, tmp_path / "out.png"))
 
 
 def test_a_jpeg_has_no_alpha():

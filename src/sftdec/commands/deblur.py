@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.drift import statistics_log
+from sftdec.commands.printing import say
 
 if TYPE_CHECKING:
     from sftdec.inference.photo_list import Targets
@@ -69,20 +71,23 @@ def _deblur(arguments: argparse.Namespace) -> int:
         with _one_interrupt():
             return _deblur_all(_plan(arguments), arguments, done)
     except KeyboardInterrupt:
-        print(f"sftdec: stopped; {len(done)} photos are done, none is half written", file=sys.stderr)
+        say(f"sftdec: stopped; {len(done)} photos are done, none is half written", sys.stderr)
         return INTERRUPTED
 
 
 def _plan(arguments: argparse.Namespace) -> "list[Targets]":
-    from sftdec.inference.photo_list import find_photos, plan_targets, refuse_existing
+    from sftdec.inference.photo_list import find_photos, plan_targets, refuse_existing, refuse_unwritable
 
-    output = arguments.output
+    output, limit = arguments.output, arguments.max_megapixels
+    if not 0 < limit < math.inf:  # not a number would let everything pass
+        raise ValueError(f"--max-megapixels: found {limit:g}, expected a number above 0")
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output}: found a file, expected a folder for the results; name another with -o")
     photos = list(find_photos(arguments.photos, arguments.recursive, output))
     planned = plan_targets(photos, output, arguments.format, arguments.map, arguments.compare)
     if not arguments.force:
         refuse_existing(planned)
+    refuse_unwritable(planned)
     return planned
 
 
@@ -106,10 +111,10 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
                     deblur_photo_file(deblurrer, targets, wishes, progress)
             except (ValueError, OSError) as error:
                 failed += 1
-                tqdm.write(f"sftdec: {error}", file=sys.stderr)
+                say(f"sftdec: {error}", sys.stderr)
             else:
                 done.append(targets.source)
-                tqdm.write("\n".join(map(str, targets.files)), file=sys.stdout)
+                say("\n".join(map(str, targets.files)), sys.stdout)
                 log_statistics(targets.source)
     return 1 if failed else 0
 

@@ -101,10 +101,13 @@ class Page:
             await self._receive(request, visit.source)
             await run_in_threadpool(self.desk.check, visit.source)
             self.visits.line_up(visit)
-        except (ValueError, OSError, Gone, HTTPException, ClientDisconnect) as error:
+        except (ValueError, OSError, MemoryError, Gone, HTTPException, ClientDisconnect) as error:
             self.visits.leave(visit.token)
             if isinstance(error, HTTPException | ClientDisconnect):
                 raise
+            if isinstance(error, MemoryError):
+                told = f"{name}: no memory was left to read it; close other programs and give it again"
+                raise HTTPException(503, told) from error
             raise HTTPException(422, sentence(str(error), visit)) from error
         return JSONResponse({"token": visit.token}, status_code=201)
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sftdec.inference.tiff_tags import SHORT, entry_places
 
@@ -13,6 +14,14 @@ ORIENTATION = 0x0112
 UPRIGHT = 1
 _NEXT_DIRECTORY = 12  # bytes after the last entry's first one
 Levels = TypeVar("Levels", bound=NDArray[Any])
+
+
+def orientation_of(picture: Image.Image) -> int:
+    """What a picture's EXIF or XMP says of how it is to be turned."""
+    try:
+        return int(picture.getexif().get(ORIENTATION, UPRIGHT))
+    except Exception:  # a broken EXIF block says nothing
+        return UPRIGHT
 
 
 def upright(levels: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -18,6 +18,7 @@ QUALITY = {"jpeg": 95, "webp": 90}  # where the photo comes from a format withou
 _DIFFERENCED = ("tiff_lzw", "tiff_adobe_deflate", "zstd")
 _KEPT_COMPRESSIONS = (*_DIFFERENCED, "raw", "packbits", "jpeg")
 _EXIF_HEAD = b"Exif\0\0"
+_APP13 = b"\xff\xed"  # the JPEG's marker of an editor's blocks
 
 
 def told_otherwise(photo: Photo, format: str | None = None, quality: int | None = None) -> Photo:
@@ -44,7 +45,7 @@ def told_otherwise(photo: Photo, format: str | None = None, quality: int | None 
 
 
 def encode_photo(photo: Photo) -> bytes:
-    """The file's bytes: pixels, profile, EXIF, XMP and dots an inch; 16 bits become 8 in JPEG and WebP.
+    """The file's bytes: pixels, profile, EXIF, XMP, IPTC and dots an inch; 16 bits become 8 in JPEG and WebP.
 
     Raises:
         PhotoError: a picture that its format can't hold (a side too long, an EXIF block that is too large for a JPEG).
@@ -90,6 +91,7 @@ def _lossy(photo: Photo) -> bytes:
     given: dict[str, Any] = {"icc_profile": attachments.profile, "xmp": attachments.xmp}
     if format == "jpeg":
         given |= {"dpi": attachments.dpi, "comment": attachments.comment}
+        given["extra"] = b"".join(_APP13 + (2 + len(each)).to_bytes(2) + each for each in attachments.editors)
     else:
         options = {"quality": QUALITY["webp"], "exact": True, **options}
         if options.get("lossless"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from sftdec.inference.errors import PhotoError
-from sftdec.inference.orientation import ORIENTATION, upright, upright_exif, upright_xmp
+from sftdec.inference.orientation import ORIENTATION, orientation_of, upright, upright_exif, upright_xmp
 from sftdec.inference.png_chunks import Chunk, carried_chunks
 from sftdec.inference.tiff_tags import read_tags, tiff_of
 
@@ -28,6 +28,7 @@ _OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
 }
 _GREY_AND_COLOUR = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I;16L", "I;16B")
 _EXIF_HEAD = b"Exif\0\0"
+_EDITORS_HEAD = b"Photoshop 3.0\0"  # of a JPEG's segments
 _PNG_GREY_ALPHA = 4  # the colour type, in the 26th byte; Pillow makes RGBA of it in 16 bits
 # A TIFF's tags that say how its pixels lie, or are kept apart: resolution by its unit, XMP, the profile.
 PIXEL_TAGS = frozenset((*range(254, 267), *range(273, 282), 284, 290, 291, 292, 293, 317, *range(320, 326), 330, 332))
@@ -48,7 +49,8 @@ class Encoding:
 class Attachments:
     """What a file says beside its pixels, after the camera's rotation was applied; None where it says nothing.
 
-    ``exif`` is a block from its byte order on; ``dpi`` dots an inch, across and down; ``chunks`` are a PNG's own.
+    ``exif`` is a block from its byte order on; ``dpi`` dots an inch, across and down; ``chunks`` are a PNG's own,
+    ``editors`` a JPEG's, in which Photoshop's blocks and IPTC's captions lie.
     """
 
     profile: bytes | None = None
@@ -57,6 +59,7 @@ class Attachments:
     dpi: tuple[float, float] | None = None
     comment: bytes | None = None
     chunks: tuple[Chunk, ...] = ()
+    editors: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def read_photo_file(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Photo
         PhotoError: a file that is none of these, damaged, of several pages, of more than ``max_megapixels``, or of
             colours other than grey and RGB in 8 or 16 bits; the message names it.
         OSError: a file that can't be read.
+        MemoryError: a file there is no room for.
     """
     return decode_photo(path.read_bytes(), str(path), max_megapixels)
 
@@ -108,12 +112,12 @@ def decode_photo(data: bytes, name: str, max_megapixels: float = MAX_MEGAPIXELS)
     try:  # the plugin itself: Image.open would try others, and has a limit of its own
         picture = _OPENERS[kind](io.BytesIO(data))
         deep = _refuse_unusable(picture, kind, data, name, max_megapixels)
-        orientation = UPRIGHT_TIFF if kind == "tiff" else _orientation(picture)
+        orientation = UPRIGHT_TIFF if kind == "tiff" else orientation_of(picture)
         options = _options(picture, kind, data, deep)
         picture.load()
         levels = upright(_levels(picture, kind, data, name, deep), orientation)
         attachments = _attachments(picture, kind, data, orientation)
-    except PhotoError:
+    except (PhotoError, MemoryError):  # memory says nothing of the file
         raise
     except Exception as error:  # whatever a decoder can fail with at a damaged file
         told = str(error).strip() or type(error).__name__
@@ -175,13 +179,6 @@ def _tiff(picture: TiffImagePlugin.TiffImageFile) -> tuple[int, int | None, bool
     bits, samples = {int(each) for each in tags.get(258, (1,))}, int(tags.get(277, 1))
     usual = bits <= {1, 2, 4, 8} or bits == {16}
     return max(bits), samples, usual and len(bits) == 1 and samples == len(picture.getbands())
-
-
-def _orientation(picture: Image.Image) -> int:
-    try:
-        return int(picture.getexif().get(ORIENTATION, 1))
-    except Exception:  # a broken EXIF block says nothing
-        return 1
 
 
 def _options(picture: Image.Image, kind: str, data: bytes, deep: bool) -> dict[str, Any]:
@@ -272,6 +269,7 @@ def _attachments(picture: Image.Image, kind: str, data: bytes, orientation: int)
     if dpi is not None and not all(np.isfinite(float(each)) and 0 < float(each) < 1e6 for each in dpi):
         dpi = None
     across, down = (float(dpi[0]), float(dpi[1])) if dpi is not None else (0.0, 0.0)
+    segments = picture.applist if isinstance(picture, JpegImagePlugin.JpegImageFile) else []
     turned = (down, across) if orientation >= 5 else (across, down)
     return Attachments(
         profile=info.get("icc_profile") or None,
@@ -280,6 +278,7 @@ def _attachments(picture: Image.Image, kind: str, data: bytes, orientation: int)
         dpi=turned if dpi is not None else None,
         comment=comment if isinstance(comment, bytes) else None,
         chunks=carried_chunks(data) if kind == "png" else (),
+        editors=tuple(each for name, each in segments if name == "APP13" and each.startswith(_EDITORS_HEAD)),
     )
 
 

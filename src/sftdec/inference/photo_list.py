@@ -1,7 +1,9 @@
 """Which photos are meant, and which files each becomes."""
 
 import glob
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -125,3 +127,25 @@ def refuse_existing(planned: Sequence[Targets]) -> None:
     there = [str(file) for targets in planned for file in targets.files if file.exists()]
     if there:
         raise PhotoError(f"{', '.join(there)}: already there; overwrite with --force, or give another folder with -o")
+
+
+def refuse_unwritable(planned: Sequence[Targets]) -> None:
+    """Refuse folders that can't be made or written to, by trying; nothing of the trial stays.
+
+    Raises:
+        PhotoError: naming the folder.
+    """
+    for folder in dict.fromkeys(targets.result.parent for targets in planned):
+        made: list[Path] = []
+        try:
+            made.extend(each for each in (folder, *folder.parents) if not each.exists())
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part"):
+                pass
+        except OSError as error:
+            what = error.strerror or error
+            raise PhotoError(f"{folder}: can't be written to ({what}); give another folder with -o") from error
+        finally:
+            for each in made:  # the innermost first
+                with suppress(OSError):
+                    each.rmdir()

@@ -1,0 +1,49 @@
+"""What commands print: any file's name, and nothing that could stop the work."""
+
+import codecs
+import io
+import os
+from typing import TextIO
+
+_NAMES = "sftdec-names"
+
+
+def say(text: str, stream: TextIO | None) -> None:
+    """Print a line, above progress bars; a stream that nobody reads any more is left alone.
+
+    Names that its encoding has no place for are printed byte for byte as they lie in the file system, others escaped.
+    """
+    from tqdm import tqdm
+
+    if stream is None or stream.closed:
+        return
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors=_NAMES)
+    try:
+        tqdm.write(text, file=stream)
+        stream.flush()
+    except OSError:  # a closed pipe, a full disk
+        _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is still to come nowhere, what Python flushes at its end too, where it would change the exit code."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
+    except OSError:  # a stream that is no file
+        pass
+
+
+def _as_it_lies(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What Python made of bytes that are no text becomes these bytes again."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+codecs.register_error(_NAMES, _as_it_lies)
