@@ -3,8 +3,9 @@
     python -m experiments.comparison.photographed NAME=FOLDER [NAME=FOLDER …] [--methods dpdnet sft_dec+deconvolution …]
 
 FOLDER/input/*.png are blurred, FOLDER/ground_truth/*.png sharp; an input belongs to the picture with whose name its own
-begins. The weights are those in build/comparison; figures that the file has of these very weights aren't measured
-again, and each method's are written as soon as they are there.
+begins. The weights are those in build/comparison; figures that the file has of these very weights and pictures aren't
+measured again, and each method's are written as soon as they are there. The first ones of changed pictures take the
+place of all that the file has of their data set.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map
 from sftdec.evaluation.comparison.judging import checksum
 from sftdec.evaluation.comparison.methods import BUDGETS, DECONVOLVED, ORACLE, TABLE_2, UNTRAINED, trained_model
 from sftdec.evaluation.comparison.photographed import (
+    find_pairs,
     has_rows,
     named_rows,
     pair_scenes,
@@ -23,6 +25,7 @@ from sftdec.evaluation.comparison.photographed import (
     with_rows,
 )
 from sftdec.evaluation.evaluate import evaluate_network
+from sftdec.grid.data import pairs_digest
 from sftdec.networks.peers import load_network
 
 BUILD, OUT = Path("build/comparison"), Path(__file__).with_name("photographed.csv")
@@ -51,10 +54,11 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     given = parser.parse_args()
     for name, _, folder in (pair.partition("=") for pair in given.pairs):
-        photos = {scene.name: scene.photo for scene in pair_scenes(name, Path(folder))}
+        pairs = find_pairs(Path(folder))
+        photos, pictures = {blurred.stem: sharp.stem for blurred, sharp in pairs}, pairs_digest(pairs)
         for method, budget, weights in to_measure(given.methods):
             sha256 = "" if weights is None else checksum(weights)
-            if has_rows(read_photographed(OUT), name, method, budget, sha256):
+            if has_rows(read_photographed(OUT), name, method, budget, sha256, pictures):
                 continue
             scenes = pair_scenes(name, Path(folder))
             if weights is None:
@@ -63,7 +67,8 @@ def main() -> None:
                 table = evaluate_deconvolution(map_of_network(load_network(weights).eval()), scenes)
             else:
                 table = evaluate_network(load_network(weights).eval(), scenes)
-            rows = with_rows(read_photographed(OUT), named_rows(table, photos, method, budget, sha256))
+            measured = named_rows(table, photos, method, budget, sha256, pictures)
+            rows = with_rows(read_photographed(OUT), measured)
             with atomic_path(OUT) as temporary:
                 rows.to_csv(temporary, index=False, float_format="%.6f")
             print(f"{name}, {method}, {budget}: {table['psnr'].mean():.2f} dB on {len(table)} pictures")

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.stages.entry import run_stage
 from sftdec.allocator import keep_freed_memory
 from sftdec.comparison import BUDGETS, Trained, load_comparison
-from sftdec.comparison_training import train_model
+from sftdec.comparison_training import train_models
 from sftdec.params import load_params
 
 BUILD, CHECKPOINTS, PARAMS = Path("build"), Path(".checkpoints"), Path("experiments/comparison/params.yaml")
@@ -19,11 +19,7 @@ def main() -> None:
     parser.add_argument("model", choices=comparison.models)
     trained = [Trained(parser.parse_args().model, budget) for budget in BUDGETS]
     keep_freed_memory()
-    params = load_params(Path("params.yaml"))
-    for each in trained:
-        steps = comparison.steps_of(each.model, each.budget)
-        print(f"{each.model}, {each.budget}: " + ", ".join(f"{part} {count} steps" for part, count in steps.items()))
-        train_model(each, comparison, params, BUILD, CHECKPOINTS)
+    train_models(trained, comparison, load_params(Path("params.yaml")), BUILD, CHECKPOINTS)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Training one network of the comparison."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from sftdec.comparison import OURS, Comparison, Trained, objectives
@@ -26,15 +27,31 @@ def save_network(network: AnyNetwork, comparison: Comparison, path: Path) -> Non
         save_peer(network, comparison.network_size, path)
 
 
-def train_model(trained: Trained, comparison: Comparison, params: Params, build: Path, checkpoints: Path) -> None:
-    """Train a model on a budget and write its weights and curve below ``build/comparison``.
+def train_models(
+    trained: Iterable[Trained], comparison: Comparison, params: Params, build: Path, checkpoints: Path
+) -> None:
+    """Train a model on each budget and write weights and curves below ``build/comparison``.
 
-    A training that was stopped goes on from its checkpoints; they go when all is written.
+    A training that was stopped goes on from its checkpoints. They go when all budgets are written: DVC takes away
+    what an earlier one wrote before it runs the stage again.
 
     Raises:
         DataError: scenes or patches are missing or damaged.
         TrainingError: the loss stays no finite number, or there is not enough memory.
     """
+    done = [saved for each in trained for saved in _train_model(each, comparison, params, build, checkpoints)]
+    for saved in done:
+        saved.clear()
+
+
+def _train_model(
+    trained: Trained, comparison: Comparison, params: Params, build: Path, checkpoints: Path
+) -> list[Checkpoints]:
+    """Train and write a model on one budget; returns the checkpoints of its parts, for the caller to clear."""
+    steps = ", ".join(
+        f"{part} {count} steps" for part, count in comparison.steps_of(trained.model, trained.budget).items()
+    )
+    print(f"{trained.model}, {trained.budget}: {steps}")
     network, out = fresh_network(trained.model, comparison, params), build / "comparison"
     rows: list[dict[str, float]] = []
     done: list[Checkpoints] = []
@@ -48,5 +65,4 @@ def train_model(trained: Trained, comparison: Comparison, params: Params, build:
         save_network(network, comparison, before := saved.folder / "result.safetensors")
     save_network(network, comparison, trained.weights(out))
     write_curve(trained.curve(out), rows)
-    for saved in done:
-        saved.clear()
+    return done

@@ -74,6 +74,33 @@ def test_a_peer_of_the_comparison_is_a_row(project: Path, monkeypatch: pytest.Mo
     assert cell.figures["psnr"] == pytest.approx(expected["psnr"].mean(), abs=1e-6) and "mae" not in cell.figures
 
 
+def test_files_of_different_content_have_rows_of_different_names(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFTDEC_TRACKING", "off")
+    files = ("a/mprnet.pth", "b/mprnet.pth", "b/mprnet.pt", "b/mprnet-v1.0.pth", "b/mprnet-v1.1.pth.tar", "A", "B")
+    for file in (*files, "b/other.pth"):
+        (project / file).parent.mkdir(exist_ok=True)
+        (project / file).write_text(file)
+    shutil.copy(project / "a/mprnet.pth", project / "b/mprnet.ckpt")
+    models = models_at_hand(project, ["a", "b", "b", "ifan=A", "ifan=B"])
+    names = [model.name for model in models if model.kind == "peer"]
+    assert names == [
+        "published mprnet (a/mprnet.pth) = published mprnet (b/mprnet.ckpt)",
+        "published mprnet-v1.0",
+        "published mprnet-v1.1",
+        "published mprnet (b/mprnet.pt)",
+        "published mprnet (b/mprnet.pth)",
+        "other.pth",
+        "published ifan (A)",
+        "published ifan (B)",
+    ]
+    grid = fill_grid(
+        [model for model in models if model.kind == "peer"], data_at_hand(project / "build/scenes", "test", {}), project
+    )
+    assert len(grid.failures) == 2 * len(names)
+
+
 @pytest.mark.slow
 def test_downloaded_weights_are_found_by_their_names(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SFTDEC_TRACKING", "off")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from sftdec.comparison import Trained, load_comparison, objectives
-from sftdec.comparison_training import fresh_network, train_model
+from sftdec import comparison_training
+from sftdec.comparison import BUDGETS, Trained, load_comparison, objectives
+from sftdec.comparison_training import fresh_network, train_models
 from sftdec.networks import SFTDec, WeightsError, load_weights
 from sftdec.networks.peers import PEERS, build_peer, load_network, save_peer
 from sftdec.training.run import train_network
@@ -41,7 +42,7 @@ def data(tmp_path_factory):
 
 def trained(model, comparison, build, common=None):
     each = Trained(model, "equal_steps")
-    train_model(each, comparison, params(common=common or {}), build, build / "checkpoints")
+    train_models([each], comparison, params(common=common or {}), build, build / "checkpoints")
     return each
 
 
@@ -68,6 +69,29 @@ def test_equal_trainings_give_equal_bytes_also_through_a_kill(comparison, data, 
         train_network(network, objective, tmp_path, tmp_path / "checkpoints", None, report=kill_at(4))
     assert list((tmp_path / "checkpoints").glob("dpdnet-*/step-*.pt"))
     assert trained("dpdnet", comparison, tmp_path).weights(tmp_path / "comparison").read_bytes() == whole
+
+
+def test_a_budget_that_is_done_isnt_trained_again_when_the_next_one_was_stopped(comparison, data, monkeypatch):
+    both = [Trained("nafnet32", budget) for budget in BUDGETS]
+    trained_steps, stopped = [], []
+
+    def stop_once(network, objective, *given):
+        if both[1].budget in objective.stage.name and not stopped:
+            raise stopped.append(1) or Killed
+        return train_network(network, objective, *given, report=lambda step, metrics: trained_steps.append(step))
+
+    monkeypatch.setattr(comparison_training, "train_network", stop_once)
+    given = (comparison, params(), data, data / "checkpoints")
+    with pytest.raises(Killed):
+        train_models(both, *given)
+    first = both[0].weights(data / "comparison").read_bytes()
+    both[0].weights(data / "comparison").unlink()  # as DVC does with a stage's outs
+    assert trained_steps and list((data / "checkpoints").glob("nafnet32-*"))
+    trained_steps.clear()
+    train_models(both[:1], *given)
+    assert not trained_steps and both[0].weights(data / "comparison").read_bytes() == first
+    train_models(both, *given)
+    assert not list((data / "checkpoints").glob("nafnet32-*"))
 
 
 def test_bf16_reaches_layers_that_serve_the_loss_alone(comparison, data):

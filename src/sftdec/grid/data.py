@@ -68,8 +68,14 @@ def _of_scenes(folder: Path, split: Split) -> list[GridData]:
 
 def _of_pairs(name: str, folder: Path) -> GridData:
     pairs = find_pairs(folder)
-    digest = _digest(f"{blurred.stem}\t{checksum(blurred)}\t{checksum(sharp)}" for blurred, sharp in pairs)
-    return GridData(name, PAIRS_SPLIT, digest, len(pairs), False, folder, partial(_read_pairs, name, pairs))
+    return GridData(
+        name, PAIRS_SPLIT, pairs_digest(pairs), len(pairs), False, folder, partial(_read_pairs, name, pairs)
+    )
+
+
+def pairs_digest(pairs: Iterable[tuple[Path, Path]]) -> str:
+    """SHA-256 over the blurred files' names and both files' checksums of each pair."""
+    return _digest(f"{blurred.stem}\t{checksum(blurred)}\t{checksum(sharp)}" for blurred, sharp in pairs)
 
 
 def find_pairs(folder: Path) -> list[tuple[Path, Path]]:

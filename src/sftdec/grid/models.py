@@ -1,6 +1,8 @@
 """The models of the grid: every one that is registered, shipped, trained here or downloaded, and classical methods."""
 
 import hashlib
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,10 +83,26 @@ def models_at_hand(
         *(_method(name) for name in _METHODS),
     ]
     merged: dict[object, GridModel] = {}
-    for number, model in enumerate(found):
-        identity = number if model.digest is None else (model.kind, model.digest)
+    for model in _told_apart(found):
+        identity = _identity(model)
         merged[identity] = _joined(merged[identity], model) if identity in merged else model
     return list(merged.values())
+
+
+def _identity(model: GridModel) -> object:
+    return (model.kind, model.names, model.sources) if model.digest is None else (model.kind, model.digest)
+
+
+def _told_apart(found: Iterable[GridModel]) -> Iterator[GridModel]:
+    """The models, of one source each; a name that stands for two contents gets its source behind it."""
+    found, contents = list(found), defaultdict(set)
+    for model in found:
+        for name in model.names:
+            contents[name].add(_identity(model))
+    for model in found:
+        source = ", ".join(model.sources)
+        names = (f"{name} ({source})" if len(contents[name]) > 1 else name for name in model.names)
+        yield replace(model, names=tuple(names))
 
 
 def _joined(first: GridModel, other: GridModel) -> GridModel:
@@ -159,9 +177,11 @@ def _found_in_folder(root: Path, path: Path) -> GridModel:
     """A file by its name: that of its network, and what follows it after a hyphen or a dot."""
     from sftdec.networks.peers import PEERS
 
-    name = path.name.partition(".")[0].partition("-")[0]
+    ending = max((each for each in _ENDINGS if path.name.lower().endswith(each)), key=len)
+    stem = path.name[: -len(ending)]
+    name = re.split("[-.]", stem)[0]
     if name in PEERS:
-        return _of_release(root, name, path, f"published {path.name.partition('.')[0]}")
+        return _of_release(root, name, path, f"published {stem}")
     problem = (
         f"{_shown(path, root)}: found the name {name!r}, expected that of a network ({', '.join(PEERS)}): rename the "
         "file, as mprnet.pth or nafnet64-gopro.pth, or give --published NAME=FILE"

@@ -3,6 +3,7 @@ import pytest
 
 from sftdec.evaluation.comparison import costs
 from sftdec.evaluation.comparison.costs import counted, measure_costs, measured_methods, measured_picture, own_peak
+from sftdec.inference.deblur import deblur_array
 from sftdec.networks import NetworkConfig, build_network
 from sftdec.networks.peers import build_peer
 
@@ -49,3 +50,11 @@ def test_the_picture_is_sharp_at_the_left_and_blurred_at_the_right():
 
 def test_a_methods_memory_is_what_the_process_grows_by():
     assert own_peak("sft_dec", build, measured_picture(*SHAPE)) >= 0
+
+
+def test_a_fresh_networks_map_is_made_and_the_known_one_deconvolved_with(monkeypatch):
+    ran, given = [], []
+    monkeypatch.setattr(costs, "deblur_array", lambda *both: ran.append(both) or deblur_array(*both))
+    monkeypatch.setattr(costs, "deconvolve", lambda picture, sigma: given.append(sigma))
+    costs.run_of("sft_dec+deconvolution", build)(measured_picture(*SHAPE))
+    assert len(ran) == 1 and np.array_equal(given[0], costs.ramp(*SHAPE) * np.float32(costs.SIGMA))

@@ -10,12 +10,11 @@ from sftdec.evaluation.comparison.charts import comparison_chart
 from sftdec.evaluation.comparison.judging import Keeper
 from sftdec.evaluation.comparison.methods import CLASSICAL, TABLE_1, TABLE_2, trained_model
 from sftdec.evaluation.comparison.panels import Shown, comparison_panel, map_sheet
-from sftdec.evaluation.comparison.photographed import COLUMNS
 from sftdec.evaluation.comparison.publishing import Measured, publish, write_panels, write_tables
 from sftdec.evaluation.comparison.rows import columns_of, table_rows
 from sftdec.evaluation.metrics import psnr
 from sftdec.evaluation.protocol import PROTOCOL
-from tests.evaluation.comparison.planted import all_judged, costs, judged_rows, training
+from tests.evaluation.comparison.planted import all_judged, costs, judged_rows, photographed, training
 from tests.evaluation.scenes import halfway, make_scene, texts
 
 MODELS = [name for method in TABLE_2.methods if (name := trained_model(method.judged)) and name != "nafnet64"]
@@ -25,7 +24,7 @@ MISSING = ("mprnet", ("ifan", "equal_steps"), "oracle+deconvolution")
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     out = tmp_path_factory.mktemp("tables")
-    real = pd.concat([judged_rows("sft_dec", dataset="real"), judged_rows("ifan", gain=1, dataset="real")])[COLUMNS]
+    real = photographed(judged_rows("sft_dec", dataset="real"), judged_rows("ifan", gain=1, dataset="real"))
     write_tables(Measured(all_judged(MISSING), costs(), training(MODELS), real), out, 0.95, 1000)
     return out
 

@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from sftdec.evaluation.comparison.methods import BUDGETS, CLASSICAL, TABLE_1, TABLE_2
-from sftdec.evaluation.comparison.photographed import COLUMNS as PHOTOGRAPHED
 from sftdec.evaluation.comparison.rows import columns_of, photographed_rows, table_rows
-from tests.evaluation.comparison.planted import LEVELS, all_judged, costs, judged_rows, training
+from tests.evaluation.comparison.planted import LEVELS, all_judged, costs, judged_rows, photographed, training
 
 
 def rows_of(table=TABLE_2, judged=None):
@@ -103,12 +102,24 @@ def test_figures_of_photographs_count_only_with_todays_weights():
         judged_rows("dpdnet", dataset="real", weights="another"),
         judged_rows("karaali_jung", "untrained", dataset="real"),
     ]
-    photographed = pd.concat(measured)[PHOTOGRAPHED]
-    rows = photographed_rows(TABLE_2, photographed, judged, costs(), training(), 0.95, 1000)
+    real = photographed(*measured)
+    rows = photographed_rows(TABLE_2, real, judged, costs(), training(), 0.95, 1000)
     assert set(rows["dataset"]) == {"real"}
     assert one(rows, "sft_dec")["psnr"] == pytest.approx(LEVELS.mean() + 1)
     assert one(rows, "dpdnet")["status"] == "measured with other weights" and math.isnan(one(rows, "dpdnet")["psnr"])
     assert one(rows, "ifan")["status"] == "not measured" and one(rows, "karaali_jung")["status"] == ""
-    stale = photographed[photographed["model"] == "dpdnet"]
+    stale = real[real["model"] == "dpdnet"]
     alone = photographed_rows(TABLE_2, stale, judged, costs(), training(), 0.95, 1000)
     assert one(alone, "dpdnet")["status"] == "measured with other weights"
+
+
+def test_figures_of_photographs_count_only_of_the_newest_pictures():
+    judged = pd.concat([judged_rows("sft_dec"), judged_rows("dpdnet")])
+    old = photographed(judged_rows("sft_dec", dataset="real"), judged_rows("dpdnet", dataset="real").iloc[:5])
+    new = photographed(judged_rows("sft_dec", gain=2, dataset="real").iloc[1:], pictures="more pairs")
+    other = photographed(judged_rows("dpdnet", dataset="other"))
+    found = pd.concat([old[old["model"] == "dpdnet"], other, new])
+    rows = photographed_rows(TABLE_2, found, judged, costs(), training(), 0.95, 1000)
+    real = rows[rows["dataset"] == "real"]
+    assert one(real, "dpdnet")["status"] == "not measured" and one(real, "sft_dec")["scenes"] == 5
+    assert one(rows[rows["dataset"] == "other"], "dpdnet")["status"] == ""

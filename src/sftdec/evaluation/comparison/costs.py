@@ -1,6 +1,8 @@
 """What each method costs a megapixel: parameters, multiply-accumulates, time and memory, measured side by side.
 
-Weights are fresh: they cost what trained ones do, so no training makes these figures stale.
+Weights are fresh: a network costs with them what it does with trained ones, so no training makes these figures stale.
+A deconvolution's time depends on its map, and a fresh network's is noise: the network runs, and counts, but what is
+deconvolved with is the sigma that the picture was blurred by.
 """
 
 import resource
@@ -69,7 +71,11 @@ def run_of(method: str, build: Build) -> Run:
         network = build(source).eval()
         if source == method:
             return lambda picture: deblur_array(network, picture)
-        sigma_of = lambda picture: deblur_array(network, picture)[1] * np.float32(network.config.sigma_max)  # noqa: E731
+
+        def sigma_of(picture: Picture) -> NDArray[np.float32]:
+            deblur_array(network, picture)
+            return _MAPS["oracle"](picture)
+
     if source == method:
         return sigma_of
     return lambda picture: deconvolve(picture.astype(np.float32) / 255, sigma_of(picture))

@@ -7,6 +7,7 @@ import pandas as pd
 
 from sftdec.evaluation.comparison.methods import BUDGETS, ORACLE, REFERENCE, UNTRAINED, Method, Table, trained_model
 from sftdec.evaluation.comparison.pairing import paired_difference
+from sftdec.evaluation.comparison.photographed import of_newest_pictures
 
 Row = dict[str, object]
 
@@ -57,8 +58,9 @@ def photographed_rows(
     """As ``table_rows`` of photographed pairs, without the true map's row, which nobody can have.
 
     ``photographed``: ``photographed.COLUMNS``. A figure counts only where it was measured with the weights that
-    ``judged`` has.
+    ``judged`` has, and on the data set's newest pictures.
     """
+    photographed = of_newest_pictures(photographed)
     today = judged[["model", "budget", "weights"]].drop_duplicates()
     marked = photographed.merge(today, on=["model", "budget"], how="left", suffixes=("", "_today"))
     current = (marked["weights"].fillna("") == marked["weights_today"].fillna("")).to_numpy()
