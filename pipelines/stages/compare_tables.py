@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
-from sftdec.comparison import BUDGETS, Comparison, load_comparison
+from sftdec.comparison import BUDGETS, Comparison, Trained, load_comparison
 from sftdec.evaluation.comparison.judging import read_judged
+from sftdec.evaluation.comparison.methods import PANEL_BUDGET
 from sftdec.evaluation.comparison.photographed import read_photographed
 from sftdec.evaluation.comparison.publishing import Measured, publish, write_panels, write_tables
 
@@ -15,14 +16,15 @@ BUILD, FOLDER, REPORTS = Path("build/comparison"), Path("experiments/comparison"
 
 
 def trainings(comparison: Comparison) -> pd.DataFrame:
-    """Steps of each model's training on each budget, and the minutes that they take by the step costs."""
+    """Steps of each model's training on each budget, their minutes, and whether the weights are there."""
     rows = []
     for model, parts in comparison.models.items():
         for budget in BUDGETS:
             steps = comparison.steps_of(model, budget)
             seconds = sum(count * parts[name].seconds for name, count in steps.items())
-            rows.append((model, budget, sum(steps.values()), seconds / 60))
-    return pd.DataFrame(rows, columns=["model", "budget", "steps", "minutes"])
+            there = Trained(model, budget).weights(BUILD).is_file()
+            rows.append((model, budget, sum(steps.values()), seconds / 60, there))
+    return pd.DataFrame(rows, columns=["model", "budget", "steps", "minutes", "trained"])
 
 
 def main() -> None:
@@ -34,9 +36,12 @@ def main() -> None:
     photographed = read_photographed(FOLDER / "photographed.csv")
     tables = BUILD / "tables"
     shutil.rmtree(tables, ignore_errors=True)
-    measured = Measured(judged[judged["split"] == report.split], costs, trainings(comparison), photographed)
+    training = trainings(comparison)
+    measured = Measured(judged[judged["split"] == report.split], costs, training, photographed)
     write_tables(measured, tables, report.level, report.replicates)
-    shown = write_panels(Path("build/scenes"), report.split, BUILD / "pictures", tables / "panels", comparison.models)
+    trained = set(training.loc[(training["budget"] == PANEL_BUDGET) & training["trained"], "model"])
+    places = (BUILD / "pictures", tables / "panels")
+    shown = write_panels(Path("build/scenes"), report.split, *places, comparison.models, trained)
     for path in publish(tables, REPORTS):
         print(path)
     print(f"{judged['model'].nunique()} methods compared; panels of {', '.join(shown)}")

@@ -94,10 +94,13 @@ def test_tables_are_made_of_what_there_is_and_published(project, capsys):
     build = project / "build/comparison"
     for model in ("sft_dec", "ifan"):
         write_per_image(build / "judged" / f"{model}.parquet", judged_rows(model))
+    (build / "mprnet").mkdir()
+    (build / "mprnet/equal_time.safetensors").touch()
     (build / "pictures").mkdir()
     costs().to_csv(build / "costs.csv", index=False)
     compare_tables.main()
     assert "2 methods compared" in capsys.readouterr().out
     page = (project / "reports/table2.md").read_text("utf-8")
     assert page == (build / "tables/table2.md").read_text("utf-8") and "not trained" in page
+    assert "| MPRNet | 25.2738 | 0.7869 | not judged |" in page
     assert (project / "reports/figures/comparison/panel_1_sample_a_0.png").is_file()

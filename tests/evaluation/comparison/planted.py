@@ -62,6 +62,6 @@ def costs(methods=("sft_dec", "dpdnet", "karaali_jung", "karaali_jung+deconvolut
     return pd.DataFrame(rows, columns=COST_COLUMNS)
 
 
-def training(models=("sft_dec", "dpdnet")):
-    rows = [(model, budget, 1234, 10.0) for model in models for budget in BUDGETS]
-    return pd.DataFrame(rows, columns=["model", "budget", "steps", "minutes"])
+def training(models=("sft_dec", "dpdnet"), trained=()):
+    rows = [(model, budget, 1234, 10.0, model in trained) for model in models for budget in BUDGETS]
+    return pd.DataFrame(rows, columns=["model", "budget", "steps", "minutes", "trained"])

@@ -61,6 +61,15 @@ def test_what_is_missing_is_a_row_of_its_own_and_real_photographs_a_section(writ
     assert "real photographs" not in (written / "table1.md").read_text("utf-8")
 
 
+def test_a_section_without_figures_says_so(tmp_path):
+    real = photographed(judged_rows("sft_dec", dataset="real", weights="another"))
+    write_tables(Measured(judged_rows("sft_dec"), costs(), training(MODELS), real), tmp_path, 0.95, 1000)
+    page = (tmp_path / "table2.md").read_text("utf-8")
+    _, section = page.split("## Equal time: real, real photographs")
+    assert section.strip().startswith("Nothing is measured with the present weights.\n\n|")
+    assert "measured with other weights" in line(section, "", "SFT-Dec") and "Nan" not in page
+
+
 def test_a_network_that_the_comparison_does_not_train_has_no_row(written):
     page = (written / "table2.md").read_text("utf-8")
     assert "NAFNet, width 32" in page and "NAFNet, width 64" not in page
@@ -86,7 +95,7 @@ def test_a_chart_names_every_method_and_says_what_is_missing(table):
 
 def shown(scene, without=""):
     return [
-        Shown(method, None if method.judged == without else halfway(scene), scene.defocus / 2)
+        Shown(method, None if method.judged == without else halfway(scene), scene.defocus / 2, "not judged")
         for method in TABLE_2.methods
     ]
 
@@ -94,14 +103,14 @@ def shown(scene, without=""):
 def test_a_panel_names_each_method_with_the_psnr_of_its_own_picture():
     scene = make_scene(height=60, width=80)
     found = texts(comparison_panel(scene, shown(scene, "mprnet")))
-    assert {"blurred", "sharp", "MPRNet", "SFT-Dec", "not trained"} <= set(found)
+    assert {"blurred", "sharp", "MPRNet", "SFT-Dec", "not judged"} <= set(found)
     reached = f"{psnr(halfway(scene), scene.sharp):.2f} dB"
     assert sum(text.startswith(reached) for text in found) == len(TABLE_2.methods) - 1
 
 
 def test_a_sheet_of_maps_has_each_methods_error():
     scene = make_scene()
-    maps = [Shown(method, None, scene.defocus * np.float32(0.5)) for method in TABLE_1.methods]
+    maps = [Shown(method, None, scene.defocus * np.float32(0.5), "") for method in TABLE_1.methods]
     found = texts(map_sheet([scene], {scene.name: maps}))
     error = f"MAE {scene.defocus.mean() / 2:.4f}"
     assert found.count(error) == len(TABLE_1.methods) and "true map" in found
@@ -115,7 +124,7 @@ def test_panels_show_what_was_kept_and_the_published_files_replace_older_ones(wr
     Keeper(tmp_path / "pictures" / "sft_dec", [scene.name])(scene, halfway(scene), scene.defocus)
     for path in written.glob("table*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    names = write_panels(tmp_path / "scenes", "test", tmp_path / "pictures", tmp_path / "panels", MODELS)
+    names = write_panels(tmp_path / "scenes", "test", tmp_path / "pictures", tmp_path / "panels", MODELS, ())
     assert names == ["sample/a_0"]
     old = tmp_path / "reports/figures/comparison/panel_1_old.png"
     old.parent.mkdir(parents=True)

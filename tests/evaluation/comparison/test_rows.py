@@ -123,3 +123,9 @@ def test_figures_of_photographs_count_only_of_the_newest_pictures():
     real = rows[rows["dataset"] == "real"]
     assert one(real, "dpdnet")["status"] == "not measured" and one(real, "sft_dec")["scenes"] == 5
     assert one(rows[rows["dataset"] == "other"], "dpdnet")["status"] == ""
+
+
+def test_what_is_trained_and_not_judged_says_so():
+    judged = judged_rows("sft_dec")
+    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)), 0.95, 1000)
+    assert [one(rows, name)["status"] for name in ("ifan", "mprnet")] == ["not judged", "not trained"]

@@ -19,6 +19,7 @@ from sftdec.evaluation.comparison.rows import FLOOR
 from sftdec.evaluation.protocol import PROTOCOL
 
 NOTHING = "—"
+NO_FIGURES = "Nothing is measured with the present weights."
 ADDED = "†"  # marks a row that the paper's table doesn't have
 _COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
     "parameters": ("parameters (M)", lambda value: f"{value:.3f}"),
@@ -54,8 +55,8 @@ def _section(table: Table, section: pd.DataFrame, level: float) -> list[str]:
     ]
     best = {measure: _best(table, section, measure) for measure in table.measures}
     body = [_row(table, row, best) for _, row in section.iterrows()]
-    counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'' if photos == 1 else 's'}"
-    return [f"{counted[0].upper()}{counted[1:]}.", "", *markdown_table(head, body)]
+    counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'' if photos == 1 else 's'}."
+    return [NO_FIGURES if pd.isna(scenes) else counted, "", *markdown_table(head, body)]
 
 
 def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> list[str]:

@@ -2,7 +2,7 @@
 and all maps of the shown scenes on one sheet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,15 +34,19 @@ MAP_GAP, MAP_BAR = 0.08, 0.62
 
 
 class Shown(NamedTuple):
-    """What a method made of a scene: uint8 H×W×3 and float32 H×W in 0..1, each None where it isn't there."""
+    """What a method made of a scene: uint8 H×W×3 and float32 H×W in 0..1, or None for a ``reason``."""
 
     method: Method
     deblurred: Picture | None
     defocus: NDArray[np.float32] | None
+    reason: str
 
 
-def read_shown(methods: Sequence[Method], pictures: Path, scene: str) -> list[Shown]:
-    """What ``judging.Keeper`` wrote below ``pictures``, a folder a method; a method without a folder has nothing."""
+def read_shown(methods: Sequence[Method], pictures: Path, scene: str, trained: Collection[str]) -> list[Shown]:
+    """What ``judging.Keeper`` wrote below ``pictures``, a folder a method; a method without a folder has nothing.
+
+    ``trained``: the networks whose weights are there.
+    """
     found = []
     for method in methods:
         deblurred, defocus = (pictures / method.judged / part / f"{scene}.png" for part in ("deblurred", "defocus"))
@@ -51,6 +55,7 @@ def read_shown(methods: Sequence[Method], pictures: Path, scene: str) -> list[Sh
                 method,
                 read_photo(deblurred) if deblurred.is_file() else None,
                 read_defocus(defocus) if defocus.is_file() else None,
+                missing(method, trained),
             )
         )
     return found
@@ -66,7 +71,7 @@ def comparison_panel(scene: "Scene", shown: Sequence[Shown], note: str = "") -> 
         ValueError: a picture is not of the scene's size, or the scene is under 11 px high or wide.
     """
     tiles: list[tuple[str, Picture | None, str]] = [("blurred", scene.blurred, "")]
-    tiles += [(each.method.short, each.deblurred, missing(each.method)) for each in shown]
+    tiles += [(each.method.short, each.deblurred, each.reason) for each in shown]
     tiles.append(("sharp", scene.sharp, ""))
     crops = choose_crops(scene, scene.blurred)
     width = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
@@ -175,7 +180,7 @@ def _map_row(
     ]
     for each in shown:
         said = "" if each.defocus is None else f"MAE {map_errors(each.defocus, scene.defocus)[0]:.4f}"
-        cells.append((each.defocus, said, missing(each.method)))
+        cells.append((each.defocus, said, each.reason))
     for index, ((picture, caption, reason), head) in enumerate(zip(cells, heads, strict=True)):
         axes = add_axes(figure, MARGIN + index * (width + MAP_GAP), bottom, width, height)
         axes.set_title(head, fontsize=9.5, color=INK, pad=4, weight="bold" if head == "SFT-Dec" else None)

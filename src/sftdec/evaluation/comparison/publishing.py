@@ -1,7 +1,7 @@
 """The files of the comparison: table1 and table2 as .md, .csv and .png, and the panels."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,10 +62,13 @@ def _write(out: Path, table: Table, rows: pd.DataFrame, real: pd.DataFrame, text
     save_figure(comparison_chart(table, rows, real, level), out.with_suffix(".png"))
 
 
-def write_panels(scenes: Path, split: "Split", pictures: Path, out: Path, models: Iterable[str]) -> Sequence[str]:
+def write_panels(
+    scenes: Path, split: "Split", pictures: Path, out: Path, models: Iterable[str], trained: Collection[str]
+) -> Sequence[str]:
     """Write a panel for each scene that is shown, and the sheet of maps, below ``out``; returns the scenes' names.
 
-    ``pictures``: the folders that ``judging.Keeper`` wrote, one a method; ``models``: those of the comparison.
+    ``pictures``: the folders that ``judging.Keeper`` wrote, one a method; ``models``: those of the comparison;
+    ``trained``: those whose weights are there.
 
     Raises:
         DataError: the split has no scenes.
@@ -77,10 +80,10 @@ def write_panels(scenes: Path, split: "Split", pictures: Path, out: Path, models
     maps_of, pictures_of = (planned(table, list(models)).methods for table in (TABLE_1, TABLE_2))
     note = f"trained: {BUDGETS[PANEL_BUDGET].lower()}"
     for number, scene in enumerate(loaded, start=1):
-        shown = read_shown(pictures_of, pictures, scene.name)
+        shown = read_shown(pictures_of, pictures, scene.name, trained)
         file = f"panel_{number}_{scene.name.replace('/', '_')}.png"
         save_figure(comparison_panel(scene, shown, note), out / file)
-    maps = {scene.name: read_shown(maps_of, pictures, scene.name) for scene in loaded}
+    maps = {scene.name: read_shown(maps_of, pictures, scene.name, trained) for scene in loaded}
     save_figure(map_sheet(loaded, maps, note), out / "maps.png")
     return names
 

@@ -1,7 +1,7 @@
 """The figures of a table, a row a method, data set and budget: what its CSV file holds and its page and chart show."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import pandas as pd
 
@@ -18,9 +18,9 @@ NOT_TRAINED, NOT_JUDGED = "not trained", "not judged"
 NOT_MEASURED, OTHER_WEIGHTS = "not measured", "measured with other weights"
 
 
-def missing(method: Method) -> str:
-    """Why a method has no figures."""
-    return NOT_JUDGED if trained_model(method.judged) is None else NOT_TRAINED
+def missing(method: Method, trained: Collection[str]) -> str:
+    """Why a method has no figures; ``trained``: the networks whose weights are there."""
+    return NOT_JUDGED if trained_model(method.judged) in {None, *trained} else NOT_TRAINED
 
 
 def columns_of(table: Table) -> list[str]:
@@ -41,7 +41,8 @@ def table_rows(
     """The rows of one table (``columns_of``): for each data set and budget the floor, then the methods in their order.
 
     ``judged``: ``judging.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
-    ``budget`` and ``TRAINING``. What isn't there is NaN, and ``status`` says why a row has no figures.
+    ``budget``, ``TRAINING`` and whether the weights
+    are there (``trained``). What isn't there is NaN, and ``status`` says why a row has no figures.
 
     Raises:
         ValueError: nothing was judged, or two methods not on the same scenes.
@@ -94,6 +95,7 @@ def _section(
 ) -> Iterator[Row]:  # fmt: skip
     """One data set and budget."""
     there = {str(model): rows for model, rows in judged[judged["budget"].isin([budget, UNTRAINED])].groupby("model")}
+    trained = set(training.loc[(training["budget"] == budget) & training["trained"], "model"])
     head: Row = {"dataset": dataset, "budget": budget}
     if there:
         any_method = next(iter(there.values()))
@@ -109,7 +111,7 @@ def _section(
             row |= _looked_up(training, {"model": model, "budget": budget}, TRAINING)
         rows = there.get(method.judged)
         if rows is None:
-            yield row | {"status": missing(method)}
+            yield row | {"status": missing(method, trained)}
             continue
         reference = None if method.judged == REFERENCE else there.get(REFERENCE)
         yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference, level, replicates)
