@@ -26,6 +26,7 @@ import time
 import numpy as np
 import pandas as pd
 import torch
+from tqdm import tqdm
 
 from sftdec.devices import autocast
 from sftdec.inference.deblurrer import Deblurrer
@@ -70,7 +71,8 @@ def measure(options: argparse.Namespace) -> dict[str, float | str]:
     tile = options.tile or choose_tile(runtime, image, options.memory)
     deblurrer = Deblurrer(runtime, tile)
     began = time.perf_counter()
-    deblurrer(image)
+    with tqdm(desc=f"{options.size}, {options.megapixels:g} MP", unit="tile", mininterval=5) as bar:
+        deblurrer(image, lambda done, total: _advance(bar, done, total))
     tiled = [(time.perf_counter() - began) / megapixels_of(image)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
     small, pieces, ratios = photo(options.whole), [], []
@@ -99,6 +101,11 @@ def measure(options: argparse.Namespace) -> dict[str, float | str]:
         "ratio": statistics.median(ratios),
         "difference": float(np.abs(found - in_one_piece(network, small, options.precision)).max()),
     }
+
+
+def _advance(bar: tqdm, done: int, total: int) -> None:
+    bar.total = total
+    bar.update(done - bar.n)
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ class Page:
     def text(self) -> str:
         return str(self.run("document.body ? document.body.innerText : ''")).replace("\xa0", " ")
 
-    def wait_for(self, *words: str) -> None:
+    def wait_for(self, *words: str, seconds: float = SECONDS) -> None:
         """Return once the page shows all these words."""
 
         def shown() -> bool:
@@ -75,7 +75,7 @@ class Page:
             return all(word in text for word in words)
 
         try:
-            wait_until(shown, f"the page shows {words}", SECONDS)
+            wait_until(shown, f"the page shows {words}", seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}; it shows: {self.text()[:3000]}") from None
 
