@@ -1,6 +1,6 @@
 """What a served model's memory does over many requests, good ones among bad ones.
 
-    python benchmarks/service.py [--requests 200] [--rounds 5] [--weights FILE] [--environment NAME=VALUE ...]
+    python -m benchmarks.service [--requests 200] [--rounds 5] [--weights FILE] [--environment NAME=VALUE ...]
 
 Registers the weights (left out: a tiny network) in a store of its own, starts `mlflow models serve`, and sends in each
 round that many good requests among as many bad ones, by four clients at once. Each good answer is compared with what
