@@ -28,7 +28,7 @@ from benchmarks.service import tiny_weights
 from sftdec import Deblurrer
 from sftdec.registry import MODEL
 from tests.services.served import opened, records, serving
-from tests.services.servers import base_environment, running
+from tests.services.servers import base_environment, running, wait_until
 from tests.tracking.recorded import free_port
 
 CHAMPION = f"models:/{MODEL}@champion"
@@ -105,7 +105,10 @@ def by_page(path: Path, root: Path) -> tuple[Watched, bytes, bytes]:
             page.open(f"http://127.0.0.1:{port}", 1280, 800)
             with Watched(process.pid) as watched:
                 page.give("#file", path)
-                page.wait_for("Download photo", seconds=3600)
+                shown = "['#message', '#result'].some(part => !document.querySelector(part).hidden)"
+                wait_until(lambda: bool(page.run(shown)), "the page has a result or says what is wrong", 3600)
+            if message := page.run("document.querySelector('#message').innerText.trim()"):
+                raise SystemExit(f"the page says: {message}")
             files = [page.download(f"#{name}", root / name) for name in ("download", "download-map")]
     return watched, files[0].read_bytes(), files[1].read_bytes()
 
