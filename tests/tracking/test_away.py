@@ -1,5 +1,6 @@
 """A store that is away, and processes that die."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -94,21 +95,45 @@ def test_a_killed_process_leaves_a_failed_run_with_all_it_had_recorded(
     assert len(steps(settings, resumed, "loss")) == 101
 
 
-def test_a_stage_never_imports_mlflow_for_a_server_that_is_away(root: Path, away: TrackingSettings) -> None:
+def test_mlflow_is_never_imported_for_a_server_that_is_away(root: Path, away: TrackingSettings) -> None:
+    imported, _ = tracked_elsewhere(root, away.uri, apart=False)
+    assert imported == "False"
+
+
+def test_a_stage_imports_no_mlflow_beside_its_own_imports(root: Path, settings: TrackingSettings) -> None:
+    imported, errors = tracked_elsewhere(root, settings.uri, apart=True)
+    assert imported == "False", errors
+    assert only(stage_runs(settings)).data.metrics["loss"] == 1.0
+
+
+def tracked_elsewhere(root: Path, uri: str, apart: bool) -> tuple[str, str]:
+    """Whether a process that tracks a stage has imported mlflow by then, and what it said."""
     done = run_python(
         """
         import os, sys
         from pathlib import Path
         os.environ["MLFLOW_TRACKING_URI"] = sys.argv[2]
         from sftdec.tracking import track_stage
-        with track_stage("train_s1", Path(sys.argv[1])) as tracker:
+        with track_stage("train_s1", Path(sys.argv[1]), apart=sys.argv[3] == "True") as tracker:
             tracker.metrics({"loss": 1.0}, 0)
         print("mlflow" in sys.modules)
         """,
         str(root),
-        away.uri,
+        uri,
+        str(apart),
     )
-    assert done.stdout.strip() == "False", done.stderr
+    return done.stdout.strip(), done.stderr
+
+
+def test_a_stage_runs_on_where_no_process_can_be_started(
+    root: Path, settings: TrackingSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(root / "no-python"))
+    with track_stage("train_s1", root, settings=settings) as tracker:
+        tracker.metrics({"loss": 3.0}, 0)
+    assert "no process that sends could be started" in caplog.text and "the run waits in" in caplog.text
+    assert send_pending(root, settings) == 1
+    assert steps(settings, only(stage_runs(settings)), "loss") == [(0, 3.0)]
 
 
 def test_a_process_that_sends_and_is_killed_leaves_the_rest_to_the_next_stage(

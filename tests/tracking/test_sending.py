@@ -67,7 +67,7 @@ def test_a_store_that_was_replaced_in_the_middle_gets_the_whole_run(
 
 
 def test_a_record_that_the_store_refuses_is_set_aside_and_the_others_arrive(
-    root: Path, settings: TrackingSettings, caplog: pytest.LogCaptureFixture
+    root: Path, settings: TrackingSettings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for rate in ("1", "2"):
         with (
@@ -79,7 +79,7 @@ def test_a_record_that_the_store_refuses_is_set_aside_and_the_others_arrive(
     run = only(stage_runs(settings))
     assert run.data.params == {"rate": "1"}
     assert steps(settings, run, "loss") == [(1, 1.0), (2, 2.0)]
-    assert "refused" in caplog.text
+    assert "refused" in capfd.readouterr().err
     refused = json.loads((root / ".tracking" / "refused.jsonl").read_text())
     assert refused["event"]["values"] == {"rate": "2"}
 
@@ -90,7 +90,7 @@ def test_runs_wait_while_the_experiment_is_deleted(
     client = open_client(settings)
     identifier = experiment_id(client, settings)
     client.delete_experiment(identifier)
-    with track_stage("fetch", root, settings=settings, deadline=1.0):
+    with track_stage("fetch", root, settings=settings, deadline=1.0, apart=False):
         pass
     assert f"mlflow experiments restore --experiment-id {identifier}" in caplog.text
     assert len(pending_spools(root)) == 1
@@ -121,8 +121,8 @@ def test_a_bug_in_the_sending_does_not_reach_the_stage(
     def broken(self: Sender, spool: Spool) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Sender, "send", broken)
-    with track_stage("fetch", root, settings=settings, deadline=0.5):
+    monkeypatch.setattr(Sender, "send", broken)  # in this process
+    with track_stage("fetch", root, settings=settings, deadline=0.5, apart=False):
         pass
     assert "a bug" in caplog.text
     assert len(pending_spools(root)) == 1

@@ -1,8 +1,9 @@
-"""Sending from a process of its own, for stages that compute all the time.
+"""Sending from a process of its own.
 
 MLflow takes 1.6 s of a processor to be imported and opened, and more to take in what is sent. In a thread of the stage
 that comes out of a training's own time, because Python runs one thread at a time; a process beside it, of low priority,
-makes do with what the training leaves free.
+makes do with what the training leaves free. A thread would also import SciPy, through MLflow, while the stage imports
+it; one evaluation out of many then ended in `KeyError: 'scipy'` inside the import of scipy.ndimage.
 """
 
 import json
@@ -30,12 +31,20 @@ class DeliveryApart:
             "root": str(root),
             "reads": {name: str(path) for name, path in reads.items()},
         }
+        self._process: subprocess.Popen[str] | None = None
+        self._failure: str | None = None
 
     def start(self) -> None:
-        """Start the process."""
+        """Start the process; where that fails, the spool waits for the next stage."""
+        try:
+            self._process = self._begin()
+        except OSError as error:
+            self._failure = f"no process that sends could be started ({error})"
+
+    def _begin(self) -> subprocess.Popen[str]:
         package = str(Path(sftdec.__file__).parents[1])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "sftdec.tracking.delivering"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -43,17 +52,20 @@ class DeliveryApart:
             env=os.environ | {"PYTHONPATH": path},
             start_new_session=True,  # Ctrl+C is the stage's to deal with, which then sends what there is
         )
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(self._task) + "\n")
-        self._process.stdin.flush()
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(self._task) + "\n")
+        process.stdin.flush()
+        return process
 
     def await_checksums(self) -> None:
         """Wait until the inputs are hashed: no event may come after the closing one."""
-        assert self._process.stdout is not None
-        self._process.stdout.readline()
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.readline()
 
     def finish(self, deadline: float) -> str | None:
         """As ``Delivery.finish``."""
+        if self._process is None:
+            return self._failure
         try:
             answer, _ = self._process.communicate(f"{deadline}\n", timeout=deadline + GRACE)
         except subprocess.TimeoutExpired:

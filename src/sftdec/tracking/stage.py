@@ -151,14 +151,15 @@ def track_stage(
     enabled: bool | None = None,
     settings: TrackingSettings | None = None,
     deadline: float = 60.0,
-    apart: bool = False,
+    apart: bool = True,
 ) -> Iterator[StageTracker]:
     """Track one stage of the project at ``root``; ``reads`` are its inputs, relative to the root.
 
     The same stage of the same lineage goes on in its run if that did not finish. Leaving the block sends the
     rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
-    ``settings`` are read from the environment where they are left out. ``apart``: sent by a process of its own.
+    ``settings`` are read from the environment where they are left out. ``apart``: sent by a process of its own;
+    in a thread, MLflow is imported beside what the stage imports, which must have no part in common with it.
     """
     root = root.resolve()
     settings = settings or read_settings(root)
