@@ -13,6 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 repro: $(VENV)/.installed
 	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
+	$(BIN)/python -m pipelines.dvc_locks
 	$(BIN)/dvc repro
 
 # Two halves side by side, for two cores; each prints when it is over, the coverage of both comes last.

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from pipelines.disk import DISK_FULL, full_disk
+from pipelines.dvc_locks import mend_torn_lock
 from pipelines.processes import own_session
 
 LAST_LINES = 15
@@ -158,6 +159,8 @@ def run_dvc(
     Raises:
         StageFailed: DVC ended with an error.
     """
+    if mended := mend_torn_lock(root):
+        log(mended)
     # lines come when they are written, not in blocks
     whole = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
     interpreter = str(Path(sys.executable).parent)  # the `python` of dvc.yaml

@@ -5,17 +5,15 @@ commit of its own, so that what is trained can be trained again.
 """
 
 import os
-import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 from filelock import FileLock, Timeout
 
+from pipelines.dvc_locks import clear_dead_locks
 from sftdec.tracking import TrackingSettings
 from sftdec.worktrees import (
     WorktreeError,
@@ -33,7 +31,6 @@ from sftdec.worktrees import (
 
 HOME = ".retrain"
 PARAMS = "params.yaml"
-LOCK_SECONDS = 15.0  # for a killed execution's stage to end
 PERSONAL = (PARAMS, "dvc.yaml", "src", "pipelines")  # what a person may have changed without committing it
 Log = Callable[..., None]
 
@@ -102,7 +99,7 @@ def prepare(root: Path, place: Path, definition: Definition, log: Log) -> None:
         log("Changes in the checkout that aren't committed (%s) take no part: this is commit %s", names, commit[:12])
     for sentence in place_worktree(root, place, commit):
         log("Mended: %s", sentence)
-    _clear_dead_locks(place)
+    clear_dead_locks(place)
     share_cache(root, place)
     _share_checkpoints(root, place)
     _write_params(place, definition)
@@ -127,33 +124,6 @@ def stage_environment(root: Path, place: Path, settings: TrackingSettings, pipel
     uri = f"sqlite:///{root / database}" if database else settings.uri
     run = {"SFTDEC_PIPELINE_RUN": pipeline_run} if pipeline_run else {}
     return {**code_first(place), "MLFLOW_TRACKING_URI": uri, **run}
-
-
-def _clear_dead_locks(place: Path) -> None:
-    """Remove DVC's locks of processes that were killed, once they are gone.
-
-    DVC does it by itself, but takes a process that nobody has collected, or another one that was given its number,
-    for alive.
-    """
-    path = place / ".dvc" / "tmp" / "rwlock"
-    if not path.is_file():
-        return
-    holders = {int(number) for number in re.findall(r'"pid": (\d+)', path.read_text("utf-8"))}
-    deadline = time.monotonic() + LOCK_SECONDS
-    while any(_is_dvc(holder) for holder in holders):
-        if time.monotonic() > deadline:
-            return  # somebody works here by hand; DVC will say who
-        time.sleep(0.1)
-    path.unlink()
-
-
-def _is_dvc(number: int) -> bool:
-    """Whether a process of this number runs, and is DVC's."""
-    try:
-        process = psutil.Process(number)
-        return process.status() != psutil.STATUS_ZOMBIE and "dvc" in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
 
 
 def _share_checkpoints(root: Path, place: Path) -> None:
