@@ -57,6 +57,9 @@ class Page:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.call("Page.navigate", url="about:blank")  # else an address that differs behind # alone loads nothing
         self.call("Page.navigate", url=address)
+        there = "true" if address == "about:blank" else "location.href !== 'about:blank'"
+        loaded = f"{there} && document.readyState === 'complete'"
+        wait_until(lambda: bool(self.run(loaded)), f"{address} is loaded", SECONDS)
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression."""
@@ -96,10 +99,10 @@ class Page:
 
     def give(self, selector: str, file: Path) -> None:
         """Choose a file in the form's field, as a visitor does, once it is there."""
-        wait_until(lambda: bool(self.run(f"!!document.querySelector({json.dumps(selector)})")), selector, SECONDS)
-        document = self.call("DOM.getDocument")["root"]["nodeId"]
-        node = self.call("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
-        self.call("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
+        field = f"document.querySelector({json.dumps(selector)})"
+        wait_until(lambda: bool(self.run(f"!!{field}")), selector, SECONDS)
+        found = self.call("Runtime.evaluate", expression=field)["result"]["objectId"]
+        self.call("DOM.setFileInputFiles", files=[str(file)], objectId=found)
 
     def drag(self, selector: str, start: float, end: float) -> None:
         """Drag the mouse across an element; ``start`` and ``end`` in 0..1 of its width, at half its height."""
