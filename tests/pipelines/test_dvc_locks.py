@@ -3,8 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,8 @@ HELD = {"write": {"build/model.txt": {"pid": 1, "cmd": "dvc repro"}}, "read": {}
 
 
 @pytest.fixture
-def note(tmp_path: Path) -> Path:
+def note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(dvc_locks, "WRITING_SECONDS", 0.05)
     path = tmp_path / ".dvc/tmp/rwlock"
     path.parent.mkdir(parents=True)
     return path
@@ -40,9 +39,12 @@ def test_a_whole_note_stays(note: Path, tmp_path: Path, whole: str | None) -> No
     assert (note.read_text() if note.exists() else None) == whole
 
 
-def test_a_note_that_is_just_being_written_stays(note: Path, tmp_path: Path) -> None:
+def test_a_note_that_is_just_being_written_stays(note: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_the_rest(seconds: float) -> None:
+        note.write_text(json.dumps(HELD))
+
+    monkeypatch.setattr(dvc_locks.time, "sleep", write_the_rest)
     note.write_text("")
-    threading.Timer(dvc_locks.WRITING_SECONDS / 3, note.write_text, [json.dumps(HELD)]).start()
     assert mend_torn_lock(tmp_path) is None
     assert json.loads(note.read_text()) == HELD
 
@@ -58,9 +60,7 @@ def test_a_note_of_processes_that_are_gone_is_removed_and_one_of_dvc_at_work_is_
         assert note.exists()
     finally:
         at_work.kill()
-    deadline = time.monotonic() + 10
-    while at_work.poll() is None:
-        assert time.monotonic() < deadline
+        at_work.wait()
     clear_dead_locks(tmp_path)
     assert not note.exists()
 

@@ -1,5 +1,6 @@
 """A store that is away, and processes that die."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -96,33 +97,33 @@ def test_a_killed_process_leaves_a_failed_run_with_all_it_had_recorded(
 
 
 def test_mlflow_is_never_imported_for_a_server_that_is_away(root: Path, away: TrackingSettings) -> None:
-    imported, _ = tracked_elsewhere(root, away.uri, apart=False)
-    assert imported == "False"
+    assert not imports_mlflow(root, away.uri, apart=False)
 
 
 def test_a_stage_imports_no_mlflow_beside_its_own_imports(root: Path, settings: TrackingSettings) -> None:
-    imported, errors = tracked_elsewhere(root, settings.uri, apart=True)
-    assert imported == "False", errors
+    assert not imports_mlflow(root, settings.uri)
     assert only(stage_runs(settings)).data.metrics["loss"] == 1.0
 
 
-def tracked_elsewhere(root: Path, uri: str, apart: bool) -> tuple[str, str]:
-    """Whether a process that tracks a stage has imported mlflow by then, and what it said."""
+def imports_mlflow(root: Path, uri: str, **options: bool) -> bool:
+    """Whether a process that tracks a stage with ``track_stage(**options)`` has imported mlflow at its end."""
     done = run_python(
         """
-        import os, sys
+        import json, os, sys
         from pathlib import Path
         os.environ["MLFLOW_TRACKING_URI"] = sys.argv[2]
         from sftdec.tracking import track_stage
-        with track_stage("train_s1", Path(sys.argv[1]), apart=sys.argv[3] == "True") as tracker:
+        with track_stage("train_s1", Path(sys.argv[1]), **json.loads(sys.argv[3])) as tracker:
             tracker.metrics({"loss": 1.0}, 0)
         print("mlflow" in sys.modules)
         """,
         str(root),
         uri,
-        str(apart),
+        json.dumps(options),
     )
-    return done.stdout.strip(), done.stderr
+    said = done.stdout.strip()
+    assert said in ("True", "False"), done.stderr
+    return said == "True"
 
 
 def test_a_stage_runs_on_where_no_process_can_be_started(

@@ -159,7 +159,7 @@ def track_stage(
     rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
     ``settings`` are read from the environment where they are left out. ``apart``: sent by a process of its own;
-    in a thread, MLflow is imported beside what the stage imports, which must have no part in common with it.
+    else by a thread, which imports MLflow while the stage may be importing the same packages.
     """
     root = root.resolve()
     settings = settings or read_settings(root)
