@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 repro: $(VENV)/.installed
 	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
-	$(BIN)/python -m pipelines.dvc_locks
+	$(BIN)/python -m pipelines.dvc.locks
 	$(BIN)/dvc repro
 
 # Two halves side by side, for two cores; each prints when it is over, the coverage of both comes last.
@@ -40,6 +40,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 ui: $(VENV)/.installed
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1

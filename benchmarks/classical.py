@@ -21,13 +21,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sftdec.classical import deconvolve, karaali_jung, zhuo_sim
-from sftdec.classical.edges import gradient_magnitude
-from sftdec.datasets import sample
-from sftdec.datasets.recipes import Recipe
-from sftdec.datasets.scene import Scene
-from sftdec.evaluation.metrics import psnr, to_uint8
-from sftdec.optics.psf import PsfShape
+from sftdec.classical import deconvolve, gradient_magnitude, karaali_jung_map, zhuo_sim_map
+from sftdec.datasets import Recipe, Scene, sample
+from sftdec.evaluation import psnr, to_uint8
+from sftdec.optics import PsfShape
 
 Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -47,10 +44,10 @@ PARTS = ("gain", "maps", "restored", "time")
 SIGMAS = (1.0, 1.5, 2.0, 2.5, 3.0)
 NOISE = {"noise": (2e-5, 1e-3), "none": (0.0, 0.0)}
 METHODS: dict[str, Estimate] = {
-    "karaali_jung": karaali_jung.estimate_map,
-    "karaali_jung, guided filter": lambda photo: karaali_jung.estimate_map(photo, propagation="guided"),
-    "zhuo_sim": zhuo_sim.estimate_map,
-    "zhuo_sim, guided filter": lambda photo: zhuo_sim.estimate_map(photo, propagation="guided"),
+    "karaali_jung": karaali_jung_map,
+    "karaali_jung, guided filter": lambda photo: karaali_jung_map(photo, propagation="guided"),
+    "zhuo_sim": zhuo_sim_map,
+    "zhuo_sim, guided filter": lambda photo: zhuo_sim_map(photo, propagation="guided"),
 }
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sftdec.datasets import Scene, sample
-from sftdec.datasets.recipes import read_recipes
+from sftdec.datasets import Scene, read_recipes, sample
 
 SIGMA_MAX = 6.0  # px, as in params.yaml
 Crops = tuple[Tensor, Tensor, Tensor]  # blurred and sharp N×3×S×S, defocus N×1×S×S, all 0..1

@@ -25,9 +25,8 @@ import psutil
 from joblib.externals.loky import get_reusable_executor
 
 from sftdec.datasets import Scene, read_index, write_index, write_scene
-from sftdec.patches import PatchStore, compute, extract_store
-from sftdec.patches.extract import STATISTICS
-from sftdec.patches.shards import PARTS, lay_out
+from sftdec.patches import PARTS, STATISTICS, PatchStore, extract_store, lay_out
+from sftdec.runtime import compute
 
 SIZE, TRIPLE = 256, 256 * 256 * 8  # px, bytes
 
@@ -170,7 +169,7 @@ def loader_against_plain(folder: Path, quick: bool) -> None:
     from PIL import Image
     from scipy import ndimage
 
-    from sftdec.patches.augment import CropDataset, batches
+    from sftdec.patches import CropDataset, batches
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -31,8 +31,8 @@ from scipy.io import savemat
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.recognise import FolderReport, check_folder
+from sftdec.datasets import FolderReport, check_folder
+from sftdec.runtime import DataError
 
 HEADERS = [
     b"\x89PNG\r\n\x1a\n",

@@ -31,10 +31,9 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from sftdec.cli import main as command
-from sftdec.inference.photo_encoding import encode_photo
-from sftdec.inference.photo_file import Attachments, Encoding, Photo, read_photo_file
-from sftdec.inference.png_chunks import deep_png
-from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.networks import build_network, save_weights
+from sftdec.params import NetworkConfig
+from sftdec.photos import Attachments, Encoding, Photo, deep_png, encode_photo, read_photo_file
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF tiff:Orientation="6"/></x:xmpmeta>'

@@ -4,8 +4,8 @@
 
 Each challenger's gain (dB) over the champion on each photo is drawn from a distribution whose mean is 0 and whose
 standard deviation is ``--spread``; it gets in where the low end of its interval at ``--level`` is above 0. Prints, of
-``--challengers``, how many get in: by the gate's own interval (``sftdec.registry.interval``), by the two bootstraps it
-is made of, and by scipy's percentile and BCa bootstraps; and by the gate's where all photos are shifted by -0.1 and
+``--challengers``, how many get in: by the gate's own interval (``evaluation.paired_interval``), by the two bootstraps
+it is made of, and by scipy's percentile and BCa bootstraps; and by the gate's where all photos are shifted by -0.1 and
 +0.1 dB. ``--trained``: gains as they are, in place of a distribution, drawn from the differences between networks of
 table 3 that differ by their seed alone (``build/table3``), one of two made to be no better by taking the mean away.
 """
@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from sftdec.registry.interval import _studentized, paired_interval
+from sftdec.evaluation import _studentized, paired_interval
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
 # each with mean 0 and standard deviation 1

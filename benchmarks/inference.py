@@ -21,12 +21,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sftdec.devices import Precision, autocast, has_bf16
-from sftdec.inference.export import onnx_model
-from sftdec.networks import NetworkConfig, SFTDec, build_network
-from sftdec.networks.config import SIZES
-from sftdec.networks.map_guided import MapGuided
-from sftdec.networks.peers import build_did_anet
+from sftdec.inference import onnx_model
+from sftdec.networks import MapGuided, SFTDec, build_network
+from sftdec.params import SIZES, NetworkConfig
+from sftdec.peers import build_did_anet
+from sftdec.runtime import Precision, autocast, has_bf16
 
 Run = Callable[[], NDArray[np.float32]]
 UNIT = "PyTorch fp32"

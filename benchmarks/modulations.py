@@ -21,10 +21,9 @@ from ruamel.yaml import YAML
 
 from sftdec.datasets import read_index, write_index
 from sftdec.experiments import with_changes
-from sftdec.networks import MODULATIONS, save_weights
-from sftdec.params import Params, parse_params
-from sftdec.training.run import run_training, weights_path
-from sftdec.training.schedule import STAGES
+from sftdec.networks import save_weights
+from sftdec.params import MODULATIONS, Params, parse_params
+from sftdec.training import STAGES, run_training, weights_path
 
 UNIT = "sft_dec"
 STEPS = 51  # reports come each 25: the first 25 warm up, the next 25 are measured

@@ -31,13 +31,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sftdec.datasets import sample
-from sftdec.datasets.images import open_picture, read_photo
-from sftdec.datasets.pair_defocus import blur_with_map, estimate_defocus
-from sftdec.datasets.recipes import read_recipes
-from sftdec.evaluation.metrics import psnr
-from sftdec.optics import add_noise, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
-from sftdec.optics.psf import PsfShape
+from sftdec.datasets import blur_with_map, estimate_defocus, read_recipes, sample
+from sftdec.evaluation import psnr
+from sftdec.optics import PsfShape, add_noise, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
+from sftdec.photos import open_picture, read_photo
 
 Rendered = tuple[str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
 

@@ -17,17 +17,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from sftdec.comparison import OURS, Trained, load_comparison, objectives
-from sftdec.comparison_training import fresh_network
-from sftdec.devices import compute_exactly
+from sftdec.experiments import OURS, Trained, fresh_network, load_comparison, objectives
 from sftdec.params import load_params
-from sftdec.patches import PatchStore
-from sftdec.patches.augment import CropDataset, batches
-from sftdec.training.distributed import Group
-from sftdec.training.objective import PeerObjective
-from sftdec.training.run import train_network
-from sftdec.training.state import begin
-from sftdec.training.step import Stepper, take_step
+from sftdec.patches import CropDataset, PatchStore, batches
+from sftdec.runtime import compute_exactly
+from sftdec.training import Group, PeerObjective, Stepper, begin, take_step, train_network
 
 STEPS = 6  # a round
 PARAMS = Path("experiments/comparison/params.yaml")

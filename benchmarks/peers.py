@@ -11,8 +11,9 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from sftdec.networks import NetworkConfig, build_network
-from sftdec.networks.peers import PEERS, build_peer
+from sftdec.networks import build_network
+from sftdec.params import NetworkConfig
+from sftdec.peers import PEERS, build_peer
 
 SIDE = 256  # px
 

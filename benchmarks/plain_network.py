@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pixel_shuffle, pixel_unshuffle
 
-from sftdec.networks import Restoration, SFTDec
-from sftdec.networks.modulation import DecomposedMaps, FullMaps
+from sftdec.networks import DecomposedMaps, FullMaps, Restoration, SFTDec
 
 
 @dataclass(frozen=True)

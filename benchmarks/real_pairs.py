@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sftdec.datasets.images import read_photo
-from sftdec.evaluation.metrics import psnr, ssim, to_uint8
-from sftdec.inference.deblur import deblur_array
-from sftdec.inference.models import CHAMPION, load_model
+from sftdec.evaluation import psnr, ssim, to_uint8
+from sftdec.inference import deblur_array
+from sftdec.photos import read_photo
+from sftdec.registry import CHAMPION, load_model
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     python benchmarks/retrainings.py [--retrainings 50] [--shown 1 10 25 50] [--stages train_s3 evaluate register]
 
 Makes a copy of this checkout that trains for seconds, commits it, starts a Prefect server for all, and calls
-`pipelines/retrain.py` that many times, each with another seed, so that each trains, registers a version and is judged;
+`pipelines.flows.retrain` that many times, each with another seed, so that each trains, registers and is judged;
 the gate lets a challenger lose up to 1 dB, so that many of them come to serve. Prints at the shown counts: processor
 time (user and system, with that of all processes that the flow waited for; not the server's), the median of the last
 five, in seconds; sizes in KB, with what each retraining has added since the last ones shown; versions, champions and
@@ -33,12 +33,12 @@ ROOT = Path(__file__).parents[1]
 SCENES = "coffee_ramp_a|motorcycle_far"  # the gate asks for two photos or more
 LAST = 5  # flows that a median is of
 
-# a flow as `python pipelines/retrain.py` runs it, which also notes the processor time at which each task starts
+# a flow as `python pipelines/flows/retrain.py` runs it, which also notes the processor time at which each task starts
 FLOW = """
 import json, os, sys
 from pathlib import Path
-from pipelines import tasks
-from pipelines.retrain import main
+from pipelines.flows import tasks
+from pipelines.flows.retrain import main
 begun = {}
 @tasks.run_stage.on_running
 def note(task, run, state):

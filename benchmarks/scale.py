@@ -24,13 +24,12 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from sftdec.devices import Precision, autocast
-from sftdec.networks import MODULATIONS, NetworkConfig, SFTDec, build_network
-from sftdec.networks.peers import DIDANet, build_did_anet
-from sftdec.params import LossParams
-from sftdec.patches.extract import Patch
-from sftdec.patches.store import write_store
-from sftdec.training.losses import stage_loss
+from sftdec.networks import SFTDec, build_network
+from sftdec.params import MODULATIONS, LossParams, NetworkConfig
+from sftdec.patches import Patch, write_store
+from sftdec.peers import DIDANet, build_did_anet
+from sftdec.runtime import Precision, autocast
+from sftdec.training import stage_loss
 
 LOSS = LossParams(lambda_1=0.2, lambda_2=0.9, lambda_3=0.0)  # eq. 7
 DEVICE = torch.device("cpu")

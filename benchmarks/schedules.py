@@ -25,8 +25,7 @@ from ruamel.yaml import YAML
 from sftdec.datasets import load_scenes
 from sftdec.networks import save_weights
 from sftdec.params import Params, parse_params
-from sftdec.training.run import run_training, weights_path
-from sftdec.training.schedule import STAGES
+from sftdec.training import STAGES, run_training, weights_path
 
 
 def with_changes(values: Any, changes: dict[str, Any], source: str) -> Params:

@@ -34,7 +34,8 @@ def main() -> None:
 
 def tiny_weights(path: Path) -> Path:
     """Random weights of a tiny network."""
-    from sftdec.networks import NetworkConfig, build_network, save_weights
+    from sftdec.networks import build_network, save_weights
+    from sftdec.params import NetworkConfig
 
     tiny = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
     save_weights(build_network(NetworkConfig.of_size("small", **tiny)), path)

@@ -28,12 +28,11 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from sftdec.devices import autocast
-from sftdec.inference.deblurrer import Deblurrer
-from sftdec.inference.runtimes import TorchRuntime
-from sftdec.inference.tile_size import GIB, choose_tile, predict_bytes
-from sftdec.inference.tiling import tile_boxes
-from sftdec.networks import NetworkConfig, SFTDec, build_network
+from sftdec.deblurrer import Deblurrer
+from sftdec.inference import GIB, TorchRuntime, choose_tile, predict_bytes, tile_boxes
+from sftdec.networks import SFTDec, build_network
+from sftdec.params import NetworkConfig
+from sftdec.runtime import autocast
 
 CPU = torch.device("cpu")
 

@@ -34,11 +34,11 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sftdec.datasets import Scene
-from sftdec.devices import Precision, autocast, has_bf16
-from sftdec.networks import NetworkConfig, SFTDec, build_network
-from sftdec.networks.peers import build_did_anet
-from sftdec.params import LossParams
-from sftdec.training.losses import stage_loss
+from sftdec.networks import SFTDec, build_network
+from sftdec.params import LossParams, NetworkConfig
+from sftdec.peers import build_did_anet
+from sftdec.runtime import Precision, autocast, has_bf16
+from sftdec.training import stage_loss
 
 CPU = torch.device("cpu")
 LOSS = LossParams(lambda_1=0.2, lambda_2=0.9, lambda_3=0.0)  # eq. 7

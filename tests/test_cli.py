@@ -9,8 +9,9 @@ from PIL import Image
 
 from sftdec.cli import main
 from sftdec.datasets import Scene, write_index, write_scene
-from sftdec.devices import DeviceError, choose_device
-from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.networks import build_network, save_weights
+from sftdec.params.network import NetworkConfig
+from sftdec.runtime.devices import DeviceError, choose_device
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 

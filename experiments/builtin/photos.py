@@ -12,9 +12,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from sftdec.atomic import atomic_path
-from sftdec.datasets.recipes import OWN_PHOTOS
-from sftdec.datasets.sample import RECIPES
+from sftdec.datasets import OWN_PHOTOS, RECIPES
+from sftdec.runtime import atomic_path
 
 HERE = Path(__file__).parent
 OUT = Path("data/builtin")

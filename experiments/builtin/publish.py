@@ -17,15 +17,14 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from sftdec.atomic import atomic_path
 from sftdec.builtin import builtin_weights
 from sftdec.datasets import load_scenes, read_index
-from sftdec.datasets.images import read_photo
-from sftdec.evaluation.evaluate import evaluate_network
-from sftdec.evaluation.metrics import psnr, ssim, to_uint8
-from sftdec.inference.deblur import deblur_array
+from sftdec.evaluation import evaluate_network, psnr, ssim, to_uint8
+from sftdec.inference import deblur_array
 from sftdec.networks import SFTDec, load_weights, save_weights
 from sftdec.params import load_params
+from sftdec.photos import read_photo
+from sftdec.runtime import atomic_path
 
 HERE = Path(__file__).parent
 WEIGHTS, SCENES = Path("build/models/s3.safetensors"), Path("build/scenes")

@@ -12,21 +12,25 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from sftdec.atomic import atomic_path
-from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
-from sftdec.evaluation.comparison.judging import checksum
-from sftdec.evaluation.comparison.methods import BUDGETS, DECONVOLVED, ORACLE, TABLE_2, UNTRAINED, trained_model
-from sftdec.evaluation.comparison.photographed import (
+from sftdec.evaluation import MAP_SOURCES, evaluate_deconvolution, evaluate_network, map_of_network
+from sftdec.experiments import (
+    BUDGET_TITLES,
+    DECONVOLVED,
+    ORACLE,
+    TABLE_2,
+    UNTRAINED,
+    checksum,
     find_pairs,
     has_rows,
     named_rows,
     pair_scenes,
+    pairs_digest,
     read_photographed,
+    trained_model,
     with_rows,
 )
-from sftdec.evaluation.evaluate import evaluate_network
-from sftdec.grid.data import pairs_digest
-from sftdec.networks.peers import load_network
+from sftdec.peers import load_network
+from sftdec.runtime import atomic_path
 
 BUILD, OUT = Path("build/comparison"), Path(__file__).with_name("photographed.csv")
 METHODS = [method.judged for method in TABLE_2.methods if method.judged != ORACLE]  # which wants the true map
@@ -39,7 +43,7 @@ def to_measure(methods: list[str]) -> Iterator[tuple[str, str, Path | None]]:
         if model is None:
             yield method, UNTRAINED, None
             continue
-        for budget in BUDGETS:
+        for budget in BUDGET_TITLES:
             weights = BUILD / model / f"{budget}.safetensors"
             if weights.is_file():
                 yield method, budget, weights

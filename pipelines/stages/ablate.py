@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
-from sftdec.cells import train_cell
-from sftdec.experiments import BUDGETS, Cell, cell_params, load_experiment
-from sftdec.training.schedule import STAGES
+from sftdec.experiments import BUDGETS, Cell, cell_params, load_experiment, train_cell
+from sftdec.training import STAGES
 
 BUILD, CHECKPOINTS = Path("build"), Path(".checkpoints")
 

@@ -4,10 +4,9 @@ import argparse
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
-from sftdec.allocator import keep_freed_memory
-from sftdec.comparison import BUDGETS, Trained, load_comparison
-from sftdec.comparison_training import train_models
+from sftdec.experiments import BUDGETS, Trained, load_comparison, train_models
 from sftdec.params import load_params
+from sftdec.runtime import keep_freed_memory
 
 BUILD, CHECKPOINTS, PARAMS = Path("build"), Path(".checkpoints"), Path("experiments/comparison/params.yaml")
 

@@ -10,12 +10,10 @@ import sys
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
-from sftdec.atomic import atomic_path
-from sftdec.comparison import OURS, load_comparison
-from sftdec.comparison_training import fresh_network
-from sftdec.evaluation.comparison.costs import measure_costs, measured_picture, own_peak
-from sftdec.networks.peers import PEERS, AnyNetwork
+from sftdec.experiments import OURS, fresh_network, load_comparison, measure_costs, measured_picture, own_peak
 from sftdec.params import load_params
+from sftdec.peers import PEERS, AnyNetwork
+from sftdec.runtime import atomic_path
 
 OUT, PARAMS = Path("build/comparison/costs.csv"), Path("experiments/comparison/params.yaml")
 

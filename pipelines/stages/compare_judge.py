@@ -5,13 +5,11 @@ import shutil
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
-from sftdec.comparison import load_comparison
-from sftdec.devices import choose_device
-from sftdec.evaluation.comparison.judging import judge_classical, judge_model
-from sftdec.evaluation.comparison.methods import BUDGETS, DECONVOLVED
-from sftdec.evaluation.evaluate import write_per_image
-from sftdec.networks.peers import load_network
+from sftdec.evaluation import write_per_image
+from sftdec.experiments import BUDGETS, DECONVOLVED, judge_classical, judge_model, load_comparison
 from sftdec.params import load_params
+from sftdec.peers import load_network
+from sftdec.runtime import choose_device
 
 SCENES, BUILD = Path("build/scenes"), Path("build/comparison")
 PARAMS = Path("experiments/comparison/params.yaml")
@@ -32,7 +30,7 @@ def main() -> None:
     if given.kind == "classical":
         table = judge_classical(name, SCENES, split, pictures)
     else:
-        weights = {budget: BUILD / given.method / f"{budget}.safetensors" for budget in BUDGETS}
+        weights: dict[str, Path] = {budget: BUILD / given.method / f"{budget}.safetensors" for budget in BUDGETS}
         deconvolve = given.kind == "deconvolution"
         table = judge_model(given.method, weights, load_network, SCENES, split, pictures, device, deconvolve=deconvolve)
     write_per_image(BUILD / "judged" / f"{name}.parquet", table)

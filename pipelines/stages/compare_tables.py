@@ -6,11 +6,19 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
-from sftdec.comparison import BUDGETS, Comparison, Trained, load_comparison
-from sftdec.evaluation.comparison.judging import read_judged
-from sftdec.evaluation.comparison.methods import PANEL_BUDGET
-from sftdec.evaluation.comparison.photographed import read_photographed
-from sftdec.evaluation.comparison.publishing import Measured, publish, write_panels, write_tables
+from sftdec.experiments import (
+    BUDGETS,
+    PANEL_BUDGET,
+    Comparison,
+    Measured,
+    Trained,
+    load_comparison,
+    publish,
+    read_judged,
+    read_photographed,
+    write_panels,
+    write_tables,
+)
 
 BUILD, FOLDER, REPORTS = Path("build/comparison"), Path("experiments/comparison"), Path("reports")
 

@@ -6,14 +6,12 @@ import pandas as pd
 
 from pipelines.stages.entry import run_stage
 from sftdec.datasets import load_scenes, read_index, select_scenes
-from sftdec.devices import choose_device
-from sftdec.evaluation.evaluate import evaluate_network, summarise, training_window, write_metrics, write_per_image
-from sftdec.evaluation.gallery import Gallery, save_comparisons
-from sftdec.evaluation.plots import gain_plot, training_curves
-from sftdec.evaluation.style import save_figure
+from sftdec.evaluation import evaluate_network, summarise, training_window, write_metrics, write_per_image
 from sftdec.networks import load_weights
 from sftdec.params import load_params
-from sftdec.tracking import checksum, track_stage
+from sftdec.reporting import Gallery, gain_plot, save_comparisons, save_figure, training_curves
+from sftdec.runtime import checksum, choose_device
+from sftdec.tracking import track_stage
 
 BUILD, REPORTS = Path("build"), Path("reports")
 WEIGHTS = BUILD / "models" / "s3.safetensors"

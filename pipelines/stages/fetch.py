@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
-from sftdec.compute import compute
-from sftdec.datasets.fetch import fetch
-from sftdec.datasets.scene import REFUSED
+from sftdec.datasets import REFUSED, fetch
 from sftdec.params import load_params
+from sftdec.runtime import compute
 from sftdec.tracking import track_stage
 
 DATA, OUT = Path("data"), Path("build/scenes")

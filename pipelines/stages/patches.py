@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
-from sftdec.compute import compute
 from sftdec.datasets import read_index, select_scenes
-from sftdec.evaluation.data_report import write_data_report
 from sftdec.params import load_params
 from sftdec.patches import extract_store
+from sftdec.reporting import write_data_report
+from sftdec.runtime import compute
 from sftdec.tracking import track_stage
 
 SCENES, OUT, REPORT = Path("build/scenes"), Path("build/patches"), Path("reports/data.html")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from sftdec.atomic import atomic_path
+from sftdec.runtime import atomic_path
 
 REPORTS = Path("reports")
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from pipelines.stages.entry import run_stage
 from pipelines.stages.publish import REPORTS, publish
-from sftdec.atomic import atomic_path
-from sftdec.evaluation.readings import readings_report
-from sftdec.experiments import Experiment, load_experiment, read_cells
+from sftdec.experiments import Experiment, load_experiment, read_cells, readings_report
+from sftdec.runtime import atomic_path
 
 BUILD, TABLES, PARAMS = Path("build/readings"), Path("build/tables/readings"), Path("experiments/readings/params.yaml")
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from pipelines.stages.entry import run_stage
 from sftdec.params import load_params
 from sftdec.registry import Judge, register_and_judge
-from sftdec.tracking import checksum, track_stage
+from sftdec.runtime import checksum
+from sftdec.tracking import track_stage
 
 WEIGHTS, REPORTS, SCENES = Path("build/models/s3.safetensors"), Path("reports"), Path("build/scenes")
 MARK = Path("build/registered.json")  # an out, so that a checkout without it registers

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
-from sftdec.evaluation.gallery import load_comparisons
-from sftdec.evaluation.report import Material, write_report
 from sftdec.params import load_params
-from sftdec.tracking import checksum, track_stage
+from sftdec.reporting import Material, load_comparisons, write_report
+from sftdec.runtime import checksum
+from sftdec.tracking import track_stage
 
 BUILD, REPORTS = Path("build"), Path("reports")
 WEIGHTS, SCENES, PATCHES = BUILD / "models" / "s3.safetensors", BUILD / "scenes", BUILD / "patches"

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from pipelines.stages.entry import run_stage
 from pipelines.stages.publish import REPORTS, publish
-from sftdec.atomic import atomic_path
-from sftdec.evaluation.table3 import notes, table3_report
-from sftdec.experiments import load_experiment, read_cells
+from sftdec.experiments import load_experiment, notes, read_cells, table3_report
+from sftdec.runtime import atomic_path
 
 BUILD, TABLES, PARAMS = Path("build/table3"), Path("build/tables/table3"), Path("experiments/table3/params.yaml")
 

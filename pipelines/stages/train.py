@@ -7,13 +7,24 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
-from sftdec.allocator import keep_freed_memory
 from sftdec.networks import save_weights
 from sftdec.params import Params, load_params
-from sftdec.tracking import checksum, track_stage
-from sftdec.training.distributed import Group, joined, start_processes, under_torchrun
-from sftdec.training.run import run_training, stage_inputs, stage_params, weights_path, write_curve
-from sftdec.training.schedule import STAGES, Stage
+from sftdec.registry import find_weights
+from sftdec.runtime import checksum, keep_freed_memory
+from sftdec.tracking import track_stage
+from sftdec.training import (
+    STAGES,
+    Group,
+    Stage,
+    joined,
+    run_training,
+    stage_inputs,
+    stage_params,
+    start_processes,
+    under_torchrun,
+    weights_path,
+    write_curve,
+)
 
 BUILD = Path("build")
 
@@ -47,7 +58,9 @@ def train(stage: Stage, params: Params, group: Group) -> None:
         means = {str(key): round(float(value), 4) for key, value in patches.mean().items()}
         tracker.dataset("patches", index.parent, checksum(index), len(patches), means)
         watched = (lambda step, metrics: tracker.metrics(metrics, step), tracker.picture)
-        network, curve, checkpoints = run_training(stage, params, BUILD, Path(".checkpoints"), *watched, group)
+        network, curve, checkpoints = run_training(
+            stage, params, BUILD, Path(".checkpoints"), *watched, group, find_weights
+        )
         if not group.first:
             return
         network.training_crop = params.train.common.crop

@@ -5,15 +5,17 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from sftdec.commands.datasets import add_datasets
-from sftdec.commands.deblur import add_deblur
-from sftdec.commands.demo import add_demo
-from sftdec.commands.drift import add_drift
-from sftdec.commands.evaluate import add_evaluate
-from sftdec.commands.export import add_export
-from sftdec.commands.models import add_models
-from sftdec.commands.reproduce import add_reproduce
-from sftdec.inference.models import DEFAULT_MODEL
+from sftdec.commands import (
+    add_datasets,
+    add_deblur,
+    add_demo,
+    add_drift,
+    add_evaluate,
+    add_export,
+    add_models,
+    add_reproduce,
+)
+from sftdec.registry import DEFAULT_MODEL
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from benchmarks.plain_network import PlainSFTDec, Steps
-from sftdec.networks import NetworkConfig, build_network
+from sftdec.networks import build_network
+from sftdec.params.network import NetworkConfig
 
 TINY = {"features": 8, "blocks": 2, "dme_features": 8, "condition_features": 8, "sft_features": 8, "output_init": 1.0}
 STEPS = [Steps(), Steps(trunk_once=True), Steps(trunk_once=True, fused=True), Steps(True, True, True)]

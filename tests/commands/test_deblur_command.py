@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from benchmarks.fuzz_photos import fuzz
-from sftdec.atomic import _temporary_name
 from sftdec.cli import main
-from sftdec.inference.deblurrer import Deblurrer
-from sftdec.networks import NetworkConfig, build_network, save_weights
-from tests.inference.photos import DEEP, LEVELS, TINY, deep_tiff, encoded, exif, identity, stirred
+from sftdec.deblurrer import Deblurrer
+from sftdec.networks import build_network, save_weights
+from sftdec.params.network import NetworkConfig
+from sftdec.runtime.atomic import _temporary_name
+from tests.photos.written import DEEP, LEVELS, TINY, deep_tiff, encoded, exif, identity, stirred
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_photo_becomes_what_python_makes_of_it_with_its_map_in_16_bits(tmp_pat
 
 
 def test_the_maps_colours_and_the_scale_below_it_are_the_same_ones():
-    from sftdec.inference.defocus_pictures import coloured, comparison, preview
+    from sftdec.photos.defocus_pictures import coloured, comparison, preview
 
     ramp = np.tile(np.linspace(0, 1, 400, dtype=np.float32), (60, 1))
     page = np.asarray(preview(ramp, 6.0))

@@ -10,7 +10,7 @@ from PIL import Image
 from sftdec.cli import main
 from sftdec.datasets import load_scenes
 from sftdec.evaluation.evaluate import evaluate_network, summarise
-from sftdec.networks.peers import build_peer, save_peer
+from sftdec.peers import build_peer, save_peer
 from tests.registry.small import make_scenes
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sftdec.cli import main
-from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.networks import build_network, save_weights
+from sftdec.params.network import NetworkConfig
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8, "output_init": 0.5}
 

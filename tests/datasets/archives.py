@@ -12,8 +12,8 @@ from pathlib import Path
 import py7zr
 import pytest
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.unpack import Limits, unpack
+from sftdec.runtime.errors import DataError
 
 GOOD = {"set/blurred/a.png": b"one" * 500, "set/sharp/a.png": b"two" * 900, "set/empty": b"", "set/Größe ü.txt": b"3"}
 Members = dict[str, bytes]

@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 
 from sftdec.datasets import Scene, sample
 from sftdec.datasets.checks import CheckLimits, check_pair, check_scene, measure, measure_pair
-from sftdec.datasets.images import read_photo
 from sftdec.datasets.photos import wheel_photo
+from sftdec.photos.images import read_photo
 
 LIMITS = CheckLimits()
 SIGMA_MAX = 6.0

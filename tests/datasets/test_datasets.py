@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from sftdec.datasets import DataError, Scene, load_scenes, read_index, write_index, write_scene
+from sftdec.datasets import Scene, load_scenes, read_index, write_index, write_scene
 from sftdec.datasets.depth import disparity_depth, model_depth
-from sftdec.datasets.images import read_defocus, read_photo, write_picture
 from sftdec.datasets.photos import wheel_disparity, wheel_photo
 from sftdec.datasets.recipes import read_recipes
 from sftdec.datasets.sample import read
 from sftdec.optics import from_light, to_8bit, to_light
+from sftdec.photos.images import read_defocus, read_photo, write_picture
+from sftdec.runtime.errors import DataError
 
 RECIPES = Path(__file__).parents[2] / "data" / "sample" / "recipes.csv"
 ROW = {

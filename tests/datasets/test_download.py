@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sftdec.datasets.download import download
-from sftdec.datasets.errors import DataError
+from sftdec.runtime.errors import DataError
 from tests.datasets.unreliable import BODY, FAST, OTHER, Server, files, first_byte, sha
 
 

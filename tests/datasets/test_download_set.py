@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sftdec.datasets.download import DOWNLOADS, missing_dataset, obtain
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.listing import About
+from sftdec.runtime.errors import DataError
 from tests.datasets.unreliable import BODY, Server, files, sha
 
 

@@ -28,7 +28,7 @@ def distance(first, second):
 
 
 def test_a_photo_keeps_its_hash_through_size_compression_and_exposure(tmp_path):
-    from sftdec.datasets.images import read_photo
+    from sftdec.photos.images import read_photo
 
     photo = wheel_photo("coffee")
     others = {

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sftdec.compute import compute
-from sftdec.datasets import DataError, read_index
-from sftdec.datasets.fetch import fetch
+from sftdec.datasets import read_index
+from sftdec.datasets.fetching import fetch
 from sftdec.datasets.scene import REFUSED
 from sftdec.params import CheckParams, FetchParams, SourceParams
+from sftdec.runtime.errors import DataError
+from sftdec.runtime.parallel import compute
 from tests.datasets.importers.pictures import photo, soften, truncate, write
 
 NAMES = [f"p{number:02d}" for number in range(24)]  # by their names: some of every split

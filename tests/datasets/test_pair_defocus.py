@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.pair_defocus import blur_with_map, estimate_defocus
 from sftdec.datasets.pair_filter import aggregate_costs, fill_by_confidence
 from sftdec.optics import linear_to_srgb, render_photo, srgb_to_linear, to_8bit
 from sftdec.optics.psf import PsfShape
+from sftdec.runtime.errors import DataError
 
 Photo = NDArray[np.uint8]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.fuzz_check import fuzz, pack, write_sets
-from sftdec.datasets import DataError
 from sftdec.datasets.checks import CheckLimits
 from sftdec.datasets.importers import IMPORTERS
 from sftdec.datasets.photos import wheel_photo
 from sftdec.datasets.recognise import check_folder, recognise
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, truncate, write
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sftdec.datasets import DataError, Scene, write_scene
+from sftdec.datasets import Scene, write_scene
 from sftdec.datasets.schema import validate_index
+from sftdec.runtime.errors import DataError
 
 
 @pytest.fixture

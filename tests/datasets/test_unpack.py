@@ -14,8 +14,8 @@ from pathlib import Path
 import py7zr
 import pytest
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.unpack import unpack
+from sftdec.runtime.errors import DataError
 from tests.datasets.archives import GOOD, PACKERS, assert_refused, each_format, every_kind, sevened, tarred, zipped
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.unpack import Limits, unpack
 from sftdec.datasets.unpack_target import Target, TargetFile
+from sftdec.runtime.errors import DataError
 from tests.datasets.archives import GOOD, PACKERS, assert_refused, each_format, sevened, tarred, zipped
 
 

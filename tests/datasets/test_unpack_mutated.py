@@ -10,8 +10,8 @@ from pathlib import Path
 
 import py7zr
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.unpack import unpack
+from sftdec.runtime.errors import DataError
 from tests.datasets.archives import GOOD, PACKERS, sevened, tarred, zipped
 
 

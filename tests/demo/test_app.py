@@ -11,10 +11,10 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from benchmarks.service import tiny_weights
+from sftdec.deblurrer import Deblurrer
 from sftdec.demo.app import Desk, file_name, make_app
 from sftdec.demo.choices import Choice, Choices
 from sftdec.demo.work import checking, deblurring, defocus_colours
-from sftdec.inference.deblurrer import Deblurrer
 
 MEGAPIXELS = 0.01
 
@@ -94,7 +94,7 @@ def test_a_photo_that_finds_no_memory_is_answered_by_a_sentence_and_leaves_no_fi
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("sftdec.inference.photo_file._levels", full)
+    monkeypatch.setattr("sftdec.photos.photo_file._levels", full)
     answer = client.post("/photos", content=png(0)[0], headers={"X-File-Name": "mine.png"})
     assert answer.status_code == 503
     assert answer.json()["message"].startswith("mine.png: no memory was left to read it; ")

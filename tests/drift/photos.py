@@ -7,7 +7,8 @@ import pandas as pd
 from PIL import Image
 
 from sftdec.datasets import Scene, write_index, write_scene
-from sftdec.networks import NetworkConfig, SFTDec, build_network, save_weights
+from sftdec.networks import SFTDec, build_network, save_weights
+from sftdec.params.network import NetworkConfig
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 

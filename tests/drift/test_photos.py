@@ -21,7 +21,7 @@ from sftdec.drift import (
     read_records,
     training_reference,
 )
-from sftdec.evaluation.style import WORSE
+from sftdec.reporting.style import WORSE
 from tests.drift.photos import folder_of_photos, network, photo, training_index
 
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from sftdec.classical import deconvolve, zhuo_sim
+from sftdec.classical import deconvolve, zhuo_sim_map
 from sftdec.cli import main
 from sftdec.commands.evaluate import CLASSICAL
 from sftdec.datasets.scene import write_index, write_scene
@@ -11,7 +11,8 @@ from sftdec.evaluation.classical import MAP_SOURCES, Deconvolution, evaluate_dec
 from sftdec.evaluation.evaluate import COLUMNS
 from sftdec.evaluation.metrics import map_errors, psnr, to_uint8
 from sftdec.inference.deblur import deblur_array
-from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.networks import build_network, save_weights
+from sftdec.params.network import NetworkConfig
 from tests.evaluation.scenes import make_scene
 
 
@@ -23,7 +24,7 @@ def small_network():
 def test_a_methods_row_holds_what_its_map_and_the_deconvolution_give():
     scene = make_scene()
     table = evaluate_deconvolution(MAP_SOURCES["zhuo_sim"], [scene], "gaussian")
-    row, sigma = table.iloc[0], zhuo_sim.estimate_map(scene.blurred)
+    row, sigma = table.iloc[0], zhuo_sim_map(scene.blurred)
     assert list(table.columns) == COLUMNS
     assert row["psnr"] == round(psnr(to_uint8(deconvolve(scene.blurred, sigma, "gaussian")), scene.sharp), 6)
     expected = map_errors(np.clip(sigma / np.float32(scene.sigma_max), 0, 1), scene.defocus)

@@ -16,7 +16,8 @@ from sftdec.evaluation.evaluate import (
 )
 from sftdec.evaluation.metrics import best_constant_mae, best_constant_mse, map_errors, psnr, ssim, to_uint8
 from sftdec.inference.deblur import deblur_array
-from sftdec.networks import NetworkConfig, build_network
+from sftdec.networks import build_network
+from sftdec.params.network import NetworkConfig
 from tests.evaluation.scenes import make_per_image, make_scene
 
 

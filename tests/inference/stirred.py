@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from sftdec.inference.runtimes import TorchRuntime
-from sftdec.networks import NetworkConfig, build_network
+from sftdec.networks import build_network
+from sftdec.params.network import NetworkConfig
 
 NARROW = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8, "reduction": 2}
 FULL_SCALE = {"map_init": 0.5, "block_init": 0.5, "output_init": 1.0, "dme_block_init": 0.5, "dme_output_init": 1.0}

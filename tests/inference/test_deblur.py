@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from sftdec.inference.deblur import PhotoError, deblur_array
-from sftdec.networks import NetworkConfig, build_network
+from sftdec.inference.deblur import deblur_array
+from sftdec.networks import build_network
+from sftdec.params.network import NetworkConfig
+from sftdec.photos.errors import PhotoError
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 

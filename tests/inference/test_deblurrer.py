@@ -11,12 +11,12 @@ import torch
 
 from sftdec import Deblurrer
 from sftdec.builtin import builtin_weights
-from sftdec.devices import has_bf16
 from sftdec.inference.deblur import deblur_array
-from sftdec.inference.errors import PhotoError
-from sftdec.inference.models import CHAMPION, find_weights
 from sftdec.inference.runtimes import TorchRuntime
 from sftdec.networks import WeightsError, load_weights, save_weights
+from sftdec.photos.errors import PhotoError
+from sftdec.registry.names import CHAMPION, find_weights
+from sftdec.runtime.devices import has_bf16
 from tests.inference.stirred import stirred_network
 
 
@@ -115,7 +115,7 @@ def test_local_pooling_is_what_the_network_does_with_it(weights):
 def test_automatic_precision_is_what_the_hardware_computes(weights, precision, monkeypatch):
     if precision == "bf16" and not has_bf16(torch.device("cpu")):
         pytest.skip("needs a CPU that computes bf16")
-    monkeypatch.setattr("sftdec.inference.deblurrer.has_bf16", lambda device: precision == "bf16")
+    monkeypatch.setattr("sftdec.inference.engine.has_bf16", lambda device: precision == "bf16")
     automatic = load(weights, precision="auto")(picture() / 255).image
     assert np.array_equal(automatic, load(weights, precision=precision)(picture() / 255).image)
     if precision == "bf16":

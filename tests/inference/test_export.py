@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from sftdec.deblurrer import Deblurrer
 from sftdec.inference import export
-from sftdec.inference.deblurrer import Deblurrer
 from sftdec.inference.export import ExportError, export_onnx, load_onnx, onnx_model
 from sftdec.inference.graph_runtimes import choose_openvino_precision
-from sftdec.networks import MODULATIONS, NetworkConfig, build_network, save_weights
+from sftdec.networks import build_network, save_weights
+from sftdec.params.network import MODULATIONS, NetworkConfig
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'sftdec[export]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'sftdec[export]'")

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from sftdec.inference.receptive_field import measure_reach, reach_of
-from sftdec.networks import MODULATIONS, NetworkConfig, build_network
+from sftdec.networks import build_network
+from sftdec.params.network import MODULATIONS, NetworkConfig
 from tests.inference.stirred import stirred_network
 
 VARIED = {"blocks": 2, "spatial_kernel": 5}

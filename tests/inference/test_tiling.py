@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sftdec.inference.tile_size import GIB, LARGEST, choose_tile, predict_bytes
 from sftdec.inference.tiling import Picture, deblur_in_tiles, tile_boxes
-from sftdec.networks import MODULATIONS, NetworkConfig, build_network
+from sftdec.networks import build_network
+from sftdec.params.network import MODULATIONS, NetworkConfig
 from tests.inference.stirred import picture, runtime, stirred_network, whole
 
 stirred = cache(stirred_network)

@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 
-from sftdec.networks import MODULATIONS, NetworkConfig, build_network
+from sftdec.networks import build_network
+from sftdec.params.network import MODULATIONS, NetworkConfig
 
 
 def network(modulation, **changes):

@@ -5,17 +5,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sftdec.networks import (
-    MODULATIONS,
-    ConfigError,
-    NetworkConfig,
-    WeightsError,
-    build_network,
-    load_into,
-    load_weights,
-    save_weights,
-)
+from sftdec.networks import WeightsError, build_network, load_into, load_weights, save_weights
 from sftdec.networks.modulation import Affine, DecomposedMaps, Modulation
+from sftdec.params.network import MODULATIONS, ConfigError, NetworkConfig
 
 TINY = {"features": 8, "blocks": 2, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 

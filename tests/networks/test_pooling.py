@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from sftdec.networks import NetworkConfig, build_network
+from sftdec.networks import build_network
 from sftdec.networks.modulation import DecomposedMaps
 from sftdec.networks.pooling import pooled
+from sftdec.params.network import NetworkConfig
 
 TINY = {"features": 8, "blocks": 2, "dme_features": 8, "condition_features": 8, "sft_features": 8, "reduction": 1}
 

@@ -13,10 +13,10 @@ from torch import distributed
 from torch.multiprocessing import spawn
 from torch.nn.parallel import DistributedDataParallel
 
-from sftdec.datasets import DataError
 from sftdec.patches import PatchStore, write_store
 from sftdec.patches.augment import CropDataset, _PositionBatches, batches
 from sftdec.patches.extract import Patch
+from sftdec.runtime.errors import DataError
 
 
 def store(root, count, size=16, **options):

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sftdec.datasets import DataError, Scene, load_scene, read_index
+from sftdec.datasets import Scene, load_scene, read_index
 from sftdec.datasets.scene import write_index, write_scene
-from sftdec.patches import PatchStore, compute, extract_patches, extract_store, write_store
+from sftdec.patches import PatchStore, extract_patches, extract_store, write_store
 from sftdec.patches.selection import balance, select_patches
+from sftdec.runtime.errors import DataError
+from sftdec.runtime.parallel import compute
 
 HOW = {"size": 32, "stride": 20, "shard_patches": 7, "drop_least_sharp": 0.3}
 
@@ -76,7 +78,7 @@ def test_two_processes_and_a_dask_cluster_of_two_workers_give_the_bytes_of_one_p
 
 
 def test_a_place_to_compute_that_cannot_be_is_refused_by_its_key(monkeypatch):
-    monkeypatch.setattr("sftdec.compute.CONNECT", 1)
+    monkeypatch.setattr("sftdec.runtime.parallel.CONNECT", 1)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
         nobody = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
@@ -94,7 +96,7 @@ def test_a_place_to_compute_that_cannot_be_is_refused_by_its_key(monkeypatch):
 def test_a_cluster_without_a_worker_is_refused(monkeypatch):
     from distributed import LocalCluster
 
-    monkeypatch.setattr("sftdec.compute.CONNECT", 1)
+    monkeypatch.setattr("sftdec.runtime.parallel.CONNECT", 1)
     with (
         LocalCluster(host="127.0.0.1", n_workers=0, dashboard_address=None) as cluster,
         pytest.raises(DataError, match="no worker"),

@@ -7,10 +7,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from sftdec.datasets import DataError, Scene
+from sftdec.datasets import Scene
 from sftdec.patches import PatchStore, extract_patches, shards, windows, write_store
 from sftdec.patches.augment import CropDataset, batches
 from sftdec.patches.shards import lay_out, shard_schema
+from sftdec.runtime.errors import DataError
 
 
 def scene(height=40, width=50, name="set/one"):

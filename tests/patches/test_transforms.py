@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sftdec.datasets import DataError
 from sftdec.patches import PatchStore, write_store
 from sftdec.patches.augment import CropDataset
 from sftdec.patches.extract import Patch
 from sftdec.patches.transforms import TurnedCrop, largest_extent
+from sftdec.runtime.errors import DataError
 
 SIZE, CROP = 500, 340
 

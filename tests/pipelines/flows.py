@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from pipelines.dvc_stages import StageResult
+from pipelines.dvc.stages import StageResult
 
 
 def commit(root: Path) -> str:

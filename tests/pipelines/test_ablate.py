@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from sftdec.cells import train_cell
-from sftdec.experiments import Cell, cell_params, load_experiment, read_cells
+from sftdec.experiments.cells import train_cell
+from sftdec.experiments.definition import Cell, cell_params, load_experiment, read_cells
 from sftdec.networks import load_weights
 from sftdec.training.run import StageOrderError
 from tests.training.small import make_build

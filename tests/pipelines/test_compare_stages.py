@@ -11,14 +11,15 @@ import pytest
 import yaml
 
 from pipelines.stages import compare_judge, compare_tables
-from sftdec.comparison import BUDGETS, load_comparison
 from sftdec.datasets.scene import write_index, write_scene
-from sftdec.evaluation.comparison.methods import CLASSICAL, MAP_ALSO_DECONVOLVED
-from sftdec.evaluation.comparison.photographed import COLUMNS, read_photographed
 from sftdec.evaluation.evaluate import write_per_image
-from sftdec.grid.code import _OF_KIND
-from tests.evaluation.comparison.planted import costs, judged_rows
+from sftdec.experiments.comparison import load_comparison
+from sftdec.experiments.definition import BUDGETS
+from sftdec.experiments.grid.code import _OF_KIND
+from sftdec.experiments.tables.methods import CLASSICAL, MAP_ALSO_DECONVOLVED
+from sftdec.experiments.tables.photographed import COLUMNS, read_photographed
 from tests.evaluation.scenes import make_scene
+from tests.experiments.tables.planted import costs, judged_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "experiments" / "comparison"

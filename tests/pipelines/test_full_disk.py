@@ -8,23 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.dvc_stages import StageFailed, reproduce
+from pipelines.dvc.stages import StageFailed, reproduce
 from pipelines.stages.entry import run_stage
-from sftdec.atomic import atomic_path
-from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.networks import build_network, save_weights
+from sftdec.params.network import NetworkConfig
 from sftdec.registry import register, versions
+from sftdec.runtime.atomic import atomic_path
 from sftdec.tracking import read_settings
 from sftdec.tracking.settings import open_client
 from tests.pipelines.conftest import make_project
+from tests.pipelines.dvc.test_stages import quiet
 from tests.pipelines.flows import commit
-from tests.pipelines.test_dvc_stages import quiet
 
 pytestmark = [pytest.mark.slow, pytest.mark.services]
 
 STAGE = """
 import pathlib, sys
 from pipelines.stages.entry import run_stage
-from sftdec.atomic import atomic_path
+from sftdec.runtime.atomic import atomic_path
 def main():
     with atomic_path(pathlib.Path(sys.argv[1])) as temporary:
         temporary.write_bytes(sys.argv[1][-5:].encode() * 300_000)

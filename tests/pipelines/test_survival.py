@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.dvc_stages import StageResult, run_dvc
-from pipelines.retrain import retrain
+from pipelines.dvc.stages import StageResult, run_dvc
+from pipelines.flows.retrain import retrain
 from tests.pipelines.conftest import make_project
+from tests.pipelines.dvc.test_stages import alive, quiet
 from tests.pipelines.flows import commit, outcomes, worktree
-from tests.pipelines.test_dvc_stages import alive, quiet
 
 pytestmark = [pytest.mark.slow, pytest.mark.services]
 
@@ -96,7 +96,7 @@ def story(tmp_path_factory, prefect_server):
 def start(root, held):
     from prefect.settings import PREFECT_API_URL
 
-    code = "import sys, pathlib; from pipelines.retrain import retrain; retrain(root=pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib; from pipelines.flows.retrain import retrain; retrain(root=pathlib.Path(sys.argv[1]))"
     environment = {**os.environ, "HELD_STAGE": held, "PREFECT_API_URL": PREFECT_API_URL.value()}
     with (root.parent / "flows.log").open("a") as log:
         return subprocess.Popen([sys.executable, "-c", code, str(root)], env=environment, stdout=log, stderr=log)

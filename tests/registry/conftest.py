@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.networks import build_network, save_weights
+from sftdec.params.network import NetworkConfig
 from sftdec.registry import Judge
 from sftdec.tracking import TrackingSettings, read_settings
 from sftdec.tracking.settings import open_client

@@ -10,8 +10,9 @@ import torch
 
 from sftdec.datasets import Scene, load_scenes, write_index, write_scene
 from sftdec.evaluation.evaluate import evaluate_network, summarise
-from sftdec.networks import NetworkConfig, build_network, load_weights, save_weights
+from sftdec.networks import build_network, load_weights, save_weights
 from sftdec.params import GateParams
+from sftdec.params.network import NetworkConfig
 from sftdec.registry import Judge, Outcome, register_and_judge
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from sftdec.evaluation.statistics import paired_interval
 from sftdec.registry import Decision, decide
-from sftdec.registry.interval import paired_interval
 from tests.registry.results import rules, table
 
 BLURRED = [20.0] * 12

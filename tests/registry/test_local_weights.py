@@ -28,7 +28,7 @@ def test_aliases_and_numbers_lead_where_mlflow_leads_and_anything_odd_leads_nowh
         assert find_local_weights(model, settings) == resolve_weights(model, root, settings)
     for model in ("models:/sft-dec/9", "models:/other@champion", "models:/sft-dec", "mine.safetensors"):
         assert find_local_weights(model, settings) is None
-    code = "import sys; from sftdec.inference.models import find_weights; print(find_weights())\n"
+    code = "import sys; from sftdec.registry.names import find_weights; print(find_weights())\n"
     code += "sys.exit('mlflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     file = find_local_weights(champion, settings)

@@ -22,7 +22,8 @@ from sftdec.registry import (
 )
 from sftdec.registry.judging import SCENES_TAG
 from sftdec.registry.package import create_version
-from sftdec.tracking import checksum, track_stage
+from sftdec.runtime.checksums import checksum
+from sftdec.tracking import track_stage
 from sftdec.tracking.settings import fluent_store, open_client
 from tests.registry.conftest import git
 from tests.registry.results import rules

@@ -18,7 +18,8 @@ from sftdec.registry import (
     set_champion,
     versions,
 )
-from sftdec.tracking import TrackingSettings, checksum, read_settings, track_stage
+from sftdec.runtime.checksums import checksum
+from sftdec.tracking import TrackingSettings, read_settings, track_stage
 from sftdec.tracking.settings import fluent_store, open_client
 from tests.registry.results import rules, table
 from tests.tracking.recorded import free_port

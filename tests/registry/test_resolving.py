@@ -6,14 +6,7 @@ from pathlib import Path
 import pytest
 
 from sftdec.networks import load_weights
-from sftdec.registry import (
-    RegistryError,
-    champion,
-    history,
-    register,
-    resolve_weights,
-    set_champion,
-)
+from sftdec.registry import RegistryError, champion, history, register, resolve_weights, set_champion
 from sftdec.tracking import TrackingSettings, read_settings
 from sftdec.tracking.settings import open_client
 

@@ -13,13 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sftdec.registry import (
-    package,
-    register,
-    resolve_weights,
-    set_champion,
-)
-from sftdec.served_model import encode_png
+from sftdec.registry import package, register, resolve_weights, set_champion
+from sftdec.registry.served_model import encode_png
 from sftdec.tracking import TrackingSettings, read_settings
 from tests.tracking.recorded import free_port
 

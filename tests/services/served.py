@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from sftdec.inference.deblurrer import Deblurrer
+from sftdec.deblurrer import Deblurrer
 from sftdec.registry import MODEL, register, set_champion
 from sftdec.tracking import read_settings
 from tests.services.servers import Process, base_environment, running

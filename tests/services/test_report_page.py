@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sftdec.evaluation.evaluate import summarise
-from sftdec.evaluation.gallery import Gallery
-from sftdec.evaluation.report import Material, write_report
+from sftdec.reporting.gallery import Gallery
+from sftdec.reporting.report import Material, write_report
 from tests.evaluation.scenes import halfway, make_curve, make_patches, make_per_image, make_scene, make_scenes
 from tests.services.browser import SECONDS, Page
 from tests.services.servers import wait_until

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sftdec.networks import NetworkConfig, build_network, save_weights
+from sftdec.networks import build_network, save_weights
+from sftdec.params.network import NetworkConfig
 from sftdec.registry import RegistryError, register, resolve_weights, set_champion, versions
 from sftdec.tracking import read_settings, send_pending, track_stage
 from sftdec.tracking.spool import pending_spools
@@ -71,7 +72,7 @@ def test_a_server_that_is_away_for_a_minute_and_a_database_that_restarts_lose_no
 
 
 def lineage_tag(root: Path) -> str:
-    from sftdec.tracking.lineage import lineage
+    from sftdec.lineage.commits import lineage
 
     return lineage(root).tag
 

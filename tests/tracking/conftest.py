@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sftdec.tracking import (
-    TrackingSettings,
-    read_settings,
-)
+from sftdec.tracking import TrackingSettings, read_settings
 from sftdec.tracking.settings import open_client
 from tests.tracking.recorded import free_port
 

@@ -9,9 +9,7 @@ import types
 
 from mlflow.entities import Run
 
-from sftdec.tracking import (
-    TrackingSettings,
-)
+from sftdec.tracking import TrackingSettings
 from sftdec.tracking.settings import experiment_id, open_client
 
 

@@ -8,11 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sftdec.tracking import (
-    TrackingSettings,
-    send_pending,
-    track_stage,
-)
+from sftdec.tracking import TrackingSettings, send_pending, track_stage
 from sftdec.tracking.settings import EXPERIMENT
 from sftdec.tracking.spool import pending_spools
 from tests.tracking.recorded import only, run_python, stage_runs, steps

@@ -8,12 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sftdec.tracking import (
-    TrackingSettings,
-    read_settings,
-    send_pending,
-    track_stage,
-)
+from sftdec.tracking import TrackingSettings, read_settings, send_pending, track_stage
 from sftdec.tracking.sender import Sender, StoreAway
 from sftdec.tracking.settings import experiment_id, open_client
 from sftdec.tracking.spool import Spool, pending_spools

@@ -12,11 +12,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from sftdec.tracking import (
-    read_settings,
-    send_pending,
-    track_stage,
-)
+from sftdec.tracking import read_settings, send_pending, track_stage
 from sftdec.tracking.settings import open_client
 from sftdec.tracking.spool import pending_spools
 from tests.tracking.recorded import free_port, only, stage_runs, steps

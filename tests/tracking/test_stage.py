@@ -10,14 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sftdec.tracking import (
-    TrackingSettings,
-    checksum,
-    lineage,
-    read_settings,
-    send_pending,
-    track_stage,
-)
+from sftdec.lineage.commits import lineage
+from sftdec.runtime.checksums import checksum
+from sftdec.tracking import TrackingSettings, read_settings, send_pending, track_stage
 from sftdec.tracking.settings import EXPERIMENT
 from sftdec.tracking.spool import pending_spools
 from sftdec.tracking.system import SystemSampler

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from sftdec import comparison_training
-from sftdec.comparison import BUDGETS, Trained, load_comparison, objectives
-from sftdec.comparison_training import fresh_network, train_models
+from sftdec.experiments import training as comparison_training
+from sftdec.experiments.comparison import Trained, load_comparison, objectives
+from sftdec.experiments.definition import BUDGETS
+from sftdec.experiments.training import fresh_network, train_models
 from sftdec.networks import SFTDec, WeightsError, load_weights
-from sftdec.networks.peers import PEERS, build_peer, load_network, save_peer
+from sftdec.peers import PEERS, build_peer, load_network, save_peer
 from sftdec.training.run import train_network
 from tests.training.small import Killed, kill_at, make_build, params
 

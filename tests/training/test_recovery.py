@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from sftdec.runtime.memory import is_out_of_memory
 from sftdec.training import loop
-from sftdec.training.recovery import TrainingError, fitting, is_out_of_memory, memory_advice
+from sftdec.training.recovery import TrainingError, fitting, memory_advice
 from sftdec.training.run import run_training
 from sftdec.training.schedule import STAGES
 from sftdec.training.step import Stepper

@@ -15,21 +15,16 @@ import numpy as np
 import pytest
 import torch
 
-from sftdec.atomic import atomic_path
 from sftdec.builtin import builtin_weights
 from sftdec.datasets import read_index, write_index
-from sftdec.networks import NetworkConfig, WeightsError, build_network, load_weights, save_weights
+from sftdec.networks import WeightsError, build_network, load_weights, save_weights
 from sftdec.params import LossParams, load_params
+from sftdec.params.network import NetworkConfig
 from sftdec.params.train import InitialParams
 from sftdec.patches import PatchStore, extract_patches, write_store
+from sftdec.runtime.atomic import atomic_path
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
-from sftdec.training.losses import (
-    blur_weight,
-    deblurring_loss,
-    defocus_map_loss,
-    stage_loss,
-    weighted_deblurring_loss,
-)
+from sftdec.training.losses import blur_weight, deblurring_loss, defocus_map_loss, stage_loss, weighted_deblurring_loss
 from sftdec.training.run import StageOrderError, run_training, weights_path, write_curve
 from sftdec.training.schedule import STAGES, learning_rate, total_steps
 from tests.training.small import Killed, kill_at, params, scenes, train
@@ -287,7 +282,7 @@ def test_a_file_that_can_not_be_written_leaves_the_old_one_whole(tmp_path):
     target = tmp_path / "weights.bin"
     target.write_bytes(b"old")
     script = (
-        "import resource, signal, sys; from pathlib import Path; from sftdec.atomic import atomic_path\n"
+        "import resource, signal, sys; from pathlib import Path; from sftdec.runtime.atomic import atomic_path\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "with atomic_path(Path(sys.argv[1])) as temporary: temporary.write_bytes(bytes(5000))"
     )

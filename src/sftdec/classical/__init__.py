@@ -1,6 +1,5 @@
 """Classical methods, on CPU: defocus maps from edges, and deconvolution with a map that varies over the picture."""
 
-from sftdec.classical.hyper_laplacian import deconvolve_uniform
-from sftdec.classical.varying import deconvolve
+from lazy_loader import attach_stub
 
-__all__ = ["deconvolve", "deconvolve_uniform"]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

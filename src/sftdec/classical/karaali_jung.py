@@ -103,7 +103,7 @@ def sparse_map(unit: Floats, sigma_max: float = SIGMA_MAX) -> tuple[Floats, Floa
     return connected_edge_filter(sigma, edges, trust, _SMOOTHNESS), edges.astype(np.float32)
 
 
-def estimate_map(
+def karaali_jung_map(
     image: NDArray[np.generic], sigma_max: float = SIGMA_MAX, propagation: Propagation = "domain"
 ) -> Floats:
     """Sigma in px (0..sigma_max), H×W, of a photo: sRGB H×W×3, uint8 or float in 0..1.

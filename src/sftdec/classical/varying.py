@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sftdec.classical.hyper_laplacian import ALPHA, WEIGHT, deconvolve_uniform
-from sftdec.optics import linear_to_srgb, point_spread_function, srgb_to_linear
-from sftdec.optics.psf import PsfShape
+from sftdec.optics import PsfShape, linear_to_srgb, point_spread_function, srgb_to_linear
 
 Floats = NDArray[np.float32]
 

@@ -69,7 +69,7 @@ def joint_bilateral(
     return np.where(weight > 0, smooth, 0).astype(np.float32)
 
 
-def estimate_map(
+def zhuo_sim_map(
     image: NDArray[np.generic], sigma_max: float = SIGMA_MAX, propagation: Propagation = "matting"
 ) -> Floats:
     """Sigma in px (0..sigma_max), H×W, of a photo: sRGB H×W×3, uint8 or float in 0..1.

@@ -34,7 +34,7 @@ def add_datasets(commands: Any) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from sftdec.datasets.importers import IMPORTERS
+    from sftdec.datasets import IMPORTERS
 
     print("\n\n".join(_block(importer.ABOUT) for importer in IMPORTERS.values()))
     print("\nput one into data/NAME and NAME into fetch.datasets; first see: sftdec datasets check data/NAME")
@@ -53,8 +53,7 @@ def _block(about: Any) -> str:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from sftdec.datasets.checks import CheckLimits
-    from sftdec.datasets.recognise import check_folder
+    from sftdec.datasets import CheckLimits, check_folder
 
     if not arguments.sigma_max > 0 or arguments.processes < 1:
         raise ValueError("found a --sigma-max or --processes that makes no sense, expected above 0 and at least 1")

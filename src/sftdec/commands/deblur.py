@@ -17,7 +17,7 @@ from sftdec.commands.drift import statistics_log
 from sftdec.commands.printing import say
 
 if TYPE_CHECKING:
-    from sftdec.inference.photo_list import Targets
+    from sftdec.photos import Targets
 
 STATISTICS_FILE = "SFTDEC_STATISTICS"
 INTERRUPTED = 130  # the exit code of what Ctrl-C has stopped, as shells have it
@@ -76,7 +76,7 @@ def _deblur(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> "list[Targets]":
-    from sftdec.inference.photo_list import find_photos, plan_targets, refuse_existing, refuse_unwritable
+    from sftdec.photos import find_photos, plan_targets, refuse_existing, refuse_unwritable
 
     output, limit = arguments.output, arguments.max_megapixels
     if not 0 < limit < math.inf:  # not a number would let everything pass
@@ -94,9 +94,9 @@ def _plan(arguments: argparse.Namespace) -> "list[Targets]":
 def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: list[Path]) -> int:
     from tqdm import tqdm
 
-    from sftdec.inference.deblurrer import Deblurrer
-    from sftdec.inference.models import find_weights, load_model
-    from sftdec.inference.photo_results import Wishes, deblur_photo_file
+    from sftdec.deblurrer import Deblurrer
+    from sftdec.inference import Wishes, deblur_photo_file
+    from sftdec.registry import find_weights, load_model
 
     weights = find_weights(arguments.model)
     keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling")

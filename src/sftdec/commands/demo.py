@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from sftdec.inference.models import DEFAULT_MODEL
+from sftdec.registry import DEFAULT_MODEL
 
 PORT = 7860
 MAX_MEGAPIXELS = 25.0
@@ -42,14 +42,12 @@ def _demo(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"--max-megapixels: found {arguments.max_megapixels:g}, expected a number above 0, 1000 at most"
         )
-    from sftdec.demo.choices import Choices, default_choice
-    from sftdec.demo.server import open_socket, serve
+    from sftdec.demo import Choices, default_choice, open_socket, serve
 
     opened = open_socket(arguments.port)  # a port that is taken is told before seconds of loading
     with opened:
-        from sftdec.demo.app import Desk, make_app
-        from sftdec.demo.work import checking, deblurring, defocus_colours
-        from sftdec.inference.deblurrer import Deblurrer
+        from sftdec.deblurrer import Deblurrer
+        from sftdec.demo import Desk, checking, deblurring, defocus_colours, make_app
 
         root = Path.cwd()
         default = default_choice(arguments.model, root)

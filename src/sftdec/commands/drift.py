@@ -36,7 +36,7 @@ def _drift(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from sftdec.drift import DriftLimits, compare_with_training, find_index
-    from sftdec.inference.models import load_model
+    from sftdec.registry import load_model
 
     def bar(files: list[Path]) -> Iterable[Path]:
         return tqdm(files, desc="measure", unit="photo", disable=None)
@@ -53,7 +53,7 @@ def _drift(arguments: argparse.Namespace) -> int:
         print(report.table.round(4).to_string(index=False))
     print(("ALARM: " if report.alarm else "no alarm: ") + report.reason)
     if arguments.output is not None:
-        from sftdec.evaluation.style import save_figure
+        from sftdec.reporting import save_figure
 
         arguments.output.mkdir(parents=True, exist_ok=True)
         report.table.to_csv(arguments.output / "drift.csv", index=False)
@@ -65,8 +65,7 @@ def statistics_log(file: Path | None, network: "SFTDec", device: "torch.device")
     """What writes a photo's statistics, and nothing else of it, to ``file``; nothing at all where that is None."""
     if file is None:
         return lambda photo: None
-    from sftdec.drift import Gauge, append_record
-    from sftdec.drift.statistics import measure_files
+    from sftdec.drift import Gauge, append_record, measure_files
 
     gauge = Gauge.of(network)
 

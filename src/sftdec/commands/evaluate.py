@@ -50,7 +50,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         return evaluate_all(arguments)
     if arguments.pairs or arguments.published:
         raise ValueError("--pairs and --published say what --all measures; give --all instead of --dataset")
-    from sftdec.evaluation.evaluate import summarise
+    from sftdec.evaluation import summarise
 
     measure = _deconvolved if arguments.model in CLASSICAL or arguments.deconvolve else _restored
     print(json.dumps(summarise(measure(arguments)), indent=2, sort_keys=True))
@@ -60,8 +60,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _restored(arguments: argparse.Namespace) -> "pd.DataFrame":
     """The figures of a network's own pictures."""
     from sftdec.datasets import load_scenes
-    from sftdec.evaluation.evaluate import evaluate_network, training_window
-    from sftdec.inference.models import load_any_model
+    from sftdec.evaluation import evaluate_network, training_window
+    from sftdec.registry import load_any_model
 
     network, device = load_any_model(arguments.model, arguments.device)
     scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
@@ -71,8 +71,8 @@ def _restored(arguments: argparse.Namespace) -> "pd.DataFrame":
 
 def _with_map(arguments: argparse.Namespace) -> "tuple[SFTDec, str]":
     """The network whose map is to be deconvolved with, and its device; a peer that has a map will do."""
-    from sftdec.inference.models import load_any_model
     from sftdec.networks import SFTDec
+    from sftdec.registry import load_any_model
 
     network, device = load_any_model(arguments.model, arguments.device)
     if not getattr(network, "estimates_map", True):
@@ -87,7 +87,7 @@ def _with_map(arguments: argparse.Namespace) -> "tuple[SFTDec, str]":
 def _deconvolved(arguments: argparse.Namespace) -> "pd.DataFrame":
     """The figures of what deconvolution makes, with a method's map or a network's."""
     from sftdec.datasets import load_scenes
-    from sftdec.evaluation.classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
+    from sftdec.evaluation import MAP_SOURCES, evaluate_deconvolution, map_of_network
 
     sigma_of = MAP_SOURCES.get(arguments.model)
     if sigma_of is None:

@@ -36,8 +36,8 @@ def evaluate_all(arguments: argparse.Namespace) -> int:
     }
     if given := [option for option, is_given in single.items() if is_given]:
         raise ValueError(f"--all measures every model as it is; leave out {', '.join(given)}, or name a --dataset")
-    from sftdec.devices import choose_device
-    from sftdec.grid import data_at_hand, fill_grid, grid_text, models_at_hand, write_grid
+    from sftdec.experiments import data_at_hand, fill_grid, grid_text, models_at_hand, write_grid
+    from sftdec.runtime import choose_device
 
     pairs = _named_folders(arguments.pairs)
     device, root = str(choose_device(arguments.device)), Path.cwd()

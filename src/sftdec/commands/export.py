@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from sftdec.inference.models import DEFAULT_MODEL
+from sftdec.registry import DEFAULT_MODEL
 
 FORMATS = ("onnx", "safetensors")
 
@@ -27,9 +27,9 @@ def add_export(commands: Any) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from sftdec.inference.export import COMPARED, export_onnx, export_safetensors
-    from sftdec.inference.models import find_weights
+    from sftdec.inference import COMPARED, export_onnx, export_safetensors
     from sftdec.networks import load_weights
+    from sftdec.registry import find_weights
 
     target = arguments.output or Path(f"sft-dec.{arguments.format}")
     if target.is_dir():

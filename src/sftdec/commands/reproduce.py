@@ -20,7 +20,7 @@ def add_reproduce(commands: Any) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
-    from sftdec.reproduction import reproduce
+    from sftdec.registry import reproduce
 
     verdict = reproduce(
         arguments.model, Path.cwd(), arguments.keep, lambda line: print(line, file=sys.stderr, flush=True)

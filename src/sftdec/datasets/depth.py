@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sftdec.datasets.errors import DataError
+from sftdec.runtime import DataError
 
 DepthModel = Literal["plane", "ramp", "cutout", "relief", "disparity", "layers"]
 DEPTH_MODELS: tuple[str, ...] = get_args(DepthModel)

@@ -20,9 +20,9 @@ from filelock import FileLock
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.listing import About
 from sftdec.datasets.unpack import USUAL, Limits, unpack
+from sftdec.runtime import DataError
 
 DOWNLOADS = ".downloads"  # in data/
 MARKER = ".archive.sha256"  # in data/<name>: the archive that it was unpacked from

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import picture_header
 from sftdec.datasets.scene import Scene, Split
+from sftdec.photos import picture_header
+from sftdec.runtime import DataError
 
 # what a file or scene is refused for; "extra": it belongs to no scene by what it is, so nothing is wrong
 Check = Literal["unreadable", "size", "pair", "aligned", "sharper", "map", "duplicate", "extra"]

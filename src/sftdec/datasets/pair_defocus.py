@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.pair_filter import aggregate_costs, fill_by_confidence, lowest_place
-from sftdec.optics import point_spread_function, srgb_to_linear
-from sftdec.optics.psf import PsfShape
+from sftdec.optics import PsfShape, point_spread_function, srgb_to_linear
+from sftdec.runtime import DataError
 
 Floats = NDArray[np.float32]
 

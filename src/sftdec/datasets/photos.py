@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import read_photo
+from sftdec.photos import read_photo
+from sftdec.runtime import DataError
 
 # name: (package, folder, file)
 _WHEEL_PHOTOS = {

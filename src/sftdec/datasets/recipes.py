@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from sftdec.datasets.depth import DEPTH_MODELS
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.photos import DISPARITY_NAMES, PHOTO_NAMES
 from sftdec.optics import PSF_SHAPES
+from sftdec.runtime import DataError
 
 SPLITS = ("train", "validation", "test")
 CONTENTS = ("photo", "leaves")

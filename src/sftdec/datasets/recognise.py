@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from sftdec.datasets.checks import CheckLimits, Refusal, check_pair, check_scene
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import picture_header, read_photo
 from sftdec.datasets.importers import IMPORTERS
 from sftdec.datasets.listing import ENDINGS, About, Check, Entry, Importer, Listing
 from sftdec.datasets.unpack import unpack
+from sftdec.photos import picture_header, read_photo
+from sftdec.runtime import DataError
 
 _LEGEND = re.compile(r"\s{2,}")  # stands between a file's name and what it is, in a layout
 

@@ -10,12 +10,12 @@ from skimage.transform import resize
 
 from sftdec.datasets.dead_leaves import dead_leaves, draw_model, focused_layers
 from sftdec.datasets.depth import DepthModel, disparity_depth, model_depth
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.listing import About, Listing
 from sftdec.datasets.photos import recipe_photo, wheel_disparity
 from sftdec.datasets.recipes import OWN_PHOTOS, Recipe, read_recipes
 from sftdec.datasets.scene import Scene, Split
 from sftdec.optics import (
+    PsfShape,
     ThinLens,
     add_noise,
     from_light,
@@ -27,7 +27,7 @@ from sftdec.optics import (
     to_8bit,
     to_light,
 )
-from sftdec.optics.psf import PsfShape
+from sftdec.runtime import DataError
 
 RECIPES = "recipes.csv"
 

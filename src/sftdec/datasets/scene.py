@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sftdec.atomic import atomic_path
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import defocus_levels, read_defocus, read_photo, write_picture
+from sftdec.photos import defocus_levels, read_defocus, read_photo, write_picture
+from sftdec.runtime import DataError, atomic_path
 
 Split = Literal["train", "validation", "test"]
 INDEX = "index.parquet"

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.scene import INDEX
+from sftdec.runtime import DataError
 
 _SHOWN = 5  # faults that a message tells
 _ROUNDING = 1e-4  # px of sigma

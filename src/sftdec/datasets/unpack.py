@@ -20,9 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.sevenzip import read_7z
 from sftdec.datasets.unpack_target import CHUNK, USUAL, Limits, Target, WriteError, shown
+from sftdec.runtime import DataError
 
 __all__ = ["USUAL", "Limits", "unpack"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
-from sftdec.datasets.errors import DataError
+from sftdec.runtime import DataError
 
 CHUNK = 1 << 20  # bytes that are read at once
 NAME_BYTES, PATH_BYTES = 255, 1024  # what common file systems hold

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sftdec.builtin import NAME as BUILTIN
 
 if TYPE_CHECKING:
-    from sftdec.inference.deblurrer import Deblurrer
+    from sftdec.deblurrer import Deblurrer
     from sftdec.registry import Version
 
 KEPT = 3  # loaded models; a network of paper size is 25 MB
@@ -74,7 +74,7 @@ def default_choice(model: str | None, root: Path) -> Choice:
     Raises ``ValueError`` where there is a registry that can't be asked.
     """
     if model is None:
-        from sftdec.tracking.settings import read_settings
+        from sftdec.tracking import read_settings
 
         settings = read_settings(root)
         if not settings.exists:  # and MLflow need not be imported to know

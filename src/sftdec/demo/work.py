@@ -12,11 +12,8 @@ from PIL import Image
 
 from sftdec.demo.choices import Choices
 from sftdec.demo.visits import Visit
-from sftdec.inference.defocus_pictures import coloured
-from sftdec.inference.photo_encoding import eight_bits
-from sftdec.inference.photo_file import Photo, read_photo_file
-from sftdec.inference.photo_list import Found, plan_targets
-from sftdec.inference.photo_results import MAP_LEVELS, Wishes, deblur_photo_file
+from sftdec.inference import Wishes, deblur_photo_file
+from sftdec.photos import MAP_LEVELS, Found, Photo, coloured, eight_bits, plan_targets, read_photo_file
 
 MAP_SIDE = 1600  # px of the map that is laid over the photo; it is smooth
 QUALITY = 95  # of the pictures to look at

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sftdec.drift.check import DriftReport
 from sftdec.drift.statistics import STATISTICS
-from sftdec.evaluation.style import BETTER, INK, MUTED, WORSE, bare, house_style, new_figure
+from sftdec.reporting import BETTER, INK, MUTED, WORSE, bare, house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sftdec.atomic import atomic_path
-from sftdec.datasets.scene import INDEX
+from sftdec.datasets import INDEX
 from sftdec.drift.statistics import STATISTICS, DriftError, Gauge, measure_files
+from sftdec.runtime import atomic_path
 
 if TYPE_CHECKING:
     import torch

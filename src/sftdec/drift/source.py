@@ -74,7 +74,7 @@ def incoming_statistics(
         DriftError: the file holds no records.
         PhotoError: no such folder, or one without photos.
     """
-    from sftdec.inference.photo_list import find_photos
+    from sftdec.photos import find_photos
 
     if source.is_file():
         table, left_out = read_records(source, gauge)

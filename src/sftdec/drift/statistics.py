@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.images import read_photo
+from sftdec.photos import read_photo
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ def photo_statistics(
     """
     from skimage.restoration import estimate_sigma
 
-    from sftdec.inference.deblur import deblur_array
+    from sftdec.inference import deblur_array
 
     cut = _window(photo, window)
     _, defocus = deblur_array(network, cut, device)

@@ -10,29 +10,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sftdec.classical import deconvolve, karaali_jung, zhuo_sim
+from sftdec.classical import deconvolve, karaali_jung_map, zhuo_sim_map
 from sftdec.evaluation.evaluate import OnScene, evaluate_network
 from sftdec.networks import Restoration
-from sftdec.optics.psf import PsfShape
+from sftdec.optics import PsfShape
 
 if TYPE_CHECKING:
-    from sftdec.datasets.scene import Scene
+    from sftdec.datasets import Scene
     from sftdec.networks import SFTDec
 
 SigmaOf = Callable[["Scene"], NDArray[np.float32]]
 """From a scene to sigma in px, H×W. All but the oracle look at the blurred picture only."""
 
 MAP_SOURCES: dict[str, SigmaOf] = {
-    "karaali_jung": lambda scene: karaali_jung.estimate_map(scene.blurred),
+    "karaali_jung": lambda scene: karaali_jung_map(scene.blurred),
     "oracle": lambda scene: scene.defocus * np.float32(scene.sigma_max),
-    "zhuo_sim": lambda scene: zhuo_sim.estimate_map(scene.blurred),
+    "zhuo_sim": lambda scene: zhuo_sim_map(scene.blurred),
 }
 """The names that ``sftdec evaluate --model`` knows besides weights; ``oracle`` is the true map."""
 
 
 def map_of_network(network: "SFTDec", device: str = "cpu") -> SigmaOf:
     """The map that a network on ``device`` predicts, as a source of maps for the deconvolution."""
-    from sftdec.inference.deblur import deblur_array
+    from sftdec.inference import deblur_array
 
     def sigma_of(scene: "Scene") -> NDArray[np.float32]:
         return deblur_array(network, scene.blurred, device)[1] * np.float32(network.config.sigma_max)

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from sftdec.atomic import atomic_path
 from sftdec.evaluation.metrics import (
     MapLevels,
     Metrics,
@@ -24,11 +23,12 @@ from sftdec.evaluation.metrics import (
     ssim,
     to_uint8,
 )
+from sftdec.runtime import atomic_path
 
 if TYPE_CHECKING:
-    from sftdec.datasets.scene import Scene
+    from sftdec.datasets import Scene
     from sftdec.networks import SFTDec
-    from sftdec.networks.peers import AnyPeer
+    from sftdec.peers import AnyPeer
 
 Row = dict[str, str | int | float]
 OnScene = Callable[["Scene", Picture, NDArray[np.float32]], None]
@@ -105,7 +105,7 @@ def evaluate_network(
 
 def _measure(network: "SFTDec | AnyPeer", scene: "Scene", device: str) -> tuple[Row, Picture, NDArray[np.float32]]:
     """One scene's row (without the data set's constant), its deblurred picture and its estimated map."""
-    from sftdec.inference.deblur import deblur_array
+    from sftdec.inference import deblur_array
 
     if np.array_equal(scene.blurred, scene.sharp):
         raise ValueError(
@@ -138,7 +138,7 @@ def _measure(network: "SFTDec | AnyPeer", scene: "Scene", device: str) -> tuple[
 
 def _measure_local(network: "SFTDec | AnyPeer", scene: "Scene", device: str, window: int) -> Row:
     """`LOCAL_MEASURES` of one scene; the network is left as it came."""
-    from sftdec.inference.deblur import deblur_array
+    from sftdec.inference import deblur_array
 
     if not hasattr(network, "local_pooling"):
         raise ValueError(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.images import MAP_LEVELS, defocus_levels
+from sftdec.photos import MAP_LEVELS, defocus_levels
 
 Picture = NDArray[np.uint8]
 FloatMap = NDArray[np.floating]

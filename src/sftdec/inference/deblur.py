@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sftdec.devices import Precision, autocast
-from sftdec.inference.errors import PhotoError
 from sftdec.networks import SFTDec
+from sftdec.photos import PhotoError
+from sftdec.runtime import Precision, autocast
 
 if TYPE_CHECKING:
-    from sftdec.networks.peers import AnyPeer
+    from sftdec.peers import AnyPeer
 
 __all__ = ["PhotoError", "deblur_array"]
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from sftdec.atomic import atomic_path
-from sftdec.networks import ConfigError, NetworkConfig, SFTDec, read_config
+from sftdec.networks import SFTDec, read_config
+from sftdec.params import ConfigError, NetworkConfig
+from sftdec.runtime import atomic_path
 
 if TYPE_CHECKING:
     import onnx

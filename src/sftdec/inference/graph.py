@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from sftdec.networks import SFTDec
-from sftdec.networks.modulation import DecomposedMaps, FullMaps, Modulation
+from sftdec.networks import DecomposedMaps, FullMaps, Modulation, SFTDec
 
 OPSET = 18
 KEY = "sftdec"  # of the configuration in the file's metadata, as in a weights file

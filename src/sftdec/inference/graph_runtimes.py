@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sftdec.devices import Precision
 from sftdec.inference.export import ExportError, OnnxModel, load_onnx, missing, onnx_model, pass_graphs
-from sftdec.inference.models import find_weights
 from sftdec.inference.receptive_field import measure_reach
 from sftdec.inference.runtimes import Floats, bytes_per_pixel
 from sftdec.networks import build_network, load_weights
+from sftdec.runtime import Precision
 
 Compute = Callable[[Mapping[str, Floats]], Floats]  # a graph's inputs by name → its only output
 # Times what PyTorch takes, since each pass keeps its memory for the next tile; measured with small on 512² px: 1.5 for
@@ -59,12 +58,12 @@ class GraphRuntime:
 
 def load_runtime(
     name: str,
-    model: str | Path | None,
+    path: Path,
     device: str,
     precision: str,
     local_pooling: int | None,
 ) -> GraphRuntime:
-    """A runtime for a model as ``models.find_weights`` finds it: weights, or an ``.onnx`` file of ``export_onnx``.
+    """A runtime for a weights file, or an ``.onnx`` file of ``export_onnx``.
 
     ``name``: ``onnxruntime`` or ``openvino``. It takes as many threads as PyTorch would (``torch.get_num_threads``).
 
@@ -80,11 +79,10 @@ def load_runtime(
             "pools over the whole picture; take the runtime torch"
         )
     compile_graph, chosen = _with_onnxruntime(precision) if name == "onnxruntime" else _with_openvino(precision)
-    return GraphRuntime(_read(model), compile_graph, chosen)
+    return GraphRuntime(_read(path), compile_graph, chosen)
 
 
-def _read(model: str | Path | None) -> OnnxModel:
-    path = find_weights(model)
+def _read(path: Path) -> OnnxModel:
     return load_onnx(path) if is_onnx(path) else onnx_model(load_weights(path))
 
 

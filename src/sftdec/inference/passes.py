@@ -6,8 +6,7 @@ N: batch; H, W: a part's pixels; h, w: H, W divided by the stem; D: condition fe
 import torch
 from torch import Tensor, nn
 
-from sftdec.networks import SFTDec
-from sftdec.networks.pooling import pooled
+from sftdec.networks import SFTDec, pooled
 
 
 class MapPass(nn.Module):

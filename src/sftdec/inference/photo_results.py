@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from sftdec.atomic import atomic_path
-from sftdec.inference.errors import PhotoError
-from sftdec.inference.photo_encoding import eight_bits, encode_photo, told_otherwise
-from sftdec.inference.photo_file import MAX_MEGAPIXELS, Photo, read_photo_file
-from sftdec.inference.photo_list import Targets
+from sftdec.photos import (
+    MAP_LEVELS,
+    MAX_MEGAPIXELS,
+    Photo,
+    PhotoError,
+    Targets,
+    eight_bits,
+    encode_photo,
+    read_photo_file,
+    told_otherwise,
+)
+from sftdec.runtime import atomic_path
 
 if TYPE_CHECKING:
-    from sftdec.inference.deblurrer import Deblurrer
-
-MAP_LEVELS = 65535  # a stored defocus map's level for sigma_max
+    from sftdec.inference.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Wishes:
 
 
 def deblur_photo_file(
-    deblurrer: "Deblurrer",
+    engine: "Engine",
     targets: Targets,
     wishes: Wishes = Wishes(),
     progress: Callable[[int, int], None] | None = None,
@@ -52,7 +57,7 @@ def deblur_photo_file(
         with _silent_libraries():
             photo = read_photo_file(targets.source, wishes.max_megapixels)
         photo = told_otherwise(photo, wishes.format, wishes.quality)
-        files = _files(deblurrer, photo, targets, progress)
+        files = _files(engine, photo, targets, progress)
     except (ValueError, MemoryError, RuntimeError) as error:
         told = _in_words(error)
         if told is None:
@@ -67,7 +72,7 @@ def _in_words(error: Exception) -> str | None:
     """What a photo is refused with; None for what is no fault of the photo's."""
     if isinstance(error, ValueError):
         return str(error)
-    from sftdec.training.recovery import is_out_of_memory
+    from sftdec.runtime import is_out_of_memory
 
     if is_out_of_memory(error):
         return "no memory was left for it; allow less with --memory or --tile, so that smaller tiles are taken"
@@ -75,19 +80,19 @@ def _in_words(error: Exception) -> str | None:
 
 
 def _files(
-    deblurrer: "Deblurrer", photo: Photo, targets: Targets, progress: Callable[[int, int], None] | None
+    engine: "Engine", photo: Photo, targets: Targets, progress: Callable[[int, int], None] | None
 ) -> dict[Path, bytes]:
-    image, defocus = deblurrer(photo.colour, progress=progress)
+    image, defocus = engine(photo.colour, progress=progress)
     files = {targets.result: encode_photo(photo.with_colour(image))}
     if targets.map is not None:
         files[targets.map] = _png(Image.fromarray(np.rint(defocus * MAP_LEVELS).astype(np.uint16)))
     if targets.preview is not None or targets.compare is not None:
-        from sftdec.inference.defocus_pictures import comparison, preview
+        from sftdec.photos import comparison, preview
 
         if targets.preview is not None:
-            files[targets.preview] = _png(preview(defocus, deblurrer.sigma_max))
+            files[targets.preview] = _png(preview(defocus, engine.sigma_max))
         if targets.compare is not None:
-            page = comparison(eight_bits(photo.colour), eight_bits(image), defocus, deblurrer.sigma_max)
+            page = comparison(eight_bits(photo.colour), eight_bits(image), defocus, engine.sigma_max)
             files[targets.compare] = _png(page, photo.attachments.profile)
     return files
 

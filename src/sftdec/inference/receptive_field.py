@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from sftdec.networks import SFTDec
-from sftdec.networks.modulation import DecomposedMaps, FullMaps, Modulation
+from sftdec.networks import DecomposedMaps, FullMaps, Modulation, SFTDec
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sftdec.devices import Precision, autocast
 from sftdec.inference.passes import ConditionSum, DeblurPass, LocalMeans, MapPass, inside
 from sftdec.inference.receptive_field import Reach, measure_reach
-from sftdec.networks import NetworkConfig, SFTDec
+from sftdec.networks import SFTDec
+from sftdec.params import NetworkConfig
+from sftdec.runtime import Precision, autocast
 
 Floats = NDArray[np.float32]
 KEPT = 1.15  # times the counted memory; measured at paper size: 1.12 in fp32 (320² px), 1.0 in bf16 (640² px)

@@ -1,20 +1,5 @@
 """SFT-Dec as the paper draws it, in named sizes, and its weights on disk."""
 
-from sftdec.networks.config import MODULATIONS, ConfigError, NetworkConfig
-from sftdec.networks.map_guided import Restoration
-from sftdec.networks.sft_dec import SFTDec, build_network
-from sftdec.networks.weights import WeightsError, load_into, load_weights, read_config, save_weights
+from lazy_loader import attach_stub
 
-__all__ = [
-    "MODULATIONS",
-    "ConfigError",
-    "NetworkConfig",
-    "Restoration",
-    "SFTDec",
-    "WeightsError",
-    "build_network",
-    "load_into",
-    "load_weights",
-    "read_config",
-    "save_weights",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
 
 from sftdec.networks.blocks import ResidualBlock, conv
-from sftdec.networks.config import NetworkConfig
+from sftdec.params import NetworkConfig
 
 SMALLEST = 16  # px, height and width
 

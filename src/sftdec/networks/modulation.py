@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, linear
 
 from sftdec.networks.blocks import conv
-from sftdec.networks.config import NetworkConfig
 from sftdec.networks.pooling import pooled
+from sftdec.params import NetworkConfig
 
 
 class Affine(NamedTuple):

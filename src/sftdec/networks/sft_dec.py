@@ -12,9 +12,9 @@ from torch.nn.functional import leaky_relu, pixel_shuffle, pixel_unshuffle
 from torch.utils.checkpoint import checkpoint
 
 from sftdec.networks.blocks import conv
-from sftdec.networks.config import NetworkConfig
 from sftdec.networks.map_guided import MapGuided
 from sftdec.networks.modulation import ConditionedResidualBlock, Modulation
+from sftdec.params import NetworkConfig
 
 
 class ConditionNetwork(nn.Module):

@@ -9,9 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sftdec.atomic import atomic_path
-from sftdec.networks.config import ConfigError, NetworkConfig
 from sftdec.networks.sft_dec import SFTDec, build_network
+from sftdec.params import ConfigError, NetworkConfig
+from sftdec.runtime import atomic_path
 
 METADATA_KEY = "sftdec"  # the only one: safetensors writes several in an order that changes from run to run
 _CROP = "training_crop"  # beside the configuration, px; absent where it isn't known

@@ -1,23 +1,5 @@
 """Image formation: thin lens → circle of confusion → point-spread function → occlusion-aware render."""
 
-from sftdec.optics.colour import add_noise, from_light, linear_to_srgb, srgb_to_linear, to_8bit, to_light
-from sftdec.optics.lens import ThinLens, stopped_down_to
-from sftdec.optics.psf import PSF_SHAPES, point_spread_function, sigma_of_radius
-from sftdec.optics.render import Layer, render_layers, render_photo
+from lazy_loader import attach_stub
 
-__all__ = [
-    "PSF_SHAPES",
-    "Layer",
-    "ThinLens",
-    "add_noise",
-    "from_light",
-    "linear_to_srgb",
-    "point_spread_function",
-    "render_layers",
-    "render_photo",
-    "sigma_of_radius",
-    "srgb_to_linear",
-    "stopped_down_to",
-    "to_8bit",
-    "to_light",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

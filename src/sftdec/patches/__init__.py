@@ -1,8 +1,5 @@
 """Patches: windows of scenes in memory-mapped Arrow shards, and their augmentation."""
 
-from sftdec.compute import compute
-from sftdec.patches.build import extract_store
-from sftdec.patches.extract import Patch, extract_patches, windows
-from sftdec.patches.store import PatchStore, write_store
+from lazy_loader import attach_stub
 
-__all__ = ["Patch", "PatchStore", "compute", "extract_patches", "extract_store", "windows", "write_store"]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from sftdec.datasets import DataError
 from sftdec.patches.store import PatchStore
+from sftdec.runtime import DataError
 
 if TYPE_CHECKING:
     from sftdec.patches.transforms import Augmentation

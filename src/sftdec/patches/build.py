@@ -18,13 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from sftdec.atomic import atomic_path
-from sftdec.compute import Run, run_here
-from sftdec.datasets import DataError, load_scene, read_index
+from sftdec.datasets import load_scene, read_index
 from sftdec.patches.extract import STATISTICS, extract_patches
 from sftdec.patches.selection import select_patches
 from sftdec.patches.shards import Layout, lay_out
 from sftdec.patches.store import place_rows, refuse_empty, write_index
+from sftdec.runtime import DataError, Run, atomic_path, run_here
 
 Row = dict[str, Any]
 Targets = dict[int, tuple[Path, Layout, int]]  # by a window's number in its scene: the shard and row that it goes to

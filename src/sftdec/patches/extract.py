@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets import DataError, Scene
-from sftdec.datasets.images import defocus_levels
+from sftdec.datasets import Scene
+from sftdec.photos import defocus_levels
+from sftdec.runtime import DataError
 
 STATISTICS = ("sigma_mean", "sharpness", "brightness")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sftdec.datasets import DataError
+from sftdec.runtime import DataError
 
 OUTER_SHARE = 0.05  # of the patches, beyond the outermost bounds: a few extreme ones don't decide how many are kept
 

@@ -14,11 +14,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sftdec.atomic import atomic_path
-from sftdec.datasets import DataError
 from sftdec.patches.extract import STATISTICS, Patch
 from sftdec.patches.selection import select_patches
 from sftdec.patches.shards import LAYOUT, PARTS, lay_out, map_shard
+from sftdec.runtime import DataError, atomic_path
 
 INDEX = "index.parquet"
 RESIDENT = 128 << 20  # bytes of different patches that a store hands out before it gives their pages back

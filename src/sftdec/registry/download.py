@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sftdec.registry.store import ArtifactError, RegistryError, Version
-from sftdec.tracking.lineage import checksum
-from sftdec.tracking.spool import FOLDER
+from sftdec.runtime import checksum
+from sftdec.tracking import FOLDER
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

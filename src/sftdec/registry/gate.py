@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sftdec.params.gate import GateParams
-from sftdec.registry.interval import DECIMALS, paired_interval
+from sftdec.evaluation import DECIMALS, paired_interval
+from sftdec.params import GateParams
 
 KEY = ["dataset", "scene"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from sftdec.registry.model_versions import resolve_weights
 from sftdec.registry.store import ArtifactError, Version
-from sftdec.registry.versions import resolve_weights
-from sftdec.tracking.settings import TrackingSettings, read_settings
+from sftdec.tracking import TrackingSettings, read_settings
 
 if TYPE_CHECKING:
-    from sftdec.datasets.scene import Split
+    from sftdec.datasets import Split
 
 SCENES_TAG = "hash.scenes"  # of the photos that a version's registered figures were measured on
 SSIM_SHARE = 0.1  # of the tolerance in dB; where PSNR moves by 0.01 dB, SSIM does by thousandths at most
@@ -53,9 +53,9 @@ class Judge:
         if version.number in self._tables:
             return self._tables[version.number]
         from sftdec.datasets import load_scenes
-        from sftdec.devices import choose_device
-        from sftdec.evaluation.evaluate import evaluate_network
+        from sftdec.evaluation import evaluate_network
         from sftdec.networks import load_weights
+        from sftdec.runtime import choose_device
 
         try:
             network = load_weights(resolve_weights(version.uri, self.root, self.settings))
@@ -105,7 +105,7 @@ class Judge:
 
 def figures(table: pd.DataFrame) -> dict[str, str]:
     """The tags ``metric.<data set>.<measure>`` that a table's means are registered as."""
-    from sftdec.evaluation.evaluate import summarise
-    from sftdec.tracking.lineage import flatten
+    from sftdec.evaluation import summarise
+    from sftdec.lineage import flatten
 
     return {f"metric.{key}": value for key, value in flatten(summarise(table)).items()}

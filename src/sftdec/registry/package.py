@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from sftdec.registry.store import MODEL, RegistryError, Version, read_version
-from sftdec.tracking.lineage import checksum
-from sftdec.tracking.settings import TrackingSettings, experiment_id
+from sftdec.runtime import checksum
+from sftdec.tracking import TrackingSettings, experiment_id
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-SERVED_MODEL = Path(__file__).parent.with_name("served_model.py")
+SERVED_MODEL = Path(__file__).with_name("served_model.py")
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "safetensors", "sftdec", "torch")
 LEVEL_TOLERANCE = 1.5 / 255  # of the deblurred picture; a GPU may round one 8-bit level differently
 DEFOCUS_TOLERANCE = 0.004
@@ -61,7 +61,7 @@ def verify(version: Version, weights: Path) -> None:
     """
     import mlflow
 
-    from sftdec.served_model import encode_png
+    from sftdec.registry.served_model import encode_png
 
     picture = example_picture()
     expected_image, expected_map = _direct_output(weights, picture)
@@ -111,7 +111,7 @@ def _save_model(folder: Path, weights: Path, run_id: str | None, model_id: str, 
     import mlflow
     from mlflow.models import Model
 
-    from sftdec.served_model import MAX_MEGAPIXELS, SETTINGS, encode_png
+    from sftdec.registry.served_model import MAX_MEGAPIXELS, SETTINGS, encode_png
 
     mlflow.pyfunc.save_model(
         path=str(folder),
@@ -135,7 +135,7 @@ def _signature() -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
-    from sftdec.served_model import MAX_MEGAPIXELS
+    from sftdec.registry.served_model import MAX_MEGAPIXELS
 
     outputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.string, "deblurred"),

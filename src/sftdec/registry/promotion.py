@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sftdec.atomic import atomic_path
-from sftdec.params.gate import GateParams
+from sftdec.params import GateParams
 from sftdec.registry.gate import Decision, decide
 from sftdec.registry.judging import SCENES_TAG, Judge, Refusal, figures
+from sftdec.registry.model_versions import UnservableError, champion, record_decision, register, set_champion
 from sftdec.registry.moves import decided, write_move
 from sftdec.registry.store import RegistryError, Version, now, open_registry, read_version, tag_version
-from sftdec.registry.versions import UnservableError, champion, record_decision, register, set_champion
-from sftdec.tracking.settings import TrackingSettings
+from sftdec.runtime import atomic_path
+from sftdec.tracking import TrackingSettings
 
 GATE = "gate"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sftdec.tracking.settings import TrackingError, TrackingSettings, open_client, server_answers
+from sftdec.tracking import TrackingError, TrackingSettings, open_client, server_answers
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

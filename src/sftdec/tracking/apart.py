@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import sftdec
 from sftdec.tracking.settings import TrackingSettings
 from sftdec.tracking.spool import Spool
 
@@ -42,7 +41,7 @@ class DeliveryApart:
             self._failure = f"no process that sends could be started ({error})"
 
     def _begin(self) -> subprocess.Popen[str]:
-        package = str(Path(sftdec.__file__).parents[1])
+        package = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [sys.executable, "-m", "sftdec.tracking.delivering"],

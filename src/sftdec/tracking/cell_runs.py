@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sftdec.tracking.lineage import lineage
+from sftdec.lineage import lineage
 from sftdec.tracking.sender import Sender, StoreAway
 from sftdec.tracking.settings import TrackingSettings, read_settings
 from sftdec.tracking.spool import FOLDER, Event, Spool

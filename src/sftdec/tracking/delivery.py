@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from sftdec.tracking.lineage import checksum
+from sftdec.runtime import checksum
 from sftdec.tracking.sender import Sender, StoreAway
 from sftdec.tracking.spool import Spool
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sftdec.tracking.lineage import checksum
+from sftdec.runtime import checksum
 from sftdec.tracking.settings import TrackingSettings
 
 _ADDRESS = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sftdec.tracking.lineage import lineage, read_flat_params
+from sftdec.lineage import lineage, read_flat_params
 from sftdec.tracking.settings import (
     TrackingError,
     TrackingSettings,

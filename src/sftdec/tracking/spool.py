@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from sftdec.atomic import atomic_path
+from sftdec.runtime import atomic_path
 
 try:
     import fcntl

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from sftdec.lineage import flatten, lineage, read_flat_params
+from sftdec.runtime import checksum
 from sftdec.tracking.apart import DeliveryApart
 from sftdec.tracking.background import Background
 from sftdec.tracking.delivery import Delivery
-from sftdec.tracking.lineage import checksum, flatten, lineage, read_flat_params
 from sftdec.tracking.sender import Sender
 from sftdec.tracking.settings import TrackingSettings, read_settings
 from sftdec.tracking.spool import FOLDER, Event, Spool

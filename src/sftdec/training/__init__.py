@@ -1,1 +1,5 @@
-"""Training in three stages (sec. 3.4), resumable to the bit."""
+"""Training in stages: losses, steps, checkpoints, validation."""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from sftdec.atomic import atomic_path
+from sftdec.runtime import atomic_path
 
 _KEPT = 2  # the newest, and the one before it should the newest turn out to be cut short
 

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from sftdec.devices import choose_device
+from sftdec.runtime import choose_device
 
 SILENCE = timedelta(seconds=45)  # after which a process that waits for another gives up
 Value = TypeVar("Value")

@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sftdec.datasets import Scene
-from sftdec.networks.peers import AnyNetwork
-from sftdec.patches import PatchStore
-from sftdec.patches.augment import Batch, CropDataset, batches
+from sftdec.patches import Batch, CropDataset, PatchStore, batches
+from sftdec.peers import AnyNetwork
+from sftdec.runtime import is_out_of_memory
 from sftdec.training.checkpoint import Checkpoints
 from sftdec.training.distributed import Group
 from sftdec.training.objective import Objective
 from sftdec.training.recovery import (
     TrainingError,
     fitting,
-    is_out_of_memory,
     memory_advice,
     probe,
     save_batch,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sftdec.devices import autocast
 from sftdec.networks import SFTDec
-from sftdec.networks.peers import AnyNetwork, Recipe, Truth
 from sftdec.params import CommonParams, StageParams
+from sftdec.peers import AnyNetwork, Recipe, Truth
+from sftdec.runtime import autocast
 from sftdec.training.losses import Losses, defocus_map_loss, stage_loss
 from sftdec.training.schedule import Stage, learning_rate
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from sftdec.atomic import atomic_path
-from sftdec.patches.augment import CropDataset
+from sftdec.patches import CropDataset
+from sftdec.runtime import atomic_path, is_out_of_memory
 
 IDENTITY = ("dataset", "scene", "top", "left", "shard", "row")
 LEAST_CROP = 16  # px
-NO_MEMORY = ("can't allocate memory", "bad_alloc", "could not create a primitive", "could not create a memory")
 
 
 class TrainingError(ValueError):
@@ -26,16 +25,6 @@ def save_batch(path: Path, dataset: CropDataset, positions: Sequence[int], value
     content = {"step": {key: str(value) for key, value in values.items()}, "patches": patches}
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether PyTorch, on a GPU or a CPU, or Python itself found no memory.
-
-    oneDNN has no word of its own for it: it can't create a primitive whose scratchpad or code finds no room.
-    """
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
 
 
 def fitting(batch_size: int, crop: int, fits: Callable[[int, int], bool]) -> tuple[int, int] | None:

@@ -1,17 +1,17 @@
 """One stage of training from the files of the stages before it."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from sftdec.atomic import atomic_path
 from sftdec.datasets import load_scene, read_index
-from sftdec.devices import compute_exactly
-from sftdec.networks import NetworkConfig, SFTDec, WeightsError, build_network, load_into
-from sftdec.params import Params, StageParams
+from sftdec.networks import SFTDec, WeightsError, build_network, load_into
+from sftdec.params import NetworkConfig, Params, StageParams
 from sftdec.patches import PatchStore
+from sftdec.runtime import atomic_path, compute_exactly
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.distributed import Group
 from sftdec.training.loop import Network, Picture, Report, train_stage
@@ -21,8 +21,8 @@ from sftdec.training.schedule import Stage
 Curve = list[dict[str, float]]
 _PACKAGE = Path(__file__).parents[1]
 _CODE = (  # what a result depends on
-    *("networks", "training", "patches", "params/train.py", "devices.py", "evaluation/metrics.py"),
-    *("datasets/scene.py", "datasets/images.py"),
+    *("networks", "training", "patches", "params/network.py", "params/train.py", "runtime/devices.py"),
+    *("evaluation/metrics.py", "datasets/scene.py", "photos/images.py"),
 )
 
 _JUDGED_BY = ("blurred", "sharp", "defocus")
@@ -49,7 +49,7 @@ def stage_params(params: Params, stage: Stage) -> StageParams:
     return found
 
 
-def initial_weights(stage: Stage, params: StageParams, build: Path) -> Path | None:
+def initial_weights(stage: Stage, params: StageParams, build: Path, find: Callable[[str], Path] = Path) -> Path | None:
     """The file of the weights that a stage starts from; None: fresh ones.
 
     Raises:
@@ -66,10 +66,8 @@ def initial_weights(stage: Stage, params: StageParams, build: Path) -> Path | No
         return before
     if params.initial is None:
         return None
-    from sftdec.inference.models import find_weights
-
     key, given = f"train.{stage.name}.initial", params.initial
-    file = find_weights(given.weights)
+    file = find(given.weights)
     if not file.is_file():
         raise WeightsError(f"{key}.weights: found {given.weights}, but there is no such file; name one that is there")
     found = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -89,11 +87,13 @@ def run_training(
     report: Report = lambda step, metrics: None,
     picture: Picture = lambda name, pixels: None,
     group: Group | None = None,
+    find: Callable[[str], Path] = Path,
 ) -> tuple[SFTDec, Curve, Checkpoints]:
     """Train one stage on ``build/scenes`` and ``build/patches``, from the weights that ``initial_weights`` finds.
 
     It goes on from a checkpoint of the same inputs, code and parameters below ``checkpoints``. The last one stays, for
     the caller to clear when the result is safe. ``group``: the processes that train together (``joined``).
+    ``find``: the file that the name of ``initial`` weights stands for.
 
     Raises:
         StageOrderError: the weights of the stage before are missing.
@@ -103,7 +103,7 @@ def run_training(
     """
     common = params.train.common
     network = build_network(params.network.config(params.fetch.sigma_max), common.seed)
-    started_from = initial_weights(stage, stage_params(params, stage), build)
+    started_from = initial_weights(stage, stage_params(params, stage), build, find)
     if started_from is not None:
         load_into(network, started_from)
     objective = Objective(stage, stage_params(params, stage), common)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from sftdec.networks.peers import AnyNetwork
 from sftdec.params import CommonParams
+from sftdec.peers import AnyNetwork
 from sftdec.training.objective import Objective
 
 _PLAIN = (

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sftdec.devices import autocast
-from sftdec.networks.peers import AnyNetwork, Truth
 from sftdec.params import CommonParams
-from sftdec.patches.augment import Batch
+from sftdec.patches import Batch
+from sftdec.peers import AnyNetwork, Truth
+from sftdec.runtime import autocast
 from sftdec.training.distributed import Group
 from sftdec.training.losses import Losses
 from sftdec.training.objective import Objective

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sftdec.datasets import Scene
-from sftdec.devices import autocast
-from sftdec.evaluation.metrics import psnr, ssim, to_uint8
+from sftdec.evaluation import psnr, ssim, to_uint8
 from sftdec.networks import Restoration
-from sftdec.networks.peers import AnyNetwork, Restored
 from sftdec.params import CommonParams
+from sftdec.peers import AnyNetwork, Restored
+from sftdec.runtime import autocast
 from sftdec.training.distributed import Group
 from sftdec.training.schedule import Stage
 

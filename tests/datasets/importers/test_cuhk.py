@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.importers import cuhk
 from sftdec.datasets.recognise import check_folder
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, truncate, write
 
 MASK = np.uint8(255 * (np.arange(40)[:, None] > np.arange(30)[None]))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.importers import ded
 from sftdec.datasets.listing import split_of
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, truncate, write
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sftdec.datasets import DataError
 from sftdec.datasets.importers import dpdd
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, write
 from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sftdec.datasets import DataError
 from sftdec.datasets.importers import folder
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, truncate, write
 from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sftdec.datasets import DataError
 from sftdec.datasets.importers.pair import by_name, read_pair, scene_of
 from sftdec.datasets.importers.realdof import ABOUT
 from sftdec.datasets.listing import Entry
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, write
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sftdec.datasets import DataError
 from sftdec.datasets.importers import realdof
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, write
 from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.importers import realistic
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, truncate, write
 
 HEIGHT, WIDTH, MAPPED = 36, 36, 34  # 360×360 photos and 360×340 maps, a tenth as large

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sftdec.datasets import DataError
 from sftdec.datasets.importers import stereo
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, truncate, write
 
 SIZE = (48, 64)

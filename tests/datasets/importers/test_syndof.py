@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.importers import syndof
 from sftdec.datasets.listing import split_of
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, truncate, write
 
 LENS = "_f_50_fp_0_51_A_3_2"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sftdec.datasets import DataError
+from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, truncate, write
 
 KEPT = ("plain", "capital ending", "16 bit", "grey", "alpha", "turned")

@@ -6,9 +6,9 @@ It shows how a network does on photos from the street; it can neither train nor 
 from pathlib import Path
 from typing import NoReturn
 
-from sftdec.datasets.errors import DataError
 from sftdec.datasets.importers.pair import other_files
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures
+from sftdec.runtime import DataError
 
 _PHOTOS = frozenset({".jpg", ".jpeg"})
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import open_picture, read_photo
 from sftdec.datasets.importers.pair import map_fault, other_files
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
+from sftdec.photos import open_picture, read_photo
+from sftdec.runtime import DataError
 
 FULL = 65280  # the level of the strongest blur: 255 · 256
 

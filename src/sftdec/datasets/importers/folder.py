@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import picture_header, read_defocus
 from sftdec.datasets.importers.pair import by_name, read_pair, read_photos
 from sftdec.datasets.listing import About, Check, Entry, LeftOut, Listing, list_scenes, split_of
 from sftdec.datasets.scene import Scene
+from sftdec.photos import picture_header, read_defocus
+from sftdec.runtime import DataError
 
 ABOUT = About(
     name="folder",

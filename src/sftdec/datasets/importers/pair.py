@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import picture_header, read_photo
 from sftdec.datasets.listing import About, Check, Entry, LeftOut, pictures
 from sftdec.datasets.scene import Scene
+from sftdec.photos import picture_header, read_photo
+from sftdec.runtime import DataError
 
 _ROUNDING = 1e-4  # px of sigma that a map may be above its largest value
 

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import read_photo
 from sftdec.datasets.importers.pair import other_files
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures
 from sftdec.datasets.scene import Scene
+from sftdec.photos import read_photo
+from sftdec.runtime import DataError
 
 SIGMA_PEAK = 3.275  # px: the strongest blur; published maps are divided by it
 LEVELS = ("0", "1", "1.6")  # noise, standard deviation in grey levels

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from skimage.transform import resize
 
 from sftdec.datasets.depth import disparity_depth
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import open_picture, picture_header, read_photo
 from sftdec.datasets.importers.pair import scene_of
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene
 from sftdec.optics import (
     PSF_SHAPES,
+    PsfShape,
     ThinLens,
     add_noise,
     linear_to_srgb,
@@ -29,7 +28,8 @@ from sftdec.optics import (
     stopped_down_to,
     to_8bit,
 )
-from sftdec.optics.psf import PsfShape
+from sftdec.photos import open_picture, picture_header, read_photo
+from sftdec.runtime import DataError
 
 RENDERINGS = 3  # of each photo
 LONGEST_SIDE = 1000  # px; a larger photo is shrunk to it

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.errors import DataError
-from sftdec.datasets.images import read_photo
 from sftdec.datasets.importers.pair import map_fault, other_files
 from sftdec.datasets.listing import ENDINGS, About, Check, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
+from sftdec.photos import read_photo
+from sftdec.runtime import DataError
 
 Unit = Literal["sigma", "coc"]
 PEAKS: dict[Unit, float] = {"sigma": 7.0, "coc": 15.0}  # the largest value of a map, as its authors set it

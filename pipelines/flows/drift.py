@@ -1,0 +1,120 @@
+"""Watching what comes in, as a Prefect flow: photos that no longer look like the training's start a retraining.
+
+`python pipelines/flows/drift.py FOLDER` checks once, without a server; `prefect deploy` puts it on a schedule.
+"""
+
+import argparse
+import base64
+import math
+import os
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # as a script it doesn't find its package
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect reads these once, while it is imported
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from pipelines.flows.retrain import retrain
+from pipelines.flows.tasks import run_once
+from sftdec.drift import WINDOW, Comparison, DriftLimits, DriftReport, compare_with_training, find_index
+from sftdec.reporting import png_bytes
+
+CHAMPION = "models:/sft-dec@champion"
+
+
+@flow(name="drift")
+def watch(
+    folder: Path,
+    root: Path | None = None,
+    model: str = CHAMPION,
+    index: Path | None = None,
+    level: float = DriftLimits.level,
+    min_psi: float = DriftLimits.min_psi,
+    min_photos: int = DriftLimits.min_photos,
+    window: int = WINDOW,
+) -> DriftReport:
+    """Checks incoming photos against the training index and, if they have drifted, retrains and says why.
+
+    Args:
+        folder: the photos, or the file of statistics that `sftdec deblur --log-statistics` wrote; from the root.
+        root: the DVC project; the checkout that this file lies in if left out.
+        model: whose defocus map measures the blur.
+        index: the training index, from the root; what was trained last, there or by a flow, if left out.
+        level: the chance of a false alarm, a check.
+        min_psi: how much PSI beyond chance is large enough to matter.
+        min_photos: fewer decide nothing.
+        window: the side that is measured of each photo, px.
+
+    Raises:
+        ValueError: no photos, no index or no such model; or as `retrain`.
+    """
+    checkout = (root or Path(__file__).parents[2]).resolve()
+    limits = DriftLimits(level, min_psi, min_photos)
+    found = compare(
+        checkout / folder, checkout / index if index else find_index(checkout), model, checkout, limits, window
+    )
+    log = get_run_logger()
+    for line in found.report.left_out:
+        log.warning("left out: %s", line)
+    publish(found)
+    if not found.report.alarm:
+        log.info("No retraining: %s", found.report.reason)
+        return found.report
+    log.warning("Retraining, because %s", found.report.reason)
+    state = retrain(root=checkout, return_state=True)
+    if state.is_cancelled():  # another one is at work
+        log.warning("The retraining was cancelled: %s", state.message)
+    else:
+        state.result()  # a failure is this flow's too
+    return found.report
+
+
+@task(cache_policy=NO_CACHE)
+def compare(folder: Path, index: Path, model: str, root: Path, limits: DriftLimits, window: int) -> Comparison:
+    """Measures the photos and, where that hasn't been done yet, the training's."""
+    from sftdec.networks import load_weights
+    from sftdec.registry import resolve_weights
+    from sftdec.runtime import choose_device
+
+    device = choose_device("auto")
+    network = load_weights(resolve_weights(model, root)).to(device)
+    return compare_with_training(folder, index, network, device, limits, window)
+
+
+def publish(found: Comparison) -> None:
+    """The report as artifacts of the run: what was decided and why, the figures, the picture."""
+    report = found.report
+    text = [f"**{'Drift: a retraining follows' if report.alarm else 'No drift'}.** {report.reason}."]
+    text += [f"- left out: {line}" for line in report.left_out]
+    create_markdown_artifact("\n".join(text), key="drift", description="Whether incoming photos have drifted, and why")
+    rows = [{str(key): _shown(value) for key, value in row.items()} for row in report.table.to_dict("records")]
+    if rows:
+        create_table_artifact(rows, key="drift-statistics", description="A row a statistic")
+    picture = base64.b64encode(png_bytes(found.figure())).decode("ascii")
+    create_markdown_artifact(f"![drift](data:image/png;base64,{picture})", key="drift-picture")
+
+
+def _shown(value: object) -> object:
+    """A figure as a table takes it: three digits that count, and a word for infinity, which JSON hasn't."""
+    if isinstance(value, float):
+        return float(f"{value:.3g}") if math.isfinite(value) else str(value)
+    return bool(value) if str(value) in ("True", "False") else value
+
+
+def main() -> None:
+    """Runs the check once."""
+    parser = argparse.ArgumentParser(description="Check incoming photos; retrain if they have drifted.")
+    parser.add_argument("folder", type=Path, help="photos, or a file of their statistics")
+    parser.add_argument("--model", default=CHAMPION, help="default: %(default)s")
+    options = parser.parse_args()
+    run_once(lambda: watch(options.folder.resolve(), model=options.model))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The champion judged again, as a Prefect flow: by the evaluate stage's own code, on the scenes as they are now.
+
+A model doesn't change, but the machine, its packages and the scenes do. It says so where the champion no longer gives
+the figures that it was registered with.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # as a script it doesn't find its package
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect reads these once, while it is imported
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+from prefect import State, flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled
+
+from pipelines.flows.artifacts import Figures, publish_comparison, registered_figures
+from pipelines.flows.tasks import run_once
+from pipelines.flows.worktree import BusyError, held_worktree
+from sftdec.runtime import checksum
+from sftdec.tracking import read_settings, recorded_outs, track_stage
+
+SCENES = Path("build/scenes")
+Split = Literal["train", "validation", "test"]
+TOLERANCE = 1e-6  # the figures' last decimal: the same code on the same bytes gives the same
+
+
+@flow(name="reevaluate")
+def reevaluate(
+    model: str = "models:/sft-dec@champion", root: Path | None = None, split: Split = "test", device: str = "auto"
+) -> dict[str, dict[str, float]] | State[Any]:
+    """Judges a registered version on the scenes of the last retraining, or of the checkout if there was none.
+
+    Args:
+        model: the registered version.
+        root: the DVC project; the checkout that this file lies in if left out.
+        split: of the scenes.
+        device: auto, cpu or cuda[:n].
+
+    Returns:
+        Its figures, as metrics.json has them; a cancelled state while a retraining is at work on the scenes.
+
+    Raises:
+        ValueError: there is no such version, its file isn't what was registered, or there are no scenes.
+    """
+    root = (root or Path(__file__).parents[2]).resolve()
+    try:
+        with held_worktree(root) as worktree:
+            place = next((each for each in (worktree, root) if (each / SCENES / "index.parquet").is_file()), None)
+            if place is None:
+                raise ValueError(
+                    f"{root / SCENES}: there are no scenes to judge by; run pipelines/flows/retrain.py first"
+                )
+            return judge(model, root, place, split, device)
+    except BusyError as busy:
+        return Cancelled(message=str(busy))
+
+
+@task(cache_policy=NO_CACHE)
+def judge(model: str, root: Path, place: Path, split: Split, device: str) -> dict[str, dict[str, float]]:
+    """Evaluates the version on the scenes in ``place``, as an MLflow run and a table beside its registered figures."""
+    from sftdec.datasets import load_scenes
+    from sftdec.evaluation import evaluate_network, summarise, training_window
+    from sftdec.networks import load_weights
+    from sftdec.registry import find_version, resolve_weights
+    from sftdec.runtime import choose_device
+
+    log, settings = get_run_logger(), read_settings(root)
+    version, chosen = find_version(model, root, settings), choose_device(device)
+    network = load_weights(resolve_weights(version.uri, root, settings)).to(chosen)
+    scenes = checksum(place / SCENES)
+    shown = {"version": version.number, "split": split, "scenes": scenes}
+    with track_stage("reevaluate", root, params=shown, settings=settings) as tracker:
+        window = training_window(network)
+        metrics = summarise(
+            evaluate_network(network, load_scenes(place / SCENES, split), str(chosen), local_pooling=window)
+        )
+        flat = {f"{name}.{key}": float(value) for name, row in metrics.items() for key, value in row.items()}
+        tracker.metrics(flat, step=0)
+        recorded = recorded_outs(version.run_id, settings).get(SCENES.as_posix()) if version.run_id else None
+        registered = registered_figures(version.tags)
+        sentence = verdict(version.uri, metrics, registered, recorded == scenes)
+        tracker.tags({"version": version.number, "verdict": sentence})
+    log.info(sentence)
+    publish_comparison(metrics, "now", registered, f"registered (version {version.number})", key="reevaluation")
+    create_markdown_artifact(sentence, key="verdict", description=f"Whether {version.uri} gives its registered figures")
+    return {name: {key: float(value) for key, value in row.items()} for name, row in metrics.items()}
+
+
+def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> str:
+    """In words, whether a version still gives its registered figures."""
+    pairs = {
+        f"{name}.{key}": (float(now[name][key]), value)
+        for name, row in registered.items()
+        for key, value in row.items()
+        if key in now.get(name, {})
+    }
+    if not pairs:
+        return f"{uri}: no figure that was registered was measured now, so there is nothing to compare."
+    key, (mine, theirs) = max(pairs.items(), key=lambda pair: abs(pair[1][0] - pair[1][1]))
+    if abs(mine - theirs) <= TOLERANCE:
+        return f"{uri} still gives the figures that it was registered with."
+    cause = (
+        "on the scenes that it was registered with: the machine, its packages or the code have changed"
+        if same_scenes
+        else "but the scenes aren't those that it was registered with"
+    )
+    return f"{uri} no longer gives its registered figures: {key} is {mine:.6g}, was {theirs:.6g}, {cause}."
+
+
+def main() -> None:
+    """Runs the flow once."""
+    parser = argparse.ArgumentParser(description="Judge the champion again as a Prefect flow.")
+    parser.add_argument("model", nargs="?", default="models:/sft-dec@champion", help="(default: %(default)s)")
+    model = parser.parse_args().model
+    run_once(lambda: reevaluate(model))
+
+
+if __name__ == "__main__":
+    main()

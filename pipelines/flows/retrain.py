@@ -1,0 +1,160 @@
+"""The pipeline as a Prefect flow: a task a DVC stage, its output the task's log, its results artifacts.
+
+`python pipelines/flows/retrain.py` runs it without a server; `--serve` stays and runs it every night; with
+`prefect deploy --all` workers do. It works in a Git worktree of its own (`.retrain/worktree`), on what is committed:
+whoever works in the checkout is not disturbed. What has to run is DVC's decision alone.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # as a script it doesn't find its package
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect reads these once, while it is imported
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+import yaml
+from prefect import State, flow, get_run_logger
+from prefect.states import Cancelled
+
+from pipelines.dvc import StageResult, stage_order, up_to_date
+from pipelines.flows.artifacts import (
+    GATE,
+    publish_figures,
+    publish_gate,
+    publish_metrics,
+    publish_summary,
+    registered_figures,
+    where_the_run_is,
+)
+from pipelines.flows.serving import serve
+from pipelines.flows.tasks import run_named, run_once, tracked
+from pipelines.flows.worktree import BusyError, Definition, held_worktree, name_definition, prepare, stage_environment
+from sftdec.lineage import DATA_FILE, is_kept_by_dvc
+from sftdec.tracking import TrackingSettings, read_settings
+
+Results = list[StageResult]
+
+
+@flow(name="retrain")
+def retrain(
+    stages: list[str] | None = None,
+    root: Path | None = None,
+    revision: str = "HEAD",
+    datasets: list[str] | None = None,
+    scale: str = "params.yaml",
+    overrides: dict[str, Any] | None = None,
+    promote: bool = True,
+) -> Results | State[Any]:
+    """Brings the pipeline of a revision up to date, stage by stage, and publishes what came out of it.
+
+    Args:
+        stages: the stages to run, in the pipeline's order whatever theirs is; all of them if left out.
+        root: the DVC project; the checkout that this file lies in if left out.
+        revision: the commit, branch or tag to train; HEAD is what is checked out when the flow begins.
+        datasets: the data sets to train on, instead of those of fetch.datasets.
+        scale: the parameter file, such as params.paper.yaml.
+        overrides: what is to differ from it: keys with dots → values ({"train.s3.steps": 400}).
+        promote: False registers and judges the version, but leaves the champion where it is (gate.promote).
+
+    Returns:
+        How each stage went; a cancelled state if another execution is at work already.
+
+    Raises:
+        ValueError: there is no such revision, stage, parameter file or section.
+        StageFailed: a stage failed; those after it don't run.
+    """
+    root = (root or Path(__file__).parents[2]).resolve()
+    definition = Definition(revision, scale, tuple(datasets or ()), overrides or {}, promote)
+    try:
+        with held_worktree(root) as place:
+            return _retrain(root, place, definition, stages or [])
+    except BusyError as busy:
+        return Cancelled(message=str(busy))
+
+
+def _retrain(root: Path, place: Path, definition: Definition, stages: list[str]) -> Results:
+    """The flow, once nobody else is at work in the worktree ``place``."""
+    log = get_run_logger()
+    prepare(root, place, definition, log.info)
+    order = stage_order(place)
+    if unknown := sorted(set(stages) - set(order)):
+        raise ValueError(f"{place / 'dvc.yaml'} has no stage {', '.join(unknown)}; it has {', '.join(order)}")
+    chosen = [stage for stage in order if not stages or stage in stages]
+    settings = read_settings(root)
+    environment = stage_environment(root, place, settings, None)
+    if (place / DATA_FILE).is_file() and not is_kept_by_dvc(place):  # else stages would see a new file in data/,
+        run_named(DATA_FILE, place, environment)  # and data.dvc still the old list
+    commit = name_definition(place, definition, log.info)
+    where = f"Commit `{commit}` in `{place}`."
+    if up_to_date(chosen, place, log.info):
+        log.info("Nothing changed: %s", ", ".join(chosen))
+        results = [StageResult(stage, "unchanged", 0.0) for stage in chosen]
+        publish_summary(results, [where])
+        return results
+    champion, figures = _champion(root, settings)
+    (place / GATE).unlink(missing_ok=True)
+    with tracked(place, settings) as pipeline_run:
+        environment = stage_environment(root, place, settings, pipeline_run)
+        results = []
+        for stage in chosen:
+            results.append(run_named(stage, place, environment, results[-1] if results else None))
+    publish_metrics(place, figures, champion)
+    publish_figures(place)
+    publish_gate(place)
+    publish_summary(results, [where, *where_the_run_is(settings, pipeline_run)])
+    return results
+
+
+def _champion(root: Path, settings: TrackingSettings) -> tuple[str, dict[str, dict[str, float]] | None]:
+    """What serves as the execution begins, and its registered figures; None if nothing does, or the store is away."""
+    from sftdec.registry import champion
+
+    try:
+        serving = champion(root, settings)
+    except Exception as error:  # whatever a store can fail with
+        get_run_logger().warning("No figures of the champion beside those of this execution: %s", error)
+        return "champion", None
+    if serving is None:
+        return "champion", None
+    return f"champion (version {serving.number})", registered_figures(serving.tags)
+
+
+def main() -> None:
+    """Runs the flow once, or with --serve every night for as long as the process lives."""
+    parser = argparse.ArgumentParser(description="Bring the pipeline of a commit up to date as a Prefect flow.")
+    parser.add_argument("stages", nargs="*", help="stages to run; all of them if left out")
+    parser.add_argument("--revision", default="HEAD", help="commit, branch or tag (default: what is checked out)")
+    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="instead of fetch.datasets")
+    parser.add_argument("--scale", default="params.yaml", metavar="FILE", help="parameter file (default: %(default)s)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as train.s3.steps=400")
+    parser.add_argument("--no-promotion", action="store_true", help="leave the champion where it is")
+    parser.add_argument("--serve", action="store_true", help="stay, and run at 02:00 every night")
+    options = parser.parse_args()
+    parameters: dict[str, Any] = {
+        "stages": options.stages,
+        "revision": options.revision,
+        "datasets": options.datasets,
+        "scale": options.scale,
+        "overrides": dict(_override(text) for text in options.set),
+        "promote": not options.no_promotion,
+    }
+    if options.serve:
+        serve(retrain, parameters)
+    else:
+        run_once(lambda: retrain(**parameters))
+
+
+def _override(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        sys.exit(f"ERROR: --set {text}: found no '=', expected KEY=VALUE, such as train.s3.steps=400")
+    return key, yaml.safe_load(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The Git worktree in which a project is retrained: `.retrain/worktree`, kept from one execution to the next.
+
+It shares the checkout's DVC cache, its checkpoints and its tracking store; parameters that are asked for become a
+commit of its own, so that what is trained can be trained again.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pipelines.dvc import clear_dead_locks
+from sftdec.lineage import (
+    WorktreeError,
+    bring_data,
+    code_first,
+    commit_definition,
+    commit_of,
+    data_sets,
+    git,
+    is_kept_by_dvc,
+    mirror_data,
+    place_worktree,
+    share_cache,
+)
+from sftdec.tracking import TrackingSettings
+
+HOME = ".retrain"
+PARAMS = "params.yaml"
+PERSONAL = (PARAMS, "dvc.yaml", "src", "pipelines")  # what a person may have changed without committing it
+Log = Callable[..., None]
+
+
+class BusyError(RuntimeError):
+    """Another execution works in the worktree."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What is to be trained: a revision of the project, and what of its parameters is to differ."""
+
+    revision: str = "HEAD"
+    scale: str = PARAMS  # a parameter file of that revision
+    datasets: tuple[str, ...] = ()  # instead of fetch.datasets
+    overrides: Mapping[str, Any] = field(default_factory=dict)  # keys of params.yaml with dots → values
+    promote: bool = True  # False: the gate decides, but the champion stays
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """All that differs from the parameter file, by key."""
+        changed = dict(self.overrides)
+        if self.datasets:
+            changed["fetch.datasets"] = list(self.datasets)
+        if not self.promote:
+            changed["gate.promote"] = False
+        return changed
+
+
+@contextmanager
+def held_worktree(root: Path, wait: float = 0.0) -> Iterator[Path]:
+    """The path of the project's worktree, which nobody else works in until the block ends; it may not be there yet.
+
+    A process that is killed lets go of it.
+
+    Raises:
+        BusyError: somebody works there for more than ``wait`` seconds.
+    """
+    home = root / HOME
+    home.mkdir(exist_ok=True)
+    (home / ".gitignore").write_text("*\n", "utf-8")
+    lock = FileLock(home / "lock")
+    try:
+        lock.acquire(timeout=wait)
+    except Timeout as error:
+        raise BusyError(
+            f"another execution is at work in {home / 'worktree'}, and a project is retrained once at a time. "
+            "Wait until it ends, then run this again."
+        ) from error
+    try:
+        yield home / "worktree"
+    finally:
+        lock.release()
+
+
+def prepare(root: Path, place: Path, definition: Definition, log: Log) -> None:
+    """Bring the worktree ``place`` to the revision, its parameters and the data; what is ignored there stays.
+
+    Raises:
+        WorktreeError: there is no such revision, scale or data, or Git refuses.
+        ParamsError: a change of a section that isn't there.
+    """
+    commit = commit_of(root, definition.revision)
+    if own := git(root, "status", "--porcelain", "--", *PERSONAL):
+        names = ", ".join(line[3:] for line in own.splitlines()[:5])
+        log("Changes in the checkout that aren't committed (%s) take no part: this is commit %s", names, commit[:12])
+    for sentence in place_worktree(root, place, commit):
+        log("Mended: %s", sentence)
+    clear_dead_locks(place)
+    share_cache(root, place)
+    _share_checkpoints(root, place)
+    _write_params(place, definition)
+    if is_kept_by_dvc(place):
+        bring_data(place)
+    else:
+        mirror_data(root, place, data_sets(place))
+
+
+def name_definition(place: Path, definition: Definition, log: Log) -> str:
+    """The commit that stands for what is trained, made where parameters or data differ from the revision's."""
+    changes = ", ".join(f"{key}={value}" for key, value in definition.changes.items())
+    asked = "; ".join(part for part in (definition.scale if definition.scale != PARAMS else "", changes) if part)
+    commit = commit_definition(place, f"Retraining of {definition.revision}: {asked or 'the data as it lies in data/'}")
+    log("Commit %s (%s%s)", commit[:12], definition.revision, f"; {asked}" if asked else "")
+    return commit
+
+
+def stage_environment(root: Path, place: Path, settings: TrackingSettings, pipeline_run: str | None) -> dict[str, str]:
+    """What stages find in their environment: the worktree's code, the checkout's tracking store, the MLflow run."""
+    database = settings.database
+    uri = f"sqlite:///{root / database}" if database else settings.uri
+    run = {"SFTDEC_PIPELINE_RUN": pipeline_run} if pipeline_run else {}
+    return {**code_first(place), "MLFLOW_TRACKING_URI": uri, **run}
+
+
+def _share_checkpoints(root: Path, place: Path) -> None:
+    """Let what was begun in the checkout go on here: a checkpoint's key says what it belongs to."""
+    shared, link = root / ".checkpoints", place / ".checkpoints"
+    shared.mkdir(exist_ok=True)
+    if not link.is_symlink() and not link.exists():
+        link.symlink_to(os.path.relpath(shared, place), target_is_directory=True)
+
+
+def _write_params(place: Path, definition: Definition) -> None:
+    """Write the worktree's params.yaml: the revision's scale, with what is to differ."""
+    scale, path = place / definition.scale, place / PARAMS
+    if not scale.is_file():
+        there = ", ".join(sorted(each.name for each in place.glob("params*.yaml"))) or "none"
+        if definition.scale == PARAMS and not definition.changes:
+            return  # a project without parameters
+        raise WorktreeError(f"{definition.scale}: {definition.revision} has no such parameter file; it has {there}")
+    if not definition.changes:
+        path.write_bytes(scale.read_bytes())
+        return
+    from ruamel.yaml import YAML
+
+    from sftdec.experiments import with_changes
+
+    yaml = YAML()  # keeps comments and the order of the keys
+    values = with_changes(yaml.load(scale.read_text("utf-8")), definition.changes)
+    with path.open("w", encoding="utf-8") as opened:
+        yaml.dump(values, opened)

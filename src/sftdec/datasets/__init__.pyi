@@ -1,0 +1,45 @@
+from .checks import CheckLimits
+from .fetching import fetch
+from .importers import IMPORTERS
+from .listing import pictures
+from .pair_defocus import blur_with_map, estimate_defocus
+from .recipes import OWN_PHOTOS, Recipe, read_recipes
+from .recognise import FolderReport, check_folder
+from .sample import RECIPES
+from .scene import (
+    INDEX,
+    REFUSED,
+    Scene,
+    Split,
+    load_scene,
+    load_scenes,
+    read_index,
+    select_scenes,
+    write_index,
+    write_scene,
+)
+
+__all__ = [
+    "IMPORTERS",
+    "INDEX",
+    "OWN_PHOTOS",
+    "RECIPES",
+    "REFUSED",
+    "CheckLimits",
+    "FolderReport",
+    "Recipe",
+    "Scene",
+    "Split",
+    "blur_with_map",
+    "check_folder",
+    "estimate_defocus",
+    "fetch",
+    "load_scene",
+    "load_scenes",
+    "pictures",
+    "read_index",
+    "read_recipes",
+    "select_scenes",
+    "write_index",
+    "write_scene",
+]

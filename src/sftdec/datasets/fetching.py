@@ -1,0 +1,159 @@
+"""From data sets as they lie on disk to a folder of scenes, checked."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from sftdec.datasets.checks import CheckLimits, Refusal, check_scene, measure
+from sftdec.datasets.download import missing_dataset, obtain
+from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
+from sftdec.datasets.importers import IMPORTERS
+from sftdec.datasets.listing import Importer, Listing
+from sftdec.datasets.recipes import SPLITS
+from sftdec.datasets.recognise import recognise
+from sftdec.datasets.scene import REFUSED, write_index, write_scene
+from sftdec.datasets.schema import validate_index
+from sftdec.params import FetchParams
+from sftdec.runtime import DataError, Run, atomic_path, run_here
+
+_COLUMNS = ("dataset", "scene", "check", "reason")
+_SHOWN = 5  # refusals that an error names
+
+
+def fetch(params: FetchParams, data: Path, out: Path, run: Run = run_here) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bring each data set ``data/<name>`` into ``out`` as scenes, downloading it first where ``sources`` says so.
+
+    ``run`` says where scenes are read and rendered. Scenes that fail a check are left out, or with ``strict`` end it.
+
+    Returns:
+        The index, a row a scene, and the refusals: data set, scene, check and reason. Both also lie in ``out``.
+
+    Raises:
+        DataError: a data set that isn't there or can't be used; a refusal, if ``strict``; a split without a scene.
+    """
+    limits = CheckLimits(**params.check.model_dump())
+    jobs: list[tuple[str, str, Any, float, Path, CheckLimits]] = []
+    refusals: list[Refusal] = []
+    for name in params.datasets:
+        listing, importer = list_dataset(name, params, data)
+        print(listing.table(), flush=True)
+        jobs += [(name, importer, entry, params.sigma_max, out, limits) for entry in listing.entries]
+        refusals += [Refusal(name, item.path.name, item.check, item.reason) for item in listing.left_out]
+    refuse_if_strict(refusals, params.strict)  # before hours of reading and rendering
+    rows = []
+    for row, refused in tqdm(run(_bring, jobs), total=len(jobs), desc="fetch", unit="scene", disable=None):
+        refusals += refused
+        rows += [row] if row else []
+    refuse_if_strict(refusals, params.strict)
+    rows, twice = _without_duplicates(rows, limits, out)
+    refuse_if_strict(twice, params.strict)
+    refused_table = pd.DataFrame([asdict(each) for each in refusals + twice], columns=_COLUMNS).astype(str)
+    return _finish(rows, refused_table, data, out), refused_table
+
+
+def list_dataset(name: str, params: FetchParams, data: Path) -> tuple[Listing, str]:
+    """What ``data/<name>`` holds, and the name of the importer that reads it.
+
+    An importer's own data set is read by it; a folder of another name by the one whose layout it has.
+
+    Raises:
+        DataError: the data set isn't there, or no importer knows its layout.
+    """
+    folder = data / name
+    if name in params.sources:
+        obtain(name, params.sources[name].url, params.sources[name].sha256, data)
+    elif not folder.is_dir():
+        if name in IMPORTERS:
+            raise missing_dataset(IMPORTERS[name].ABOUT, folder)
+        there = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
+        held = ", ".join(there) or "nothing"
+        raise DataError(f"{folder}: there is no such data set (fetch.datasets); {data} holds: {held}")
+    importer = _importer_of(name, folder)
+    return importer.find(folder), importer.ABOUT.name
+
+
+def _importer_of(name: str, folder: Path) -> Importer:
+    if name in IMPORTERS:
+        return IMPORTERS[name]
+    fitting = recognise(folder)
+    if not fitting:
+        known = ", ".join(IMPORTERS)
+        raise DataError(
+            f"{folder}: no data set's layout (known: {known}); bring its photos into blurred/, sharp/ and, if there is "
+            "one, defocus/; `sftdec datasets` shows every layout"
+        )
+    return fitting[0]
+
+
+def _bring(
+    dataset: str, importer: str, entry: Any, sigma_max: float, out: Path, limits: CheckLimits
+) -> tuple[dict[str, Any] | None, list[Refusal]]:
+    """Read, check and write one scene: its row of the index, or why there is none."""
+    try:
+        scene = IMPORTERS[importer].read(entry, sigma_max)
+    except DataError as error:
+        if importer == "sample":
+            raise  # a recipe that can't be met is a mistake of its writer, not a bad photo
+        return None, [Refusal(dataset, entry.name, "unreadable", str(error))]
+    if scene.dataset != dataset:  # data/dpdd_small, read as DPDD is laid out, is the data set "dpdd_small"
+        scene = replace(scene, dataset=dataset, name=f"{dataset}/{entry.name}")
+    measured = measure(scene)
+    refused = check_scene(scene, limits, measured)
+    if refused:
+        return None, refused
+    figures = {"shift": measured.shift, "sharpening": measured.sharpening, "photo_hash": photo_hash(scene.sharp)}
+    return write_scene(out, scene) | figures, []
+
+
+def refuse_if_strict(refusals: list[Refusal], strict: bool) -> None:
+    """Stop at refused scenes; files that belong to none are let be.
+
+    Raises:
+        DataError: there are some and ``strict`` is set; the first are named.
+    """
+    faults = [each for each in refusals if each.check != "extra"]
+    if strict and faults:
+        told = "\n".join(f"{_named(each)} ({each.check}): {each.reason}" for each in faults[:_SHOWN])
+        more = f"\nand {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        raise DataError(
+            f"{len(faults)} scenes or files can't be used, and fetch.strict is set; mend or remove them, or leave "
+            f"them out with fetch.strict: false\n{told}{more}"
+        )
+
+
+def _named(refusal: Refusal) -> str:
+    """The scene or file of a refusal, with its data set's name before it once."""
+    own = f"{refusal.dataset}/"
+    return refusal.scene if refusal.scene.startswith(own) else own + refusal.scene
+
+
+def _without_duplicates(
+    rows: list[dict[str, Any]], limits: CheckLimits, out: Path
+) -> tuple[list[dict[str, Any]], list[Refusal]]:
+    """The rows without scenes whose photo another split has too; their files are removed."""
+    twice = duplicates_across_splits(pd.DataFrame(rows), limits) if rows else []
+    names = {each.scene for each in twice}
+    for row in rows:
+        if row["scene"] in names:
+            for part in ("blurred", "sharp", "defocus"):
+                (out / row[part]).unlink()
+    return [row for row in rows if row["scene"] not in names], twice
+
+
+def _finish(rows: list[dict[str, Any]], refused: pd.DataFrame, data: Path, out: Path) -> pd.DataFrame:
+    """Write index and refusals."""
+    splits = [row["split"] for row in rows]
+    for split in SPLITS:
+        if split not in splits:
+            counts = {each: splits.count(each) for each in SPLITS}
+            first = "" if refused.empty else f"; refused: {len(refused)}, first {'; '.join(refused.iloc[0])}"
+            raise DataError(
+                f"{data}: no photo is for {split} (found {counts}{first}); bring more photos: the split goes by name"
+            )
+    index = validate_index(write_index(out, rows))
+    with atomic_path(out / REFUSED) as temporary:
+        refused.to_parquet(temporary, index=False)
+    return index

@@ -1,0 +1,29 @@
+from .classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
+from .evaluate import COLUMNS, MEASURES, evaluate_network, summarise, training_window, write_metrics, write_per_image
+from .metrics import Picture, map_errors, psnr, ssim, to_uint8
+from .protocol import PROTOCOL
+from .statistics import DECIMALS, Interval, Verdict, _studentized, paired_interval
+
+__all__ = [
+    "COLUMNS",
+    "DECIMALS",
+    "MAP_SOURCES",
+    "MEASURES",
+    "PROTOCOL",
+    "Interval",
+    "Picture",
+    "Verdict",
+    "_studentized",
+    "evaluate_deconvolution",
+    "evaluate_network",
+    "map_errors",
+    "map_of_network",
+    "paired_interval",
+    "psnr",
+    "ssim",
+    "summarise",
+    "to_uint8",
+    "training_window",
+    "write_metrics",
+    "write_per_image",
+]

@@ -1,0 +1,66 @@
+from .cells import train_cell
+from .comparison import OURS, Comparison, Trained, load_comparison, objectives
+from .definition import BUDGETS, Cell, Experiment, cell_params, load_experiment, read_cells, with_changes
+from .grid.data import data_at_hand, pairs_digest
+from .grid.fill import fill_grid
+from .grid.models import models_at_hand
+from .grid.table import grid_text, write_grid
+from .tables.costs import measure_costs, measured_picture, own_peak
+from .tables.judging import checksum, judge_classical, judge_model, read_judged
+from .tables.methods import BUDGET_TITLES, DECONVOLVED, ORACLE, PANEL_BUDGET, TABLE_2, UNTRAINED, trained_model
+from .tables.photographed import find_pairs, has_rows, named_rows, pair_scenes, read_photographed, with_rows
+from .tables.publishing import Measured, publish, write_panels, write_tables
+from .tables.readings import readings_report
+from .tables.table3 import notes, table3_report
+from .training import fresh_network, train_models
+
+__all__ = [
+    "BUDGETS",
+    "BUDGET_TITLES",
+    "DECONVOLVED",
+    "ORACLE",
+    "OURS",
+    "PANEL_BUDGET",
+    "TABLE_2",
+    "UNTRAINED",
+    "Cell",
+    "Comparison",
+    "Experiment",
+    "Measured",
+    "Trained",
+    "cell_params",
+    "checksum",
+    "data_at_hand",
+    "fill_grid",
+    "find_pairs",
+    "fresh_network",
+    "grid_text",
+    "has_rows",
+    "judge_classical",
+    "judge_model",
+    "load_comparison",
+    "load_experiment",
+    "measure_costs",
+    "measured_picture",
+    "models_at_hand",
+    "named_rows",
+    "notes",
+    "objectives",
+    "own_peak",
+    "pair_scenes",
+    "pairs_digest",
+    "publish",
+    "read_cells",
+    "read_judged",
+    "read_photographed",
+    "readings_report",
+    "table3_report",
+    "train_cell",
+    "train_models",
+    "trained_model",
+    "with_changes",
+    "with_rows",
+    "write_grid",
+    "write_panels",
+    "write_tables",
+]

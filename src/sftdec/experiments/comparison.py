@@ -1,0 +1,161 @@
+"""The comparison of tables 1 and 2: which networks are trained, for how long and how, from its params.yaml.
+
+Each network is trained from scratch on two budgets: ``equal_time`` gives each the same minutes of one machine, turned
+into steps by what a step of it costs there, so that the same file always gives the same weights; ``equal_steps`` gives
+each the same number of steps. A network whose training has several parts, such as SFT-Dec's three stages, takes them
+one after another and shares the budget out among them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sftdec.experiments.definition import Budget, ReportParams, read_typed
+from sftdec.params import Params, StageParams
+from sftdec.peers import PEERS, RECIPES, Recipe
+from sftdec.training import STAGES, Objective, PeerObjective, Stage
+
+OURS = "sft_dec"
+_STAGES = ("s1", "s2", "s3")
+_WARM_UP = 50  # steps of the short schedule, at most a tenth of all
+_LOOKS = 8  # at the validation photos, in a training's part
+
+ModelName = Annotated[str, Field(pattern=r"^\w+$")]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PartParams(_Section):
+    """One part of a network's training: a recipe of its own, or a stage of SFT-Dec's."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the budget
+    seconds: Positive  # that a step takes, validation left out
+    learning_rate: Positive | None = None  # of the short schedule; SFT-Dec's stand in params.yaml
+
+
+class Comparison(_Section):
+    """What the comparison's params.yaml holds."""
+
+    seed: Annotated[int, Field(ge=0)]
+    network_size: Literal["small", "published"]
+    minutes: Positive  # of training, on the budget equal_time
+    steps: Annotated[int, Field(ge=1)]  # on the budget equal_steps
+    schedule: Literal["short", "published"]  # short: each network's own loss and optimiser, one fall of its rate
+    models: Annotated[dict[ModelName, dict[str, PartParams]], Field(min_length=1)]  # by name, then by part
+    report: ReportParams
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for model, given in self.models.items():
+            expected = part_names(model)
+            if tuple(given) != expected:
+                raise ValueError(
+                    f"models.{model}: found the parts {', '.join(given) or 'none'}, expected {', '.join(expected)}"
+                )
+            if abs(sum(part.share for part in given.values()) - 1) > 1e-6:
+                raise ValueError(f"models.{model}: its parts' shares add up to something else than 1")
+            missing = [name for name, part in given.items() if part.learning_rate is None]
+            if model != OURS and self.schedule == "short" and missing:
+                raise ValueError(
+                    f"models.{model}.{missing[0]}.learning_rate: the key is missing; schedule short needs it"
+                )
+        return self
+
+    def steps_of(self, model: str, budget: Budget) -> dict[str, int]:
+        """Steps of each part of a model's training."""
+        parts = self.models[model]
+        if budget == "equal_steps":
+            return {name: max(1, round(self.steps * part.share)) for name, part in parts.items()}
+        return {name: max(1, round(self.minutes * 60 * part.share / part.seconds)) for name, part in parts.items()}
+
+
+def part_names(model: str) -> tuple[str, ...]:
+    """The parts of a model's training, in order.
+
+    Raises:
+        ValueError: an unknown model.
+    """
+    if model == OURS:
+        return _STAGES
+    if model not in RECIPES:
+        raise ValueError(f"models.{model}: there is no such network, expected of {', '.join((OURS, *PEERS))}")
+    return tuple(recipe.name for recipe in RECIPES[model])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of the comparison, and where it leaves its files."""
+
+    model: str
+    budget: Budget
+
+    def weights(self, build: Path) -> Path:
+        """The weights, below the comparison's folder in ``build``."""
+        return build / self.model / f"{self.budget}.safetensors"
+
+    def curve(self, build: Path) -> Path:
+        """The training's curve, ``write_curve``'s columns; steps are counted on over its parts."""
+        return build / self.model / f"{self.budget}.csv"
+
+
+def load_comparison(path: Path) -> Comparison:
+    """The comparison of a parameter file.
+
+    Raises:
+        ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
+    """
+    return read_typed(Comparison, path)
+
+
+def objectives(comparison: Comparison, params: Params, trained: Trained) -> Iterator[Objective]:
+    """How each part of a model's training is taught, in order; lengths are those of the budget.
+
+    Every part keeps its last weights, averaged as ``params.train.common`` says; ``params`` also has the batch, the
+    crop, the threads, and all that SFT-Dec's stages are trained by.
+    """
+    common = params.train.common.model_copy(update={"seed": comparison.seed})
+    for name, steps in comparison.steps_of(trained.model, trained.budget).items():
+        warm_up = min(_WARM_UP, steps // 10)
+        looked: dict[str, Any] = {
+            "steps": steps,
+            "epochs": None,
+            "validate_every": max(1, steps // _LOOKS),
+            "keep": "last",
+            "patience": None,
+            "pictures_every": None,
+        }
+        if trained.model == OURS:
+            own: StageParams = getattr(params.train, name)
+            changed = {**own.model_dump(), **looked, "warm_up": min(own.warm_up, warm_up)}
+            yield Objective(_named(STAGES[name], trained), StageParams.model_validate(changed), common)
+            continue
+        recipe = next(each for each in RECIPES[trained.model] if each.name == name)
+        if comparison.schedule == "short":
+            recipe = _short(recipe, comparison.models[trained.model][name], warm_up / steps, common.gradient_clip)
+        stage = _named(Stage(name, guided_by_truth=False, after=recipe.after), trained)
+        length = {**params.train.s2.model_dump(), **looked, "warm_up": 0}
+        yield PeerObjective(stage, StageParams.model_validate(length), common, recipe)
+
+
+def _named(stage: Stage, trained: Trained) -> Stage:
+    """The stage with a name of its own among the checkpoints."""
+    return replace(stage, name=f"{trained.model}-{trained.budget}-{stage.name}")
+
+
+def _short(recipe: Recipe, part: PartParams, warm_up: float, clip: float | None) -> Recipe:
+    """A recipe for a training of minutes: published rates are meant for hundreds of thousands of steps."""
+    assert part.learning_rate is not None
+    return replace(
+        recipe,
+        learning_rate=part.learning_rate,
+        final_learning_rate=0.0,
+        decay="cosine",
+        warm_up=warm_up,
+        gradient_clip=recipe.gradient_clip or clip,
+    )

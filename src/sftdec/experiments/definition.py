@@ -1,0 +1,193 @@
+"""An experiment: variants of params.yaml, each trained with several seeds; read from experiments/NAME/params.yaml.
+
+A cell is one variant, one seed, one stage of training, on one budget: ``equal_steps`` gives every variant the steps
+that stand in the file, ``equal_time`` as many as fit into the time that the variant of step cost 1 takes for them.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from sftdec.params import Params, ParamsError, parse_params
+from sftdec.training import weights_path
+
+Budget = Literal["equal_steps", "equal_time"]
+BUDGETS: tuple[Budget, ...] = get_args(Budget)
+StageName = Literal["s1", "s2", "s3", "end_to_end"]
+Kind = TypeVar("Kind", bound=BaseModel)
+Changes = dict[str, Any]  # keys of params.yaml with dots → values
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReportParams(_Section):
+    """How an experiment is judged."""
+
+    split: Literal["validation", "test"]
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # of the intervals
+    replicates: Annotated[int, Field(ge=1000)] = 100_000  # of the bootstrap
+
+
+class Experiment(_Section):
+    """What an experiment's params.yaml holds."""
+
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2)]
+    splits: Annotated[list[Literal["validation", "test"]], Field(min_length=1)]  # whose photos are opened
+    steps: dict[StageName, Annotated[int, Field(ge=1)]]
+    variants: Annotated[dict[str, Changes], Field(min_length=2)]
+    changes: Changes = {}  # of every variant
+    equal_time: list[str] = []  # variants that are trained on the second budget too
+    whole: list[str] = []  # lists that only dvc.yaml reads: variants that are trained from s1 on
+    s3_only: list[str] = []  # and those that start from another's s2
+    step_cost: dict[str, dict[StageName, Annotated[float, Field(gt=0)]]] = {}  # seconds a step, as a ratio
+    labels: dict[str, str] = {}  # of variants, in the report
+    report: ReportParams
+
+    def steps_of(self, cell: "Cell") -> int:
+        """Steps of a cell's stage.
+
+        Raises:
+            ParamsError: the stage has no steps, or the variant no step cost on the budget ``equal_time``.
+        """
+        if cell.stage not in self.steps:
+            raise ParamsError(f"steps.{cell.stage}: the key is missing; give the stage's steps")
+        steps = self.steps[cell.stage]
+        if cell.budget == "equal_steps":
+            return steps
+        cost = self.step_cost.get(cell.variant, {}).get(cell.stage)
+        if cost is None:
+            raise ParamsError(
+                f"step_cost.{cell.variant}.{cell.stage}: the key is missing; measure it with benchmarks/modulations.py"
+            )
+        return max(1, round(steps / cost))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of an experiment."""
+
+    variant: str
+    stage: StageName
+    seed: int
+    budget: Budget = "equal_steps"
+
+    def folder(self, build: Path) -> Path:
+        """Where the cell's variant and seed keep their files, below the experiment's folder in ``build``."""
+        return build / self.budget / self.variant / str(self.seed)
+
+    def weights(self, build: Path) -> Path:
+        """The trained weights."""
+        return weights_path(self.folder(build), self.stage)
+
+    def per_image(self, build: Path) -> Path:
+        """The per-image table of those weights."""
+        return self.folder(build) / "per_image" / f"{self.stage}.parquet"
+
+    def curve(self, build: Path) -> Path:
+        """The training's curve."""
+        return self.folder(build) / "curves" / f"{self.stage}.csv"
+
+
+def load_experiment(path: Path) -> Experiment:
+    """The experiment of a parameter file.
+
+    Raises:
+        ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
+    """
+    return read_typed(Experiment, path)
+
+
+def read_cells(experiment: Experiment, build: Path) -> pd.DataFrame:
+    """The per-image tables of an experiment's cells that are there, as ``evaluation.ablation`` takes them, and split.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    cells = [
+        Cell(variant, stage, seed, budget)
+        for budget in BUDGETS
+        for variant in (experiment.variants if budget == "equal_steps" else experiment.equal_time)
+        for stage in get_args(StageName)
+        for seed in experiment.seeds
+    ]
+    found = [
+        pd.read_parquet(path).assign(budget=cell.budget, variant=cell.variant, stage=cell.stage, seed=cell.seed)
+        for cell in cells
+        if (path := cell.per_image(build)).is_file()
+    ]
+    if not found:
+        raise ParamsError(f"{build}: none of the experiment's {len(cells)} cells is there; train them with dvc repro")
+    return pd.concat(found, ignore_index=True)
+
+
+def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
+    """The parameters of a cell: the file ``base`` with the experiment's, the variant's and the cell's changes.
+
+    Raises:
+        ParamsError: an unknown variant, or a change that makes no valid parameters.
+    """
+    if cell.variant not in experiment.variants:
+        raise ParamsError(f"variants: there is no {cell.variant!r}, expected one of {', '.join(experiment.variants)}")
+    own = {"train.common.seed": cell.seed, f"train.{cell.stage}.steps": experiment.steps_of(cell)}
+    changes = {**experiment.changes, **experiment.variants[cell.variant], **own}
+    return parse_params(with_changes(read_yaml(base), changes), f"{base}, variant {cell.variant}")
+
+
+def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of nested ``values`` with some keys, written with dots, set otherwise; sections are not made.
+
+    Raises:
+        ParamsError: a section that isn't there.
+    """
+    changed = copy.deepcopy(dict(values))
+    for key, value in changes.items():
+        section: Any = changed
+        *path, last = key.split(".")
+        for part in path:
+            if not isinstance(section, dict) or part not in section:
+                raise ParamsError(f"{key}: there is no section {part!r}; mend the key's spelling")
+            section = section[part]
+        section[last] = value
+    return changed
+
+
+def read_typed(kind: type[Kind], path: Path) -> Kind:
+    """A YAML file as ``kind``.
+
+    Raises:
+        ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
+    """
+    try:
+        return kind.model_validate(read_yaml(path))
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, each['loc']))}: found {each['input']!r}; {each['msg']}"
+            if each["loc"]
+            else each["msg"].removeprefix("Value error, ")  # it names its keys itself
+            for each in error.errors(include_url=False)
+        )
+        raise ParamsError(f"{path}: " + "; ".join(problems)) from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's sections as plain values.
+
+    Raises:
+        ParamsError: it can't be read, or holds something else.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    except (OSError, YAMLError) as error:
+        raise ParamsError(f"{path}: can't be read ({error}); expected a YAML file") from error
+    if not isinstance(values, dict):
+        raise ParamsError(f"{path}: found {type(values).__name__}, expected sections of keys")
+    return values

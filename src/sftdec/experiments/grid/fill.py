@@ -1,0 +1,160 @@
+"""Filling the grid: only cells that weren't measured are, and one model's failure is its own."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sftdec.evaluation import MEASURES
+from sftdec.experiments.grid.code import code_checksum
+from sftdec.experiments.grid.data import GridData
+from sftdec.experiments.grid.models import GridModel, Measure
+from sftdec.experiments.grid.store import Cell, CellStore, cell_key
+from sftdec.tracking import CellRun, CellRuns, now_ms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sftdec.tracking import TrackingSettings
+
+FOLDER = Path("build/grid")
+_OF_MAPS = [measure for measure in MEASURES if measure.startswith(("mae", "mse"))]
+OnCell = Callable[[GridModel, GridData], None]
+
+
+@dataclass
+class Grid:
+    """What was found: a cell, or why there is none, for each model's name and data set's name.
+
+    A pair that is in neither has no cell: the model wants true maps and the data set has none.
+    """
+
+    models: Sequence[GridModel]
+    data: Sequence[GridData]
+    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    measured: int = 0
+
+
+def fill_grid(
+    models: Sequence[GridModel],
+    data: Sequence[GridData],
+    root: Path,
+    device: str = "cpu",
+    on_cell: OnCell | None = None,
+    settings: "TrackingSettings | None" = None,
+) -> Grid:
+    """Measure what isn't below ``build/grid`` yet, and see to it that MLflow has a run of each cell.
+
+    ``on_cell`` is called before a cell is measured. A model that can't be loaded or measured is among the
+    ``failures``, with a sentence; the others go on.
+    """
+    grid, store, runs = Grid(models, data), CellStore(root / FOLDER), CellRuns(root, settings)
+    for model in models:
+        _Row(model, device, root, grid, store, runs, on_cell).fill()
+    runs.finish()
+    return grid
+
+
+class _Row:
+    """One model over all data sets; it is loaded when the first cell wants it, and let go of with the row."""
+
+    def __init__(
+        self,
+        model: GridModel,
+        device: str,
+        root: Path,
+        grid: Grid,
+        store: CellStore,
+        runs: CellRuns,
+        on_cell: OnCell | None,
+    ) -> None:
+        self.model, self.device, self.root, self.grid = model, device, root, grid
+        self.store, self.runs, self.on_cell = store, runs, on_cell
+        self.code = code_checksum(model.kind)
+        self._measure: Measure | None = None
+        self._problem = model.problem
+
+    def fill(self) -> None:
+        """The row's cells."""
+        for data in self.grid.data:
+            if self.model.wants_map and not data.has_maps:
+                continue
+            place = (self.model.name, data.name)
+            try:
+                cell = self._cell(data)
+            except Exception as error:  # whatever a model can fail with: the others are to be measured
+                self.grid.failures[place] = _told(error, self.root)
+                continue
+            self.grid.cells[place] = cell
+            self.runs.add(_run_of(cell, self.model, data))
+
+    def _cell(self, data: GridData) -> Cell:
+        if self.model.digest is None:
+            raise ValueError(self._problem)
+        deciding = {
+            "model_sha256": self.model.digest,
+            "scenes_sha256": data.checksum,
+            "code_sha256": self.code,
+            "split": data.split,
+        }
+        key = cell_key(deciding)
+        if found := self.store.find(key):
+            return found
+        measure = self._loaded()
+        if self.on_cell is not None:
+            self.on_cell(self.model, data)
+        began = now_ms()
+        per_image = measure(data.scenes())
+        self.grid.measured += 1
+        about = {**deciding, "began": began, "ended": now_ms(), "device": self.device}
+        return self.store.keep(key, per_image if data.has_maps else _without_maps(per_image), about)
+
+    def _loaded(self) -> Measure:
+        if self._problem:  # it failed on the first data set
+            raise ValueError(self._problem)
+        if self._measure is None:
+            try:
+                self._measure = self.model.load(self.device)
+            except Exception as error:
+                self._problem = _told(error, self.root)
+                raise
+        return self._measure
+
+
+def _without_maps(per_image: "pd.DataFrame") -> "pd.DataFrame":
+    return per_image.assign(**dict.fromkeys(_OF_MAPS, np.nan))
+
+
+def _told(error: Exception, root: Path) -> str:
+    """A failure in a line, paths as from ``root``; what isn't written for people gets its type's name before it."""
+    text = (str(error).strip() or "no more is known").splitlines()[0].replace(f"{root}{os.sep}", "")
+    return text if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {text}"
+
+
+def _run_of(cell: Cell, model: GridModel, data: GridData) -> CellRun:
+    about = cell.about
+    shown: dict[str, Any] = {"model": model.names[0], "dataset": data.name, "split": data.split, "kind": model.kind}
+    tags = {
+        "model": model.name,
+        "model.source": ", ".join(model.sources),
+        "dataset": data.name,
+        "sftdec.cell": cell.key,
+        "hash.model": about["model_sha256"],
+        "hash.scenes": about["scenes_sha256"],
+        "hash.grid_code": about["code_sha256"],
+    }
+    return CellRun(
+        key=cell.key,
+        name=f"{model.names[0]} × {data.name}",
+        began=int(about["began"]),
+        ended=int(about["ended"]),
+        params=shown | {"device": about["device"]},
+        tags=tags,
+        metrics=cell.figures,
+        dataset=(data.name, data.where, data.checksum, data.images),
+        table=cell.table,
+    )

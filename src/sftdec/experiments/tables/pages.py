@@ -1,0 +1,133 @@
+"""Tables 1 and 2 as Markdown, and what has to be said beside them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from sftdec.evaluation import PROTOCOL
+from sftdec.experiments.tables.ablation import markdown_table, number
+from sftdec.experiments.tables.methods import (
+    BUDGET_TITLES,
+    DECIMALS,
+    LARGER_IS_BETTER,
+    ORACLE,
+    UNITS,
+    Measure,
+    Table,
+)
+from sftdec.experiments.tables.rows import FLOOR
+
+NOTHING = "—"
+NO_FIGURES = "Nothing is measured with the present weights."
+ADDED = "†"  # marks a row that the paper's table doesn't have
+_COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "parameters": ("parameters (M)", lambda value: f"{value:.3f}"),
+    "gmacs": ("GMAC / MP", lambda value: f"{value:.0f}"),
+    "seconds": ("s / MP", lambda value: f"{value:.2f}"),
+    "memory": ("MiB / MP", lambda value: f"{value:.0f}"),
+    "steps": ("steps", lambda value: f"{value:,.0f}".replace(",", "\u2009")),
+    "minutes": ("training (min)", lambda value: f"{value:.1f}"),
+}
+
+
+def page(table: Table, rows: pd.DataFrame, photographed: pd.DataFrame, level: float, notes: Sequence[str]) -> str:
+    """The Markdown page of ``rows.table_rows`` and, if there are some, of ``rows.photographed_rows``.
+
+    ``notes``: what is said before the figures. A row without figures says why, and never is left out.
+    """
+    lines = [f"# Table {table.number} of the paper, and ours: {table.title}", "", *notes, ""]
+    for each, kind in ((rows, ""), (photographed, ", real photographs")):
+        for (dataset, budget), section in each.groupby(["dataset", "budget"], sort=False):
+            lines += [f"## {BUDGET_TITLES[str(budget)]}: {dataset}{kind}", ""]
+            lines += [*_section(table, section, level), ""]
+    footnote = f"{ADDED} Not in the paper's table. {_footnote(table)}"
+    return "\n".join([*lines, footnote, "", f"Measured so: {PROTOCOL}", ""])
+
+
+def _section(table: Table, section: pd.DataFrame, level: float) -> list[str]:
+    scenes, photos = (section[column].max() for column in ("scenes", "photos"))
+    head = ["", *(f"{whose}: {UNITS[measure]}" for whose in ("paper", "ours") for measure in table.measures)]
+    head += [f"{UNITS[measure]} − SFT-Dec's [{level:.0%} interval]" for measure in table.measures]
+    head += [
+        f"better than SFT-Dec by {UNITS[table.measures[0]].partition(' ')[0]}",
+        *(title for title, _ in _COSTS.values()),
+    ]
+    best = {measure: _best(table, section, measure) for measure in table.measures}
+    body = [_row(table, row, best) for _, row in section.iterrows()]
+    counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'' if photos == 1 else 's'}."
+    return [NO_FIGURES if pd.isna(scenes) else counted, "", *markdown_table(head, body)]
+
+
+def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> list[str]:
+    floor = row["method"] == FLOOR
+    added = floor or pd.isna(row[f"paper_{table.measures[0]}"])
+    cells = [f"{row['title']} {ADDED}" if added else str(row["title"])]
+    cells += [_shown(row[f"paper_{measure}"], lambda value: f"{value:.4f}") for measure in table.measures]
+    for measure in table.measures:
+        text = _shown(row[measure], lambda value, digits=DECIMALS[measure]: f"{value:.{digits}f}")  # type: ignore[misc]
+        cells.append(f"**{text}**" if row[measure] == best[measure] and not floor else text)
+    if row["status"]:
+        cells[3:5] = [str(row["status"]), ""]
+    cells += [_difference(row, measure) for measure in table.measures]
+    cells.append(_shown(row["better"], lambda value: f"{value:.0f} of {row['scenes']:.0f}"))
+    return cells + [_shown(row[column], said) for column, (_, said) in _COSTS.items()]
+
+
+def _best(table: Table, section: pd.DataFrame, measure: Measure) -> float:
+    """The best figure of a method that isn't told the truth."""
+    honest = section[~section["method"].isin([FLOOR, ORACLE])][measure]
+    return float(honest.max() if LARGER_IS_BETTER[measure] else honest.min())
+
+
+def _difference(row: "pd.Series[Any]", measure: Measure) -> str:
+    if pd.isna(row[f"{measure}_difference"]):
+        return NOTHING
+    digits = DECIMALS[measure]
+    mean = number(row[f"{measure}_difference"], digits)
+    if pd.isna(row[f"{measure}_low"]):
+        return mean
+    low, high = (number(row[f"{measure}_{end}"], digits) for end in ("low", "high"))
+    return f"{mean} [{low} … {high}]"
+
+
+def _shown(value: float, said: Callable[[float], str]) -> str:
+    return NOTHING if pd.isna(value) else said(value)
+
+
+def _footnote(table: Table) -> str:
+    if table.number == 1:
+        return (
+            "The best constant map is one value for all of a data set's maps, the median for MAE and the mean for MSE."
+        )
+    return (
+        "The paper names neither NAFNet's width nor MIMO-UNet's variant; its figures stand at the smaller of each. "
+        "Deconvolution is Krishnan & Fergus's (hyper-Laplacian prior) with the map of the method named; its time and "
+        "memory include the map's, its GMAC are the map's network alone."
+    )
+
+
+def notes(judged: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """How the figures came about, and what they can and can't show."""
+    counted = judged[["dataset", "scene", "photo"]].drop_duplicates()
+    minutes = rows.loc[rows["budget"] == "equal_time", "minutes"].max()
+    budget = "the same time" if pd.isna(minutes) else f"about {minutes:.0f} minutes"
+    sizes = rows["parameters"].dropna()
+    size = f" ({sizes.min():.1f} to {sizes.max():.1f} million parameters)" if len(sizes) else ""
+    return [
+        "Made by `dvc repro experiments/comparison/dvc.yaml`. All networks learn from the same patches, one seed each; "
+        f"equal time: {budget} of the same machine each; equal steps: as many steps for each. A difference is the mean "
+        "over pictures of the method's figure minus SFT-Dec's on the same picture; its interval is a parametric "
+        "bootstrap (Student's t) over photos, since pictures of one photo aren't independent; one photo has none. "
+        "Nothing is corrected for the number of intervals. Time and memory were measured side by side on one machine "
+        "(stage `costs`), MP being a million pixels.",
+        "",
+        "**What this can show, and what it can't.** It shows that every method goes the same way from patches to "
+        f"figures, and how far networks of a size for CPUs{size} get within a budget of minutes on two cores: which of "
+        "them learn quickly from little. It doesn't show how good the published networks are: these are narrower and "
+        "shallower, learned for minutes instead of days, from blur that was rendered rather than photographed, and "
+        "weren't tuned one by one. The paper's figures are of another data set (Realistic), another scale of its maps "
+        "and networks of full size: compare figures within a column, never the paper's level with ours. What another "
+        "seed would have changed isn't in the intervals; they speak of other photos like these "
+        f"{counted['photo'].nunique()} ({len(counted)} pictures) and, these being few, are wide.",
+    ]

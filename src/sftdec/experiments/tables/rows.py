@@ -1,0 +1,143 @@
+"""The figures of a table, a row a method, data set and budget: what its CSV file holds and its page and chart show."""
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+
+import pandas as pd
+
+from sftdec.experiments.tables.methods import BUDGET_TITLES, ORACLE, REFERENCE, UNTRAINED, Method, Table, trained_model
+from sftdec.experiments.tables.pairing import paired_difference
+from sftdec.experiments.tables.photographed import of_newest_pictures
+
+Row = dict[str, object]
+
+COSTS = ["parameters", "gmacs", "seconds", "memory"]  # million; and a megapixel: GMAC, s, MiB
+TRAINING = ["steps", "minutes"]
+FLOOR = "floor"
+NOT_TRAINED, NOT_JUDGED = "not trained", "not judged"
+NOT_MEASURED, OTHER_WEIGHTS = "not measured", "measured with other weights"
+
+
+def missing(method: Method, trained: Collection[str]) -> str:
+    """Why a method has no figures; ``trained``: the networks whose weights are there."""
+    return NOT_JUDGED if trained_model(method.judged) in {None, *trained} else NOT_TRAINED
+
+
+def columns_of(table: Table) -> list[str]:
+    """The columns of the table's rows.
+
+    ``paper_X`` and ``X`` for each measure; ``X_difference``, ``X_low``, ``X_high``: the difference to SFT-Dec and its
+    interval; ``better``: scenes of ``scenes`` in which the method is ahead of SFT-Dec in the first measure.
+    """
+    first, second = table.measures
+    found = [f"{measure}{part}" for measure in (first, second) for part in ("_difference", "_low", "_high")]
+    return ["dataset", "budget", "method", "title", f"paper_{first}", f"paper_{second}", first, second, *found,
+            "better", "scenes", "photos", *COSTS, *TRAINING, "weights", "status"]  # fmt: skip
+
+
+def table_rows(
+    table: Table, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame, level: float, replicates: int
+) -> pd.DataFrame:
+    """The rows of one table (``columns_of``): for each data set and budget the floor, then the methods in their order.
+
+    ``judged``: ``judging.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
+    ``budget``, ``TRAINING`` and whether the weights
+    are there (``trained``). What isn't there is NaN, and ``status`` says why a row has no figures.
+
+    Raises:
+        ValueError: nothing was judged, or two methods not on the same scenes.
+    """
+    if judged.empty:
+        raise ValueError("no method was judged; train and judge at least one")
+    return _rows(table, judged["dataset"].unique(), judged, costs, training, level, replicates)
+
+
+def photographed_rows(
+    table: Table, photographed: pd.DataFrame, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
+    level: float, replicates: int,
+) -> pd.DataFrame:  # fmt: skip
+    """As ``table_rows`` of photographed pairs, without the true map's row, which nobody can have.
+
+    ``photographed``: ``photographed.COLUMNS``. A figure counts only where it was measured with the weights that
+    ``judged`` has, and on the data set's newest pictures.
+    """
+    photographed = of_newest_pictures(photographed)
+    today = judged[["model", "budget", "weights"]].drop_duplicates()
+    marked = photographed.merge(today, on=["model", "budget"], how="left", suffixes=("", "_today"))
+    current = (marked["weights"].fillna("") == marked["weights_today"].fillna("")).to_numpy()
+    datasets = photographed["dataset"].unique()
+    rows = _rows(table, datasets, photographed[current], costs, training, level, replicates)
+    stale = set(marked.loc[~current, ["dataset", "model", "budget"]].itertuples(index=False, name=None))
+    keys = zip(rows["dataset"], rows["method"], rows["budget"], strict=True)
+    said = pd.Series([OTHER_WEIGHTS if key in stale else NOT_MEASURED for key in keys], rows.index, dtype=object)
+    rows = rows.assign(status=rows["status"].where(rows["status"] == "", said))
+    return rows[rows["method"] != ORACLE].reset_index(drop=True)
+
+
+def _rows(
+    table: Table, datasets: Iterable[str], judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
+    level: float, replicates: int,
+) -> pd.DataFrame:  # fmt: skip
+    rows = [
+        row
+        for dataset in datasets
+        for budget in BUDGET_TITLES
+        for row in _section(
+            table, dataset, budget, judged[judged["dataset"] == dataset], costs, training, level, replicates
+        )
+    ]
+    return pd.DataFrame(rows, columns=columns_of(table))
+
+
+def _section(
+    table: Table, dataset: str, budget: str, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
+    level: float, replicates: int,
+) -> Iterator[Row]:  # fmt: skip
+    """One data set and budget."""
+    there = {str(model): rows for model, rows in judged[judged["budget"].isin([budget, UNTRAINED])].groupby("model")}
+    trained = set(training.loc[(training["budget"] == budget) & training["trained"], "model"])
+    head: Row = {"dataset": dataset, "budget": budget}
+    if there:
+        any_method = next(iter(there.values()))
+        own = dict(zip(table.measures, table.floor.columns, strict=True))
+        floor = any_method.assign(**{measure: any_method[column] for measure, column in own.items()})
+        figures = _figures(table, floor, there.get(REFERENCE), level, replicates)
+        yield head | {"method": FLOOR, "title": table.floor.title, "status": ""} | figures
+    for method in table.methods:
+        row = head | {"method": method.judged, "title": method.title, "status": ""} | _paper(table, method)
+        row |= _looked_up(costs, {"method": method.cost or method.judged}, COSTS)
+        model = trained_model(method.judged)
+        if model is not None:
+            row |= _looked_up(training, {"model": model, "budget": budget}, TRAINING)
+        rows = there.get(method.judged)
+        if rows is None:
+            yield row | {"status": missing(method, trained)}
+            continue
+        reference = None if method.judged == REFERENCE else there.get(REFERENCE)
+        yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference, level, replicates)
+
+
+def _paper(table: Table, method: Method) -> Row:
+    return dict(zip((f"paper_{measure}" for measure in table.measures), method.paper or (math.nan,) * 2, strict=True))
+
+
+def _looked_up(figures: pd.DataFrame, key: dict[str, str], wanted: list[str]) -> Row:
+    """The one row of ``figures`` with this key, or nothing."""
+    chosen = figures[(figures[list(key)] == list(key.values())).all(axis="columns")]
+    return {} if chosen.empty else {column: chosen.iloc[0][column] for column in wanted}
+
+
+def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, level: float, replicates: int) -> Row:
+    """Means over the rows, and the differences to those of the reference if there is one."""
+    found: Row = {"scenes": len(rows), "photos": rows["photo"].nunique()}
+    for measure in table.measures:
+        found[measure] = rows[measure].mean()
+        if reference is None:
+            continue
+        pair = paired_difference(rows, reference, measure, level, replicates)
+        found[f"{measure}_difference"] = pair.mean
+        if pair.interval is not None:
+            found |= {f"{measure}_low": pair.interval.low, f"{measure}_high": pair.interval.high}
+        if measure == table.measures[0]:
+            found["better"] = pair.better
+    return found

@@ -1,0 +1,156 @@
+"""The engine: a network that is loaded once and called with pictures."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sftdec.inference.runtimes import Runtime, TorchRuntime
+from sftdec.inference.tile_size import choose_tile
+from sftdec.inference.tiling import Picture, deblur_in_tiles
+from sftdec.networks import load_weights
+from sftdec.photos import PhotoError
+from sftdec.runtime import Precision, choose_device, has_bf16
+
+Progress = Callable[[int, int], None]
+RUNTIMES = ("torch", "onnxruntime", "openvino")
+
+
+class Deblurred(NamedTuple):
+    """What a picture became.
+
+    ``image``: the all-in-focus picture, H×W×3 of the input's type: uint8, uint16, or float32 in 0..1 for any float.
+    ``defocus``: the defocus map, float32 H×W in 0..1: sigma (px) divided by the model's ``sigma_max``.
+    """
+
+    image: NDArray[Any]
+    defocus: NDArray[np.float32]
+
+
+class EngineSettings(TypedDict, total=False):
+    """How a model computes.
+
+    device: ``auto``, ``cpu`` or ``cuda[:n]``.
+    precision: ``auto`` is bf16 where the hardware computes it, else fp32.
+    runtime: what computes: ``torch``, or on a CPU ``onnxruntime`` (fp32) or ``openvino``, which come with the extra
+        ``export``.
+    tile: side (px) of the tiles that are deblurred at a time; None: chosen for ``memory``.
+    memory: GiB that the process may take, 2 where it isn't given.
+    local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
+    """
+
+    device: str
+    precision: Literal["auto", "bf16", "fp32"]
+    runtime: str
+    tile: int | None
+    memory: float | None
+    local_pooling: int | None
+
+
+class Engine:
+    """A network ready to deblur.
+
+    May be called from several threads at once: each call gives what it would give alone, and they take turns tile by
+    tile, so that together they need the memory of one and their pictures'.
+
+    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for.
+    """
+
+    def __init__(self, runtime: Runtime, tile: int | None = None, memory: float | None = None) -> None:
+        self.sigma_max = runtime.sigma_max
+        self._runtime, self._tile, self._memory = runtime, tile, memory
+        self._turn = threading.Lock()
+
+    @classmethod
+    def of_file(cls, path: Path, **settings: Unpack[EngineSettings]) -> Self:
+        """Load a weights file or, unless PyTorch is to compute, an ``.onnx`` file that ``sftdec export`` wrote.
+
+        Raises:
+            ValueError: no such model, device, precision or runtime, a tile or memory that isn't above 0, or local
+                pooling where nothing is pooled.
+        """
+        runtime, tile, memory = settings.get("runtime", "torch"), settings.get("tile"), settings.get("memory")
+        device, precision = settings.get("device", "auto"), settings.get("precision", "auto")
+        if runtime not in RUNTIMES:
+            raise ValueError(f"runtime: found {runtime!r}, expected one of {', '.join(RUNTIMES)}")
+        if tile is not None and tile < 1:
+            raise ValueError(f"tile: found {tile}, expected px, 1 or more")
+        if memory is not None and not memory > 0:
+            raise ValueError(f"memory: found {memory}, expected GiB, above 0")
+        if runtime != "torch":
+            from sftdec.inference.graph_runtimes import load_runtime
+
+            graph = load_runtime(runtime, path, device, precision, settings.get("local_pooling"))
+            return cls(graph, tile, memory)
+        if path.suffix.lower() == ".onnx":
+            raise ValueError(
+                f"{path}: found an ONNX model, expected weights with the runtime torch; take the runtime "
+                "onnxruntime or openvino, or the weights it was exported from"
+            )
+        chosen = choose_device(device)
+        network = load_weights(path).to(chosen)
+        network.set_local_pooling(settings.get("local_pooling"))
+        return cls(TorchRuntime(network, chosen, choose_precision(precision, chosen)), tile, memory)
+
+    def __call__(self, image: NDArray[Any], progress: Progress | None = None) -> Deblurred:
+        """Deblur one sRGB picture H×W×3: uint8, uint16, or float in 0..1; H and W of 16 px or more.
+
+        ``progress`` is told how many tiles of how many are done, over all passes.
+
+        Raises:
+            PhotoError: another shape or type, a picture that is too small, or values that are NaN or infinite.
+            ValueError: memory that isn't enough for this picture.
+        """
+        check_image(image)
+        image_type = image.dtype if image.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
+        result = np.empty(image.shape, image_type)
+        picture = Picture(image, self._runtime.reach.stem)
+
+        def write(rows: slice, columns: slice, part: NDArray[np.float32]) -> None:
+            result[rows, columns] = as_levels(part, image_type)
+
+        tile = choose_tile(self._runtime, image, self._memory) if self._tile is None else self._tile
+        defocus = deblur_in_tiles(self._runtime, picture, tile, write, progress, self._turn)
+        return Deblurred(result, np.clip(defocus, 0, 1, out=defocus))
+
+
+def choose_precision(precision: str, device: Any) -> Precision:
+    """``auto`` is bf16 where the hardware computes it, else fp32.
+
+    Raises:
+        ValueError: a precision that there isn't, or bf16 where the hardware doesn't compute it.
+    """
+    if precision == "auto":
+        return "bf16" if has_bf16(device) else "fp32"
+    if precision not in ("bf16", "fp32"):
+        raise ValueError(f"precision: found {precision!r}, expected auto, bf16 or fp32")
+    if precision == "bf16" and not has_bf16(device):
+        raise ValueError("precision: found bf16, which this hardware doesn't compute; expected auto or fp32")
+    return "bf16" if precision == "bf16" else "fp32"
+
+
+def check_image(image: NDArray[Any]) -> None:
+    """Refuse what is no picture.
+
+    Raises:
+        PhotoError: another shape or type, a picture that is too small, or values that are NaN or infinite.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) < 16:
+        raise PhotoError(f"found a picture of shape {image.shape}, expected H×W×3 with H, W of 16 px or more")
+    if np.issubdtype(image.dtype, np.floating):
+        if not all(np.isfinite(row).all() for row in image):  # by rows: an answer a value would be as large as it
+            raise PhotoError("the picture holds NaN or infinite values")
+    elif image.dtype not in (np.uint8, np.uint16):
+        raise PhotoError(f"found a picture of type {image.dtype}, expected uint8, uint16 or float in 0..1")
+
+
+def as_levels(part: NDArray[np.float32], image_type: np.dtype[Any]) -> NDArray[Any]:
+    """Values, nominally 0..1, clipped, and as a type has them: uint8's or uint16's levels, or float32 as they are."""
+    clipped = np.clip(part, 0, 1)
+    if image_type == np.float32:
+        return clipped
+    levels: NDArray[Any] = np.rint(clipped * np.float32(np.iinfo(image_type).max)).astype(image_type)
+    return levels

@@ -1,0 +1,39 @@
+from .gate import GateParams
+from .network import MODULATIONS, SIZES, ConfigError, NetworkConfig
+from .schema import (
+    CheckParams,
+    ComputeParams,
+    EvaluateParams,
+    FetchParams,
+    NetworkParams,
+    Params,
+    ParamsError,
+    PatchesParams,
+    SourceParams,
+    load_params,
+    parse_params,
+)
+from .train import CommonParams, LossParams, StageParams, TrainParams
+
+__all__ = [
+    "MODULATIONS",
+    "SIZES",
+    "CheckParams",
+    "CommonParams",
+    "ComputeParams",
+    "ConfigError",
+    "EvaluateParams",
+    "FetchParams",
+    "GateParams",
+    "LossParams",
+    "NetworkConfig",
+    "NetworkParams",
+    "Params",
+    "ParamsError",
+    "PatchesParams",
+    "SourceParams",
+    "StageParams",
+    "TrainParams",
+    "load_params",
+    "parse_params",
+]

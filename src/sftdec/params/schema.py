@@ -1,0 +1,225 @@
+"""params.yaml as typed objects: an unknown or impossible value is an error that names the key.
+
+No key may be called ``size`` or ``nfiles``: DVC's run cache leaves such keys out of its hash (it takes them for a
+file's) and would bring back the outs of another value.
+"""
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from sftdec.params.fields import NonNegative, Positive, PositiveInt, Section, Share
+from sftdec.params.gate import GateParams
+from sftdec.params.network import Gamma, GammaActivation, Modulation, NetworkConfig
+from sftdec.params.train import CommonParams, LossParams, StageParams, TrainParams
+
+__all__ = [
+    "CheckParams",
+    "CommonParams",
+    "ComputeParams",
+    "EvaluateParams",
+    "FetchParams",
+    "GateParams",
+    "LossParams",
+    "NetworkParams",
+    "Params",
+    "ParamsError",
+    "PatchesParams",
+    "SourceParams",
+    "StageParams",
+    "TrainParams",
+    "load_params",
+    "parse_params",
+]
+
+
+class ParamsError(ValueError):
+    """A parameter file that can't be used; the message names the key, the value and what is allowed."""
+
+
+class SourceParams(Section):
+    """Where an archive of a data set is downloaded from."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+class CheckParams(Section):
+    """What a scene may be like; see ``datasets.checks.CheckLimits``."""
+
+    max_shift: Positive = 1.0  # px between sharp and blurred photo
+    min_sharpening: float = -0.1  # dB of contrast that the sharp photo has beyond the blurred one
+    duplicate_distance: Annotated[int, Field(ge=0, le=64)] = 4  # bits of two photos' perceptual hashes
+
+
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]  # of a data set: a folder's below data/
+
+
+def _once_each(names: list[str]) -> list[str]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"found {', '.join(twice)} more than once, expected each data set once")
+    return names
+
+
+class FetchParams(Section):
+    """Which data sets are brought into build/scenes."""
+
+    datasets: Annotated[list[Name], Field(min_length=1), AfterValidator(_once_each)]
+    sigma_max: Positive  # px of sigma that a map's 1.0 stands for
+    strict: bool = False  # a scene that can't be used stops the stage; else it is left out and counted
+    sources: dict[Name, SourceParams] = Field(default_factory=dict)  # by data set
+    check: CheckParams = CheckParams()
+
+
+def _some_or_all(processes: int) -> int:
+    if processes < -1 or processes == 0:
+        raise ValueError(f"found {processes}, expected 1 or more, or -1 for every core")
+    return processes
+
+
+class ComputeParams(Section):
+    """Where scenes are rendered and patches are cut. It changes no result, so no stage depends on it."""
+
+    backend: Literal["joblib", "dask"] = "joblib"
+    processes: Annotated[int, AfterValidator(_some_or_all)] = -1  # of joblib; -1 is every core
+    address: str | None = None  # of a dask scheduler, such as tcp://host:8786
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.backend == "dask" and not self.address:
+            raise ValueError("address: found none, expected a dask scheduler's (tcp://host:8786) beside backend dask")
+        return self
+
+
+class PatchesParams(Section):
+    """What is cut from the scenes."""
+
+    patch_size: Annotated[int, Field(ge=16)]  # px
+    stride: PositiveInt  # px
+    drop_least_sharp: Share = 0.3  # they teach little, as published gains from leaving them out show
+    balance_levels: Annotated[int, Field(ge=0)] = 0  # levels of mean sigma with equally many patches; 0: as it comes
+    shard_patches: PositiveInt
+
+
+def _stem(factor: int) -> int:
+    if factor not in (1, 2, 4):  # a Literal would take True for 1
+        raise ValueError(f"found {factor}, expected 1, 2 or 4")
+    return factor
+
+
+class NetworkParams(Section):
+    """The network: a named size, and whatever is to differ from it."""
+
+    preset: Literal["small", "paper"]
+    modulation: Modulation
+    stem: Annotated[int, AfterValidator(_stem)] | None = None
+    features: PositiveInt | None = None
+    blocks: PositiveInt | None = None
+    dme_features: PositiveInt | None = None
+    dme_blocks: PositiveInt | None = None
+    dme_dilations: list[PositiveInt] | None = None
+    condition_features: PositiveInt | None = None
+    sft_features: PositiveInt | None = None
+    gamma: Gamma | None = None
+    gamma_activation: GammaActivation | None = None
+    reduction: PositiveInt | None = None
+    spatial_kernel: PositiveInt | None = None
+    slope: Share | None = None
+    global_residual: bool | None = None
+    map_init: NonNegative | None = None
+    block_init: NonNegative | None = None
+    output_init: NonNegative | None = None
+    dme_block_init: NonNegative | None = None
+    dme_output_init: NonNegative | None = None
+    dme_centre: NonNegative | None = None
+    dme_relu: bool | None = None
+
+    def config(self, sigma_max: float) -> NetworkConfig:
+        """The network's configuration for maps in units of ``sigma_max`` px."""
+        overrides = self.model_dump(exclude={"preset"}, exclude_none=True)
+        return NetworkConfig.of_size(self.preset, sigma_max=sigma_max, **overrides)
+
+
+class EvaluateParams(Section):
+    """How the network is judged."""
+
+    split: Literal["validation", "test"]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    panels: Annotated[int, Field(ge=0)]  # pictures with crops, as in the paper's figures 5 to 9
+
+
+class Params(Section):
+    """A whole params.yaml."""
+
+    fetch: FetchParams
+    compute: ComputeParams = ComputeParams()
+    patches: PatchesParams
+    network: NetworkParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    gate: GateParams
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Self:
+        common = self.train.common
+        if common.rotation > 0 and math.ceil(common.crop * math.sqrt(2)) > self.patches.patch_size:
+            size = self.patches.patch_size
+            allowed = f"0 for crops of {common.crop} px from patches of {size} px (a turned crop has empty corners)"
+            raise ValueError(f"train.common.rotation: found {common.rotation}, expected {allowed}")
+        if self.train.common.crop > self.patches.patch_size:
+            allowed = f"at most patches.patch_size={self.patches.patch_size}"
+            raise ValueError(f"train.common.crop: found {self.train.common.crop}, expected {allowed}")
+        self.network.config(self.fetch.sigma_max)
+        return self
+
+
+def parse_params(values: Any, source: str) -> Params:
+    """Typed parameters from plain values; ``source`` is the file's name, for errors.
+
+    Raises:
+        ParamsError: an unknown key, a wrong type or an impossible value; each is named with what is allowed.
+    """
+    if not isinstance(values, dict):
+        sections = ", ".join(Params.model_fields)
+        raise ParamsError(f"{source}: found {values!r}, expected the sections {sections}")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False):
+            key = ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                lines.append(
+                    f"{key}: there is no such key (found {problem['input']!r}); remove it or mend its spelling"
+                )
+            elif problem["type"] == "missing":
+                lines.append(f"{key}: the key is missing; add it")
+            elif problem["type"] == "value_error":
+                text = str(problem["ctx"]["error"])
+                joint = "." if re.match(r"[\w.]+: found", text) else ": "  # it names a key of its section itself
+                lines.append(f"{key}{joint}{text}" if key else text)
+            else:
+                lines.append(f"{key}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}")
+        raise ParamsError(f"{source}: " + "; ".join(lines)) from error
+
+
+def load_params(path: Path) -> Params:
+    """The parameters of a YAML file.
+
+    Raises:
+        ParamsError: no file, no YAML, or as ``parse_params``.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(
+            path.read_text(encoding="utf-8")
+        )  # YAML 1.2, as DVC: 1e-4 is a number
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: there is no such parameter file") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not YAML ({error})") from error
+    return parse_params(values, str(path))

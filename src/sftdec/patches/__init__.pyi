@@ -1,0 +1,20 @@
+from .augment import Batch, CropDataset, batches
+from .build import extract_store
+from .extract import STATISTICS, Patch, extract_patches, windows
+from .shards import PARTS, lay_out
+from .store import PatchStore, write_store
+
+__all__ = [
+    "PARTS",
+    "STATISTICS",
+    "Batch",
+    "CropDataset",
+    "Patch",
+    "PatchStore",
+    "batches",
+    "extract_patches",
+    "extract_store",
+    "lay_out",
+    "windows",
+    "write_store",
+]

@@ -1,0 +1,27 @@
+from .build import PEERS, AnyNetwork, AnyPeer, PeerSize, build_peer
+from .did_anet import DIDANet, build_did_anet
+from .peer import Peer, PeerConfig, Restored, Truth
+from .published import PublishedWeightsError, load_published
+from .recipes import RECIPES, Recipe
+from .weights import load_network, read_identity, save_peer
+
+__all__ = [
+    "PEERS",
+    "RECIPES",
+    "AnyNetwork",
+    "AnyPeer",
+    "DIDANet",
+    "Peer",
+    "PeerConfig",
+    "PeerSize",
+    "PublishedWeightsError",
+    "Recipe",
+    "Restored",
+    "Truth",
+    "build_did_anet",
+    "build_peer",
+    "load_network",
+    "load_published",
+    "read_identity",
+    "save_peer",
+]

@@ -1,0 +1,46 @@
+from .gate import Decision, decide
+from .judging import Judge, Refusal
+from .model_versions import (
+    UnservableError,
+    champion,
+    record_decision,
+    register,
+    resolve_weights,
+    set_champion,
+    versions,
+)
+from .names import CHAMPION, DEFAULT_MODEL, find_weights, load_any_model, load_model
+from .promotion import Outcome, promote, rebase, register_and_judge
+from .reproduction import find_version, reproduce
+from .service_history import history
+from .store import MODEL, ArtifactError, RegistryError, Version
+
+__all__ = [
+    "CHAMPION",
+    "DEFAULT_MODEL",
+    "MODEL",
+    "ArtifactError",
+    "Decision",
+    "Judge",
+    "Outcome",
+    "Refusal",
+    "RegistryError",
+    "UnservableError",
+    "Version",
+    "champion",
+    "decide",
+    "find_version",
+    "find_weights",
+    "history",
+    "load_any_model",
+    "load_model",
+    "promote",
+    "rebase",
+    "record_decision",
+    "register",
+    "register_and_judge",
+    "reproduce",
+    "resolve_weights",
+    "set_champion",
+    "versions",
+]

@@ -1,0 +1,51 @@
+from .crops import Crop, choose_crops
+from .data_report import write_data_report
+from .figures import add_axes, decibels, draw_boxes, gain_colour, show
+from .gallery import Gallery, load_comparisons, save_comparisons
+from .plots import gain_plot, training_curves
+from .report.material import Material
+from .report.page import write_report
+from .style import (
+    BETTER,
+    CROPS,
+    DEFOCUS_COLOURS,
+    INK,
+    MUTED,
+    RULE,
+    WORSE,
+    bare,
+    house_style,
+    new_figure,
+    png_bytes,
+    save_figure,
+)
+
+__all__ = [
+    "BETTER",
+    "CROPS",
+    "DEFOCUS_COLOURS",
+    "INK",
+    "MUTED",
+    "RULE",
+    "WORSE",
+    "Crop",
+    "Gallery",
+    "Material",
+    "add_axes",
+    "bare",
+    "choose_crops",
+    "decibels",
+    "draw_boxes",
+    "gain_colour",
+    "gain_plot",
+    "house_style",
+    "load_comparisons",
+    "new_figure",
+    "png_bytes",
+    "save_comparisons",
+    "save_figure",
+    "show",
+    "training_curves",
+    "write_data_report",
+    "write_report",
+]

@@ -1,0 +1,52 @@
+"""What the page is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from sftdec.params import Params
+from sftdec.reporting.gallery import Comparison
+
+
+@dataclass(frozen=True)
+class Material:
+    """An evaluation, and whatever else is at hand; what is left out leaves its part of the page out.
+
+    `metrics` is what `summarise` makes of `per_image`; `curves` maps stages to tables for `training_curves`;
+    `figures` is the folder of the panels and of the contact sheet; `scenes` and `patches` are the folders that the
+    stages of these names make; `published` is the folder of the tables that experiments left (`table1.md`,
+    `table1.png`, …, `readings.md`, `figures/comparison/*.png`), each of which may be missing; `weights` the file of
+    the network that was judged; `lineage` names what the figures follow from, with their checksums.
+    """
+
+    metrics: Mapping[str, Mapping[str, float | int]]
+    per_image: pd.DataFrame
+    curves: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    comparisons: Sequence[Comparison] = ()
+    figures: Path | None = None
+    scenes: Path | None = None
+    patches: Path | None = None
+    published: Path | None = None
+    weights: Path | None = None
+    params: Params | None = None
+    lineage: Mapping[str, str] = field(default_factory=dict)
+
+
+class Fidelity(NamedTuple):
+    """How closely pictures are embedded: greatest width in px of a slider and of a panel, JPEG quality."""
+
+    slider: int
+    panel: int
+    quality: int
+
+
+FIDELITIES = (
+    Fidelity(960, 1536, 88),
+    Fidelity(800, 1400, 84),
+    Fidelity(640, 1280, 80),
+    Fidelity(520, 1100, 72),
+    Fidelity(400, 900, 62),
+)

@@ -1,0 +1,80 @@
+"""The first part of the page: figures, what they mean in words, and a row for each picture."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from sftdec.datasets import read_index
+from sftdec.reporting.report.material import Material
+
+Row = dict[str, Any]
+Rows = Mapping[tuple[str, str], Row]
+
+
+def picture_rows(per_image: pd.DataFrame) -> Rows:
+    """Each picture's numbers by (data set, scene), with its gain in dB and its bar's place in per cent."""
+    if per_image.empty:
+        return {}
+    gains = per_image["psnr"] - per_image["psnr_blurred"]
+    low, high = min(0.0, float(gains.min())), max(0.0, float(gains.max()))
+    span = high - low or 1.0
+    rows: dict[tuple[str, str], Row] = {}
+    for record, gain in zip(per_image.to_dict("records"), gains, strict=True):
+        left, right = sorted([(0 - low) / span * 100, (float(gain) - low) / span * 100])
+        bar = {"gain": float(gain), "left": left, "width": right - left}
+        rows[str(record["dataset"]), str(record["scene"])] = {str(key): value for key, value in record.items()} | bar
+    return rows
+
+
+def key_figures(material: Material, rows: Rows) -> list[Row]:
+    """Per data set what the cards and the sentences beside them say.
+
+    `less` is by how much (0..1) the squared error fell, the geometric mean over pictures; errors of maps are also
+    given in px of sigma where `scenes` are there to say what 1 stands for.
+    """
+    judged = _judged(material)
+    found = []
+    for name, values in material.metrics.items():
+        mine = sorted((row for (dataset, _), row in rows.items() if dataset == name), key=lambda row: row["gain"])
+        gain = values["psnr"] - values["psnr_blurred"]
+        photos, sigma_max = judged.get(name, (None, None))
+        found.append(
+            {
+                "name": name,
+                "values": values,
+                "gain": gain,
+                "less": 1 - 10 ** (-gain / 10),
+                "improved": round(values["improved"] * values["images"]),
+                "least": mine[0],
+                "most": mine[-1],
+                "photos": photos,
+                "sigma_max": sigma_max,
+            }
+        )
+    return found
+
+
+def _judged(material: Material) -> dict[str, tuple[int, float]]:
+    """Per data set: of how many photos the judged pictures are, and how many px of sigma a map's 1 stands for."""
+    if material.scenes is None:
+        return {}
+    index = read_index(material.scenes)
+    pairs = index[["dataset", "scene"]].apply(tuple, axis=1)
+    mine = index[pairs.isin(list(material.per_image[["dataset", "scene"]].itertuples(index=False, name=None)))]
+    return {
+        str(name): (int(part["photo"].nunique()), float(part["sigma_max"].iloc[0]))
+        for name, part in mine.groupby("dataset")
+    }
+
+
+def parameters(material: Material) -> int | None:
+    """How many numbers the network's weights file holds; None without a file."""
+    from math import prod
+
+    from safetensors import safe_open
+
+    if material.weights is None:
+        return None
+    with safe_open(material.weights, framework="numpy") as tensors:
+        return sum(int(prod(tensors.get_slice(name).get_shape())) for name in tensors.keys())  # noqa: SIM118

@@ -1,0 +1,5 @@
+"""What everything stands on: files written whole, memory, devices, processes and clusters."""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

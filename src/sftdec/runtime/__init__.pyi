@@ -1,0 +1,22 @@
+from .atomic import atomic_path
+from .checksums import checksum
+from .devices import Precision, autocast, choose_device, compute_exactly, has_bf16
+from .errors import DataError
+from .memory import is_out_of_memory, keep_freed_memory
+from .parallel import Run, compute, run_here
+
+__all__ = [
+    "DataError",
+    "Precision",
+    "Run",
+    "atomic_path",
+    "autocast",
+    "checksum",
+    "choose_device",
+    "compute",
+    "compute_exactly",
+    "has_bf16",
+    "is_out_of_memory",
+    "keep_freed_memory",
+    "run_here",
+]

@@ -1,0 +1,36 @@
+"""Memory: how a process treats what was freed, and how it is told that there is none left."""
+
+import ctypes
+import sys
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3), as malloc.h numbers them
+_NO_MEMORY = ("can't allocate memory", "bad_alloc", "could not create a primitive", "could not create a memory")
+_LARGEST = 32 << 20  # bytes, the most that every glibc takes; larger blocks go back to the system one by one
+
+
+def keep_freed_memory() -> None:
+    """Have this process use freed memory again instead of returning it and asking anew, page by page.
+
+    A step of training, or a picture, frees and takes hundreds of MB, and each page that comes back is cleared by the
+    system first. The peak stays what it is. Only glibc is told; elsewhere this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    mallopt(_MMAP_THRESHOLD, _LARGEST)
+    mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether PyTorch, on a GPU or a CPU, or Python itself found no memory.
+
+    oneDNN has no word of its own for it: it can't create a primitive whose scratchpad or code finds no room.
+    """
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)

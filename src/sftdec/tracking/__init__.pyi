@@ -1,0 +1,37 @@
+from .cell_runs import CellRun, CellRuns, now_ms
+from .local_weights import find_local_weights
+from .provenance import recorded_outs
+from .runs import close_pipeline_run, open_pipeline_run
+from .sender import send_pending
+from .settings import (
+    TrackingError,
+    TrackingSettings,
+    experiment_id,
+    fluent_store,
+    open_client,
+    read_settings,
+    server_answers,
+)
+from .spool import FOLDER
+from .stage import StageTracker, track_stage
+
+__all__ = [
+    "FOLDER",
+    "CellRun",
+    "CellRuns",
+    "StageTracker",
+    "TrackingError",
+    "TrackingSettings",
+    "close_pipeline_run",
+    "experiment_id",
+    "find_local_weights",
+    "fluent_store",
+    "now_ms",
+    "open_client",
+    "open_pipeline_run",
+    "read_settings",
+    "recorded_outs",
+    "send_pending",
+    "server_answers",
+    "track_stage",
+]

@@ -1,0 +1,46 @@
+"""The page of the open readings from planted tables."""
+
+import pytest
+
+from sftdec.experiments.tables.ablation import Trained
+from sftdec.experiments.tables.readings import readings_report
+from tests.experiments.tables.test_ablation import planted
+
+LABELS = {"better": "a better reading", "worse": "a worse reading", "same": "a reading like the default"}
+
+
+def trained(variant, stage="s3"):
+    return Trained("equal_steps", variant, stage)
+
+
+def report(effects, labels=LABELS):
+    table = planted({trained(variant): effect for variant, effect in effects.items()}, seed_effect=0.02)
+    return readings_report(table, labels, "s3", 0.95, 2000, ["How it was made."])
+
+
+def test_each_reading_supports_what_its_interval_says():
+    page, rows = report({"default": 0.0, "better": 0.5, "worse": -0.5, "same": 0.0})
+    assert "- a better reading: the figures support the other reading." in page
+    assert "- a worse reading: the figures support the default." in page
+    assert "- a reading like the default: which is better can't be told at this scale" in page
+    of_psnr = rows[rows["measure"] == "psnr"].set_index("variant")
+    assert list(of_psnr["supports"]) == ["the other reading", "the default", "neither"]
+    assert of_psnr.loc["worse", "effect"] == pytest.approx(-0.5, abs=0.1)
+
+
+def test_of_a_maps_error_less_is_better():
+    table = planted({trained("default"): 0.0, trained("better"): 0.0})
+    table.loc[table["variant"] == "better", "mae"] = 0.05 + 0.001 * table["seed"] + 0.0001 * table["psnr"]
+    _, rows = readings_report(table, {"better": "maps"}, "s3", 0.95, 2000, [])
+    assert rows.set_index("measure").loc["mae", "supports"] == "the other reading"
+
+
+def test_a_reading_that_was_not_trained_is_shown_so():
+    page, rows = report({"default": 0.0, "better": 0.5})
+    assert "| a worse reading | not trained | — |" in page
+    assert rows.loc[rows["variant"] == "worse", "supports"].eq("neither").all()
+
+
+def test_without_the_default_there_is_nothing_to_compare_with():
+    with pytest.raises(ValueError, match="no rows of default after s3"):
+        report({"better": 0.5})

@@ -1,0 +1,115 @@
+"""An experiment's parameter file, and the parameters of each of its cells."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from sftdec.experiments.definition import Cell, cell_params, load_experiment, read_cells, with_changes
+from sftdec.params import ParamsError, StageParams
+
+ROOT = Path(__file__).parents[2]
+BASE = ROOT / "params.yaml"
+DETACHES = "detach_map" in StageParams.model_fields
+EXPERIMENTS = sorted({path.parent.name for path in ROOT.glob("experiments/*/params.yaml")} - {"comparison"})
+
+
+def values():
+    return {
+        "seeds": [0, 4],
+        "splits": ["validation"],
+        "steps": {"s1": 100, "s2": 200},
+        "variants": {"plain": {"network.modulation": "baseline"}, "dec": {}},
+        "equal_time": ["plain"],
+        "step_cost": {"plain": {"s1": 0.4}},
+        "report": {"split": "validation"},
+    }
+
+
+def experiment(tmp_path, **changes):
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values() | changes, sort_keys=False))
+    return load_experiment(path)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_variant_of_the_shipped_experiments_has_valid_parameters(name):
+    found = load_experiment(ROOT / "experiments" / name / "params.yaml")
+    stages = [stage for stage in ("s1", "s2", "s3", "end_to_end") if stage in found.steps]
+    for variant in found.variants:
+        if any(key.endswith(".detach_map") for key in found.variants[variant]) and not DETACHES:
+            continue
+        for stage in stages:
+            assert getattr(cell_params(BASE, found, Cell(variant, stage, 1)).train, stage).steps == found.steps[stage]
+
+
+def test_end_to_end_gets_the_steps_of_the_three_stages():
+    steps = load_experiment(ROOT / "experiments/table3/params.yaml").steps
+    assert steps["end_to_end"] == steps["s1"] + steps["s2"] + steps["s3"]
+
+
+def test_every_step_that_equal_time_needs_has_a_measured_cost():
+    found = load_experiment(ROOT / "experiments/table3/params.yaml")
+    for variant in found.equal_time:
+        assert all(found.steps_of(Cell(variant, stage, 0, "equal_time")) >= 1 for stage in ("s1", "s2", "s3"))
+
+
+def test_no_reading_is_judged_on_test_photos():
+    found = load_experiment(ROOT / "experiments/readings/params.yaml")
+    assert found.splits == ["validation"] and found.report.split == "validation"
+    assert set(found.labels) | {"default"} == set(found.variants)
+
+
+def test_a_cell_has_its_variants_changes_its_seed_and_its_steps(tmp_path):
+    params = cell_params(BASE, experiment(tmp_path), Cell("plain", "s2", 4))
+    assert params.network.modulation == "baseline"
+    assert params.train.common.seed == 4 and params.train.s2.steps == 200
+    assert params.train.s3 == cell_params(BASE, experiment(tmp_path), Cell("dec", "s2", 0)).train.s3
+
+
+def test_equal_time_has_more_steps_where_a_step_costs_less(tmp_path):
+    assert experiment(tmp_path).steps_of(Cell("plain", "s1", 0, "equal_time")) == 250
+    with pytest.raises(ParamsError, match=r"step_cost\.plain\.s2: the key is missing.*benchmarks/modulations\.py"):
+        experiment(tmp_path).steps_of(Cell("plain", "s2", 0, "equal_time"))
+
+
+def test_a_stage_without_steps_and_an_unknown_variant_are_refused(tmp_path):
+    with pytest.raises(ParamsError, match=r"steps\.s3: the key is missing"):
+        cell_params(BASE, experiment(tmp_path), Cell("plain", "s3", 0))
+    with pytest.raises(ParamsError, match="there is no 'plane', expected one of plain, dec"):
+        cell_params(BASE, experiment(tmp_path), Cell("plane", "s1", 0))
+
+
+def test_a_change_of_a_key_that_isn_t_there_is_named(tmp_path):
+    odd = experiment(tmp_path, variants={"odd": {"network.gama": "scale"}, "dec": {}})
+    with pytest.raises(ParamsError, match=r"variant odd: network\.gama: there is no such key"):
+        cell_params(BASE, odd, Cell("odd", "s1", 0))
+    with pytest.raises(ParamsError, match=r"trian\.s1\.steps: there is no section 'trian'"):
+        with_changes({"train": {}}, {"trian.s1.steps": 3})
+
+
+def test_changes_leave_the_values_they_are_made_to_alone():
+    before = {"train": {"s1": {"steps": 1}}}
+    assert with_changes(before, {"train.s1.steps": 2}) == {"train": {"s1": {"steps": 2}}}
+    assert before == {"train": {"s1": {"steps": 1}}}
+
+
+def test_an_unusable_file_is_named_with_its_key(tmp_path):
+    with pytest.raises(ParamsError, match=r"params\.yaml: seedz: found \[1\]"):
+        experiment(tmp_path, seedz=[1])
+    with pytest.raises(ParamsError, match=r"nowhere\.yaml: can't be read"):
+        load_experiment(tmp_path / "nowhere.yaml")
+
+
+def test_the_cells_that_are_there_are_read_and_other_files_are_not(tmp_path):
+    found = experiment(tmp_path)
+    there = [Cell("plain", "s1", 0), Cell("dec", "s2", 4), Cell("plain", "s1", 4, "equal_time")]
+    for cell in [*there, Cell("plain", "s1", 9), Cell("dec", "s1", 0, "equal_time")]:
+        cell.per_image(tmp_path).parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame({"psnr": [25.0, 26.0]}).to_parquet(cell.per_image(tmp_path))
+    table = read_cells(found, tmp_path)
+    assert len(table) == 6
+    assert {Cell(row.variant, row.stage, row.seed, row.budget) for row in table.itertuples()} == set(there)
+    with pytest.raises(ParamsError, match="none of the experiment's"):
+        read_cells(found, tmp_path / "elsewhere")

@@ -1,4 +1,0 @@
-"""The registry's fixtures, and a project to fill a grid in."""
-
-from tests.grid.filling import counted, project  # noqa: F401
-from tests.registry.conftest import bright, empty_store, root, settings  # noqa: F401

@@ -1,0 +1,72 @@
+"""Small photos of every kind that is read, as files' bytes, and networks to put them before."""
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from sftdec.networks import SFTDec, build_network
+from sftdec.params.network import NetworkConfig
+from sftdec.photos.png_chunks import deep_png
+
+TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
+DEEP = np.random.default_rng(0).integers(0, 65536, (24, 31, 4), np.uint16)
+LEVELS = (DEEP >> 8).astype(np.uint8)
+PROFILE = bytes(36) + b"acsp" + bytes(200)  # what it says doesn't matter here
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6" b="kept"/></x:xmpmeta>'
+MAKERS_NOTE = b"note, byte by byte " * 12
+
+
+def identity() -> SFTDec:
+    """A network that gives back what it gets, as untrained ones do."""
+    return build_network(NetworkConfig.of_size("small", **TINY)).eval()
+
+
+def stirred() -> SFTDec:
+    """A network that changes pictures."""
+    network = identity()
+    with torch.no_grad():
+        network.deblurring.last.weight.normal_(std=0.05, generator=torch.Generator().manual_seed(0))
+    return network
+
+
+def encoded(levels: np.ndarray, format: str, **options: Any) -> bytes:
+    """A file of 8-bit levels H×W×C as Pillow writes it."""
+    written = io.BytesIO()
+    Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels).save(written, format, **options)
+    return written.getvalue()
+
+
+def deep_tiff(levels: np.ndarray, compression: int = 5) -> bytes:
+    """A TIFF of 16-bit levels H×W×C as OpenCV writes it; compression 1 is none, 5 is LZW, 8 deflate."""
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[levels.shape[2]]
+    options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
+    return bytes(cv2.imencode(".tiff", np.ascontiguousarray(levels[..., order]), options)[1].tobytes())
+
+
+def exact_files() -> dict[str, tuple[bytes, np.ndarray]]:
+    """A file of each kind that keeps every level, and its levels."""
+    files: dict[str, tuple[bytes, np.ndarray]] = {}
+    for channels in (1, 2, 3, 4):
+        eight, sixteen = LEVELS[..., :channels], DEEP[..., :channels]
+        files[f"{channels}.png"] = encoded(eight, "PNG"), eight
+        files[f"{channels}_16.png"] = deep_png(sixteen), sixteen
+        for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
+            files[f"{channels}_{compression}.tif"] = encoded(eight, "TIFF", compression=compression), eight
+        if channels != 2:
+            files |= {f"{channels}_{number}_16.tif": (deep_tiff(sixteen, number), sixteen) for number in (1, 5, 8)}
+        if channels > 2:
+            files[f"{channels}.webp"] = encoded(eight, "WEBP", lossless=True, exact=True), eight
+    return files
+
+
+def exif(orientation: int = 6) -> bytes:
+    """An EXIF block: camera, exposure, a maker's note, GPS, and how it was held."""
+    block = Image.Exif()
+    block[0x0112], block[0x010F] = orientation, "camera"
+    block[0x8769] = {0x829A: 0.01, 0x927C: MAKERS_NOTE}
+    block[0x8825] = {1: "N"}
+    return block.tobytes()

@@ -1,0 +1,93 @@
+"""An experiment's flow over a small project with a matrix whose stages take milliseconds."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.dvc.stages import StageFailed, run_dvc, stage_graph, stage_items, stage_order, with_makers
+from pipelines.flows import ablation
+from tests.pipelines.flows import artifacts_of, journal, outcomes
+
+ROOT = Path(__file__).parents[3]
+FILE = "experiments/small/dvc.yaml"
+TRAININGS = ["s1-plain-0", "s1-plain-1", "s2-plain-0", "s2-plain-1", "s2-dec-0", "s2-dec-1"]
+
+
+def quiet(line):
+    """For tests that don't look at the log."""
+
+
+def test_an_experiments_stages_follow_those_of_the_main_pipeline_that_they_read_from(experiment):
+    graph = stage_graph(experiment, "dvc.yaml", FILE)
+    mine = {f"{FILE}:{name}" for name in ("s1", "s2", "small")}
+    assert with_makers(mine, graph) == {"fetch", *mine}
+    order = [stage for stage in stage_order(experiment, "dvc.yaml", FILE) if stage in {"fetch", *mine}]
+    assert order == ["fetch", f"{FILE}:s1", f"{FILE}:s2", f"{FILE}:small"]
+
+
+@pytest.mark.slow
+def test_a_matrix_is_taken_item_by_item(experiment):
+    items = stage_items(experiment, FILE, quiet)
+    assert items[f"{FILE}:s1"] == [f"{FILE}:s1@plain-0", f"{FILE}:s1@plain-1"]
+    assert items[f"{FILE}:small"] == [f"{FILE}:small"]
+
+
+@pytest.mark.slow
+def test_every_training_is_a_task_and_the_page_an_artifact_and_a_second_run_runs_nothing(experiment, prefect_server):
+    state = ablation.ablation("small", root=experiment, return_state=True)
+    found = outcomes(state.result())
+    assert list(found.values()) == ["ran"] * 8
+    assert list(found) == ["fetch", *(f"{FILE}:{name.replace('-', '@', 1)}" for name in TRAININGS), f"{FILE}:small"]
+    assert journal(experiment) == ["fetch", *TRAININGS, "small"]
+    artifacts = artifacts_of(state)
+    assert artifacts["small"] == (experiment / "reports/small.md").read_text()
+    assert f"| {FILE}:s2@dec-1 | ran |" in artifacts["summary"]
+
+    (experiment / "journal.txt").unlink()
+    again = ablation.ablation("small", root=experiment, return_state=True)
+    assert set(outcomes(again.result()).values()) == {"unchanged"} and journal(experiment) == []
+    assert "Nothing changed" in artifacts_of(again)["summary"] and "small" in artifacts_of(again)
+
+    assert run_dvc(["repro", "--dry", FILE], experiment, quiet)[-1].startswith("Data and pipelines are up to date")
+    (experiment / "experiments/small/params.yaml").write_text("seeds: [0, 1, 2]\n")
+    more = outcomes(ablation.ablation("small", root=experiment))
+    assert {stage for stage, outcome in more.items() if outcome == "ran"} == {
+        f"{FILE}:{name}" for name in ("s1@plain-2", "s2@plain-2", "s2@dec-2", "small")
+    }
+
+
+@pytest.mark.slow
+def test_a_plain_repro_leaves_the_experiment_alone(experiment):
+    run_dvc(["repro"], experiment, quiet)
+    assert journal(experiment) == ["fetch", "train_s1"]
+
+
+@pytest.mark.slow
+def test_a_failed_training_is_named_and_those_before_it_are_kept(experiment, prefect_server):
+    path = experiment / FILE
+    path.write_text(path.read_text().replace("stage.py s2-${item.variant}", "absent.py s2-${item.variant}"))
+    with pytest.raises(StageFailed, match=r"stage 'experiments/small/dvc\.yaml:s2@plain-0' failed with exit code 2"):
+        ablation.ablation("small", root=experiment)
+    assert journal(experiment) == ["fetch", "s1-plain-0", "s1-plain-1"]
+
+
+def test_an_unknown_experiment_is_refused_with_the_names_that_exist(experiment):
+    with pytest.raises(ValueError, match="has no experiment table9; it has small"):
+        ablation.ablation.fn("table9", root=experiment)
+
+
+def test_the_deployment_is_started_by_hand_and_names_an_experiment():
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    mine = next(each for each in deployments if each["entrypoint"] == "pipelines/flows/ablation.py:ablation")
+    assert mine["schedules"] == [] and (ROOT / "experiments" / mine["parameters"]["experiment"]).is_dir()
+
+
+def test_the_command_line_takes_the_experiments_name(monkeypatch):
+    started = []
+    monkeypatch.setattr(ablation, "ablation", started.append)
+    monkeypatch.setattr(ablation, "run_once", lambda run: run())
+    monkeypatch.setattr(sys, "argv", ["ablation.py", "readings"])
+    ablation.main()
+    assert started == ["readings"]

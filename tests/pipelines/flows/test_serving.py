@@ -1,0 +1,74 @@
+"""`pipelines.flows.retrain --serve` on a machine without a Prefect server, and prefect.yaml on that server."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.services]
+ROOT = Path(__file__).parents[3]
+
+
+def ask(address: str, what: str):
+    request = urllib.request.Request(f"{address}/api/{what}/filter", b"{}", {"Content-Type": "application/json"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
+    return kept | {"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "PYTHONPATH": path}
+
+
+@pytest.fixture(scope="module")
+def served(environment):
+    """The process that serves, and the address of the server that it has started."""
+    command = [sys.executable, str(ROOT / "pipelines/flows/retrain.py"), "--serve", "--revision", "main"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, re.search(r"one runs at (\S+)", process.stdout.readline())[1]
+        finally:
+            process.kill()
+
+
+def test_it_keeps_the_schedule_with_a_server_of_its_own(served):
+    address = served[1]
+    deadline = time.monotonic() + 120
+    while not (runs := ask(address, "flow_runs")) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    (deployment,) = ask(address, "deployments")
+    assert {run["state_name"] for run in runs} == {"Scheduled"} and "T02:00:00" in runs[0]["expected_start_time"]
+    assert deployment["parameters"]["revision"] == "main"
+    assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+
+
+def test_every_deployment_is_taken_and_what_overlaps_in_it_is_cancelled(served, environment):
+    for command in (["work-pool", "create", "sftdec", "--type", "process"], ["--no-prompt", "deploy", "--all"]):
+        prefect = [sys.executable, "-m", "prefect", *command]
+        told = {**environment, "PREFECT_API_URL": f"{served[1]}/api"}
+        done = subprocess.run(prefect, cwd=ROOT, env=told, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    mine = [each for each in ask(served[1], "deployments") if each["work_pool_name"] == "sftdec"]
+    crons = {each["name"]: [schedule["schedule"]["cron"] for schedule in each["schedules"]] for each in mine}
+    by_hand = {"table3": [], "readings": [], "comparison": [], "drift": []}
+    assert crons == {"nightly": ["0 2 * * *"], "champion": ["0 5 * * 0"], **by_hand}
+    assert {each["concurrency_options"]["collision_strategy"] for each in mine} == {"CANCEL_NEW"}
+    assert {each["global_concurrency_limit"]["limit"] for each in mine} == {1}
+
+
+def test_the_server_ends_with_it(served):
+    process, address = served
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    with pytest.raises(urllib.error.URLError):
+        ask(address, "deployments")

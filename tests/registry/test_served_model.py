@@ -1,0 +1,234 @@
+import base64
+import hashlib
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from sftdec.deblurrer import Deblurrer
+from sftdec.networks import build_network, load_weights, save_weights
+from sftdec.params.network import NetworkConfig
+from sftdec.registry.served_model import DefocusDeblurring, decode_photo, encode_png
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "s3.safetensors"
+    save_weights(build_network(NetworkConfig.of_size("small", sigma_max=4.5)), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(weights: Path) -> DefocusDeblurring:
+    return served(weights, {"precision": "fp32", "max_megapixels": 0.01})
+
+
+def served(weights: Path, config: dict[str, object] | None) -> DefocusDeblurring:
+    loaded = DefocusDeblurring()
+    loaded.load_context(SimpleNamespace(artifacts={"weights": str(weights)}, model_config=config))  # type: ignore[arg-type]
+    return loaded
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)  # type: ignore[arg-type]
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def decoded(text: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+
+
+def refusal(text: object, limit: float = 25.0) -> str:
+    with pytest.raises(MlflowException) as caught:
+        decode_photo(text, 0, limit)
+    assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
+    assert caught.value.get_http_status_code() == 400
+    return str(caught.value)
+
+
+def test_a_photo_comes_back_deblurred_with_its_map_and_the_maps_unit(model: DefocusDeblurring) -> None:
+    table = pd.DataFrame({"image": [encode_png(PHOTO), encode_png(PHOTO[:, :24])]})
+    answer = model.predict(None, table)  # type: ignore[arg-type]
+    assert list(answer.columns) == ["deblurred", "defocus", "sigma_max"]
+    assert list(answer["sigma_max"]) == [4.5, 4.5]
+    for row, width in ((0, 40), (1, 24)):
+        image, defocus = decoded(answer["deblurred"][row]), decoded(answer["defocus"][row])
+        assert (image.shape, image.dtype) == ((32, width, 3), np.uint8)
+        assert (defocus.shape, defocus.dtype) == ((32, width), np.uint16)
+
+
+def test_the_answer_is_the_networks_own_output(model: DefocusDeblurring, weights: Path) -> None:
+    answer = model.predict(None, pd.DataFrame({"image": [encode_png(PHOTO)]})).iloc[0]  # type: ignore[arg-type]
+    blurred = torch.from_numpy(PHOTO / np.float32(255)).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        expected = load_weights(weights)(blurred)
+    image = expected.deblurred[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    defocus = expected.defocus[0, 0].clamp(0, 1).numpy()
+    assert np.abs(decoded(answer["deblurred"]) / 255 - image).max() <= 0.51 / 255
+    assert np.abs(decoded(answer["defocus"]) / 65535 - defocus).max() <= 1e-4
+
+
+def test_without_a_configuration_it_gives_the_pixels_that_python_gives(weights: Path) -> None:
+    answer = served(weights, None).predict(None, [encode_png(PHOTO)]).iloc[0]  # type: ignore[arg-type]
+    image, defocus = Deblurrer.load(weights)(PHOTO)
+    assert np.array_equal(decoded(answer["deblurred"]), image)
+    assert np.array_equal(decoded(answer["defocus"]), np.rint(defocus * 65535))
+
+
+@pytest.mark.parametrize("form", [lambda t: [t], lambda t: [{"image": t}], lambda t: {"image": [t]}])
+def test_lists_and_records_are_taken_like_tables(model: DefocusDeblurring, form: object) -> None:
+    given = form(encode_png(PHOTO))  # type: ignore[operator]
+    assert len(model.predict(None, given)) == 1  # type: ignore[arg-type]
+
+
+def test_jpeg_and_data_urls_are_read(model: DefocusDeblurring) -> None:
+    smooth = Image.fromarray(np.full((20, 20, 3), 90, np.uint8))
+    assert np.abs(decode_photo(encoded(smooth, "JPEG"), 0, 1.0).astype(int) - 90).max() <= 2
+    url = "data:image/png;base64," + encode_png(PHOTO)
+    assert np.array_equal(decode_photo(url, 0, 1.0), PHOTO)
+
+
+def test_a_photo_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown rotated by 90° clockwise
+    text = encoded(Image.fromarray(PHOTO), "PNG", exif=exif)
+    assert np.array_equal(decode_photo(text, 0, 1.0), np.rot90(PHOTO, -1))
+
+
+def test_grey_16_bit_and_transparent_pictures_become_rgb() -> None:
+    grey = np.linspace(0, 65535, 400).reshape(20, 20).astype(np.uint16)
+    read = decode_photo(encode_png(grey), 0, 1.0)
+    assert read.shape == (20, 20, 3)
+    assert np.abs(read[:, :, 0] - grey / 257).max() <= 0.5
+    transparent = Image.fromarray(np.dstack([PHOTO, PHOTO[:, :, 0]]))
+    assert np.array_equal(decode_photo(encoded(transparent, "PNG"), 0, 1.0), PHOTO)
+
+
+def test_what_is_no_image_is_refused() -> None:
+    assert "not an image" in refusal(base64.b64encode(b"hello, this is text").decode())
+    assert "not base64" in refusal("§§§")
+    assert "float, expected a base64 string" in refusal(float("nan"))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_truncated_image_is_refused(kind: str) -> None:
+    content = base64.b64decode(encoded(Image.fromarray(PHOTO), kind))
+    message = refusal(base64.b64encode(content[: len(content) // 2]).decode())
+    assert f"truncated {kind}" in message and "send the file again" in message
+
+
+def test_a_picture_above_the_limit_is_refused_with_the_limit_named() -> None:
+    message = refusal(encode_png(PHOTO), limit=0.001)
+    assert "40×32 px" in message and "the limit is 0.001" in message
+
+
+def test_a_decompression_bomb_is_refused_without_being_decoded() -> None:
+    bomb = encoded(Image.new("1", (20000, 20000)), "PNG")
+    assert "limit" in refusal(bomb)
+
+
+def test_a_picture_that_is_too_small_for_the_network_is_refused() -> None:
+    assert "at least 16" in refusal(encode_png(PHOTO[:8]))
+
+
+def test_an_animated_gif_is_refused_and_named() -> None:
+    frames = [Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)]
+    text = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert "GIF, animated with 2 frames" in refusal(text)
+    assert "is a WEBP; expected a PNG or JPEG" in refusal(encoded(frames[0], "WEBP"))
+
+
+def test_a_jpeg_with_a_broken_exif_block_is_taken_as_it_lies() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = base64.b64decode(encoded(Image.fromarray(PHOTO), "JPEG", exif=exif, dpi=(72, 72)))  # not asked of EXIF
+    head = b"Exif\0\0" + exif.tobytes()[6:8]
+    assert content.count(head) == 1
+    broken = content.replace(head, b"Exif\0\0XX")
+    expected = np.asarray(Image.open(io.BytesIO(content)))
+    assert np.array_equal(decode_photo(base64.b64encode(broken).decode(), 0, 1.0), expected)
+
+
+def test_a_file_that_does_not_say_how_many_pictures_it_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(image: Image.Image) -> int:
+        raise TypeError("no number")
+
+    tiff = encoded(Image.fromarray(PHOTO), "TIFF")
+    monkeypatch.setattr("PIL.TiffImagePlugin.TiffImageFile.n_frames", property(broken))
+    assert "is a TIFF; expected a PNG or JPEG with one picture" in refusal(tiff)
+    monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.n_frames", property(broken), raising=False)
+    assert "is a damaged JPEG (no number)" in refusal(encoded(Image.fromarray(PHOTO), "JPEG"))
+
+
+def test_colours_come_back_with_their_profile_and_the_map_without(model: DefocusDeblurring) -> None:
+    profile, grey = (bytes(16) + kind + bytes(16) + b"acsp" + bytes(200) for kind in (b"RGB ", b"GRAY"))
+    photos = [encoded(Image.fromarray(PHOTO), kind, icc_profile=profile) for kind in ("PNG", "JPEG")]
+    photos.append(encoded(Image.fromarray(PHOTO[..., 0]), "PNG", icc_profile=grey))
+    answer = model.predict(None, photos)  # type: ignore[arg-type]
+    found = [Image.open(io.BytesIO(base64.b64decode(text))).info.get("icc_profile") for text in answer["deblurred"]]
+    assert found == [profile, profile, None]
+    assert not any(b"iCCP" in base64.b64decode(text) for text in answer["defocus"])
+
+
+def test_a_prints_inks_are_refused() -> None:
+    assert "CMYK (a print's inks" in refusal(encoded(Image.new("CMYK", (32, 32)), "JPEG"))
+
+
+@pytest.mark.parametrize("given", [pd.DataFrame({"photo": ["x"]}), [{"picture": "x"}], "text"])
+def test_an_input_without_the_column_image_is_refused(model: DefocusDeblurring, given: object) -> None:
+    with pytest.raises(MlflowException, match="no column 'image'"):
+        model.predict(None, given)  # type: ignore[arg-type]
+
+
+def test_the_row_that_is_wrong_is_named_and_the_parameter_sets_the_limit(model: DefocusDeblurring) -> None:
+    table = pd.DataFrame({"image": [encode_png(PHOTO[:16, :16]), encode_png(PHOTO)]})
+    with pytest.raises(MlflowException, match="row 1 of column 'image'"):
+        model.predict(None, table, {"max_megapixels": 0.001})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wanted", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_limit_that_is_no_number_of_megapixels_is_refused(model: DefocusDeblurring, wanted: float) -> None:
+    with pytest.raises(MlflowException, match="expected a number above 0"):
+        model.predict(None, [encode_png(PHOTO)], {"max_megapixels": wanted})  # type: ignore[arg-type]
+
+
+def test_who_asks_cannot_raise_the_limit_above_the_operators(model: DefocusDeblurring) -> None:
+    large = encode_png(np.zeros((128, 128, 3), np.uint8))
+    with pytest.raises(MlflowException, match=r"the limit is 0\.01"):
+        model.predict(None, [large], {"max_megapixels": 100.0})  # type: ignore[arg-type]
+
+
+def test_a_refusal_stays_one_sentence_when_the_server_puts_the_picture_before_it() -> None:
+    with pytest.raises(MlflowException) as caught:
+        decode_photo("aGVsbG8=", 0, 1.0)
+    caught.value.message = f"Failed to predict data 'aGVsbG8='. \nError: {caught.value.message}"
+    assert json.loads(caught.value.serialize_as_json())["message"] == refusal("aGVsbG8=")
+
+
+def test_the_file_can_be_loaded_where_it_lies(tmp_path: Path) -> None:
+    missing = SimpleNamespace(artifacts={"weights": str(tmp_path / "gone.safetensors")}, model_config={})
+    with pytest.raises(ValueError, match=r"gone\.safetensors"):
+        DefocusDeblurring().load_context(missing)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_not_the_one_that_was_packed_is_not_loaded(tmp_path: Path) -> None:
+    weights = tmp_path / "s3.safetensors"
+    save_weights(build_network(NetworkConfig.of_size("small")), weights)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    packed = SimpleNamespace(artifacts={"weights": str(weights)}, model_config={"weights_sha256": digest})
+    DefocusDeblurring().load_context(packed)  # type: ignore[arg-type]
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ValueError, match="is not what was registered: SHA-256"):
+        DefocusDeblurring().load_context(packed)  # type: ignore[arg-type]

@@ -1,0 +1,41 @@
+import pandas as pd
+import pytest
+
+from sftdec.reporting.report.standing import read_standings
+
+
+@pytest.fixture
+def path(tmp_path):
+    rows = [
+        ("sample", "equal_time", "floor", "blurred input", 27.0),
+        ("sample", "equal_time", "sft_dec", "SFT-Dec", 28.0),
+        ("sample", "equal_time", "ifan", "IFAN", 26.5),
+        ("sample", "equal_time", "nafnet32", "NAFNet", 28.5),
+        ("sample", "equal_time", "oracle+deconvolution", "true map", 29.0),
+        ("sample", "equal_time", "mprnet", "MPRNet", None),
+        ("sample", "equal_steps", "ifan", "IFAN", 40.0),
+        ("alone", "equal_time", "sft_dec", "SFT-Dec", 28.0),
+    ]
+    columns = ["dataset", "budget", "method", "title", "psnr"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "table2.csv", index=False)
+    return tmp_path / "table2.csv"
+
+
+def test_systems_stand_by_gain_and_one_that_is_told_the_truth_does_not_count(path):
+    (standing,) = read_standings(path)
+    assert [(line["title"], line["gain"]) for line in standing.systems] == [
+        ("true map", 2.0), ("NAFNet", 1.5), ("SFT-Dec", 1.0), ("IFAN", -0.5)
+    ]  # fmt: skip
+    assert (standing.dataset, standing.place, standing.of) == ("sample", 2, 3)
+
+
+def test_bars_start_at_no_gain(path):
+    best, *_, worst = read_standings(path)[0].systems
+    assert (best["left"], best["width"]) == (20.0, 80.0)
+    assert (worst["left"], worst["width"]) == (0.0, 20.0)
+
+
+def test_a_table_of_other_columns_or_none_says_nothing(path, tmp_path):
+    assert read_standings(tmp_path / "table9.csv") == []
+    pd.read_csv(path).drop(columns="title").to_csv(path, index=False)
+    assert read_standings(path) == []

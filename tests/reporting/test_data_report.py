@@ -1,0 +1,279 @@
+import html
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sftdec.datasets.scene import Scene, write_scene
+from sftdec.reporting.data_figures import Distribution, bins, choose_scenes, coloured, histograms, pixel_distribution
+from sftdec.reporting.data_report import LISTED, SHOWN, write_data_report
+from sftdec.reporting.style import png_bytes
+from sftdec.runtime.errors import DataError
+from tests.evaluation.scenes import make_patches, make_scenes, texts
+
+WILD = '<b>&"'
+REFUSED = [
+    *[("other", f"other/r{number}", "aligned", f"shifted by {number} px, at most 2 expected") for number in range(5)],
+    ("other", "plain", "aligned", "shifted by 7 px"),
+    ("other", "other/r1", "size", "3×3 px"),
+    (WILD, "<script>alert(1)</script>", f"check {WILD}", f"{WILD} is no picture"),
+]
+
+
+def refuse(root, *rows):
+    pd.DataFrame(rows, columns=["dataset", "scene", "check", "reason"]).to_parquet(root / "refused.parquet")
+
+
+def write(folder, name="data.html", **parts):
+    write_data_report(folder / "scenes", folder / "patches", folder / name, **parts)
+    return (folder / name).read_text("utf-8")
+
+
+def without_pictures(page):
+    return re.sub(r"data:image/\w+;base64,[A-Za-z0-9+/=]+", "", page)
+
+
+def cells(page, section):
+    """The table rows below a heading, as lists of their cells' text."""
+    part = page.partition(f"<h2>{section}</h2>")[2].partition("<h2>")[0]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr.*?</tr>", part)]
+    return [[html.unescape(re.sub("<[^>]*>", "", cell)) for cell in row] for row in rows if row]
+
+
+def card(page, name):
+    found = re.search(
+        rf'<div class="name">{name}</div><div class="value[^"]*">(.*?)</div><div class="sub">(.*?)<', page
+    )
+    return found.groups()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    make_patches(tmp_path / "patches", make_scenes(tmp_path / "scenes"))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The page of four scenes of one data set, none refused."""
+    root = tmp_path_factory.mktemp("plain")
+    make_patches(root / "patches", make_scenes(root / "scenes"))
+    return write(root)
+
+
+@pytest.fixture(scope="module")
+def wild(tmp_path_factory):
+    """The page of two data sets with names like HTML, one without patches; measured, and some refused."""
+    root = tmp_path_factory.mktemp("wild")
+    first = make_scenes(root / "scenes", ("train", "train", "test"))
+    second = make_scenes(root / "scenes", ("test",), "other")
+    index = pd.concat([first.assign(dataset=WILD), second], ignore_index=True)
+    index["scene"] = [f"{WILD}/0", f"{WILD}/1", f"{WILD}/2", "other/$0"]
+    index["photo"] = ["a", "a", "b", "a"]
+    index["height"], index["sigma_mean"] = [480, 48, 48, 48], [1.0, 4.0, 1.0, 2.0]
+    index = index.assign(shift=[0.1, 0.75, np.nan, np.nan], sharpening=[3.0, None, 1.25, 2.0])
+    index.to_parquet(root / "scenes/index.parquet")
+    make_patches(root / "patches", index)
+    refuse(root / "scenes", *REFUSED)
+    return write(root, title=f"data {WILD}")
+
+
+def test_the_cards_and_the_split_table_count_what_the_index_holds(plain):
+    assert card(plain, "Pictures")[0] == "4"
+    assert card(plain, "Patches") == ("6", "from 2 pictures")
+    rows = cells(plain, "Splits")
+    assert rows[0] == ["sample"]
+    assert [row[:3] for row in rows[1:4]] == [["train", "2", "2"], ["validation", "1", "1"], ["test", "1", "1"]]
+    assert rows[4] == ["all", "4", "4", "0.01", "2.00", "4.00"]  # 4 × 48 × 64 px, a ramp of sigma from 0 to 4 px
+
+
+def test_two_pictures_of_one_photo_count_as_one_and_a_larger_one_weighs_more(wild):
+    rows = cells(wild, "Splits")
+    assert [row[:3] for row in rows[1:4]] == [["train", "2", "1"], ["test", "1", "1"], ["all", "3", "2"]]
+    assert rows[1][4] == f"{(10 * 1 + 4) / 11:.2f}"
+    assert "4 pictures of 3 photos from 2 data sets" in wild  # the other set's photo a is another photo
+
+
+def test_every_refusal_is_named_with_its_reason_below_its_check(wild):
+    assert card(wild, "Refused") == ("7", "of 11 found")  # one of them by two checks
+    lists = dict(re.findall(r"<summary>(.*?)</summary>(.*?)</details>", wild, re.DOTALL))
+    assert list(lists) == [
+        "not aligned: 6 pictures",
+        "check &lt;b&gt;&amp;&#34;: 1 picture",
+        "of unequal size: 1 picture",
+    ]
+    for _, scene, check, reason in REFUSED:
+        title = {"aligned": "not aligned", "size": "of unequal size"}.get(check, check)
+        below = html.unescape(next(part for found, part in lists.items() if html.unescape(found).startswith(title)))
+        assert f"{scene}</b><span>{reason}</span>" in below
+    assert "<b>other: plain</b>" in wild and "<b>other/r1</b>" in wild  # a data set is named once
+    assert "Nothing was refused" not in wild
+
+
+def test_files_that_belong_to_no_scene_are_listed_and_not_counted_as_refused(folder):
+    refuse(folder / "scenes", ("mine", "Thumbs.db", "extra", "no PNG, JPEG, TIFF or WebP picture"))
+    page = write(folder)
+    assert card(page, "Refused") == ("0", "of 4 found") and "Nothing was refused" in page
+    assert "extra: 1 file" in page and "Thumbs.db" in page
+
+
+def test_where_there_is_no_list_of_refused_scenes_the_page_says_that_nothing_was(plain):
+    assert "Nothing was refused" in plain and card(plain, "Refused") == ("0", "of 4 found")
+
+
+def test_an_empty_list_of_refused_scenes_is_as_good_as_none(folder, plain):
+    refuse(folder / "scenes")
+    assert write(folder) == plain
+
+
+def test_names_and_reasons_are_text_whatever_they_hold(wild):
+    page = without_pictures(wild)
+    assert "<script" not in page and WILD not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    shown = html.unescape(page)
+    assert all(text in shown for text in (f"{WILD}/1", f"check {WILD}", f"{WILD} is no picture", f"data {WILD}"))
+
+
+def test_a_page_asks_nothing_of_another_host(plain, wild):
+    for page in map(without_pictures, (plain, wild)):
+        assert "http:" not in page and "https:" not in page and "//" not in page and "url(" not in page
+        assert "default-src 'none'" in page
+        assert set(re.findall(r"(?:src|href|srcset)=\"([^\"]*)\"", page)) <= {"", "data:,"}
+
+
+def test_equal_folders_give_equal_bytes_wherever_they_lie(folder, plain):
+    assert write(folder) == plain
+    assert str(folder) not in plain
+
+
+def test_it_looks_like_the_evaluation_report(plain):
+    assert ".cards { display: grid;" in plain.partition("<style>")[2].partition("</style>")[0]
+
+
+@pytest.mark.slow
+def test_a_huge_index_and_a_long_list_keep_the_page_small(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (240, 360, 3), dtype=np.uint8)  # the worst for JPEG
+    grey = np.linspace(0, 1, 86400, dtype=np.float32).reshape(240, 360)
+    row = write_scene(tmp_path / "scenes", Scene("noise", "d", "train", "p", 4.0, noise, noise[::-1], grey))
+    index = pd.DataFrame([row] * 5000)
+    index["dataset"] = [f"d{number % 7}" for number in range(5000)]
+    index["scene"] = index["photo"] = [f"d{number % 7}/picture_{number}" for number in range(5000)]
+    index["split"] = np.random.default_rng(1).choice(["train", "validation", "test"], 5000, p=[0.8, 0.1, 0.1])
+    index["height"] = np.arange(5000) % 90 + 400
+    index.to_parquet(tmp_path / "scenes/index.parquet")
+    make_patches(tmp_path / "patches", index)
+    refuse(tmp_path / "scenes", *[("d1", f"d1/r{number}", "aligned", "x" * 900) for number in range(2500)])
+    page = write(tmp_path)
+    assert len(page.encode()) <= 3_000_000
+    assert page.count('<figure class="trio">') == SHOWN
+    assert "48 of 5\u202f000 pictures" in page and "82 other sizes" in page
+    assert page.count("<b>d1/r") == LISTED and "2\u202f400 more" in page
+    assert "x" * 399 in page and "x" * 400 not in page
+
+
+def test_every_picture_of_a_small_set_is_on_the_sheet(plain):
+    assert all(f"<b>sample/picture_{number}</b>" in plain for number in range(4))
+    assert "All pictures." in plain
+
+
+def test_a_data_set_without_patches_is_in_their_table_with_none(wild):
+    assert [row[:3] for row in cells(wild, "Patches")] == [[WILD, "6", "2"], ["other", "0", "0"]]
+
+
+def test_what_the_checks_measured_is_shown_where_they_did(plain, wild):
+    assert cells(wild, "Pairs") == [[WILD, "0.75", "1.25"], ["other", "–", "2.00"]]
+    assert "<h2>Pairs</h2>" not in plain
+
+
+def make_index(counts, seed=0):
+    """An index of scenes with ``counts`` per (data set, split), blur at random."""
+    generator = np.random.default_rng(seed)
+    rows = [(dataset, split) for (dataset, split), count in counts.items() for _ in range(count)]
+    index = pd.DataFrame(rows, columns=["dataset", "split"])
+    return index.assign(scene=[f"s{number}" for number in index.index], sigma_mean=generator.random(len(index)) * 6)
+
+
+def test_the_choice_is_even_over_splits_and_data_sets_as_far_as_they_reach():
+    index = make_index({("a", "train"): 1000, ("a", "test"): 3, ("b", "train"): 30, ("b", "validation"): 40})
+    chosen = choose_scenes(index, 48).groupby(["dataset", "split"]).size()
+    assert chosen["a", "test"] == 3
+    assert sorted([chosen["a", "train"], chosen["b", "train"], chosen["b", "validation"]]) == [15, 15, 15]
+
+
+def test_the_choice_reaches_from_the_least_to_the_most_blurred():
+    index = make_index({("a", "train"): 1000})
+    chosen = choose_scenes(index, 10)
+    ranks = index["sigma_mean"].rank().loc[chosen.index]
+    assert [int((rank - 1) // 100) for rank in ranks] == list(range(10))
+
+
+def test_the_chosen_stand_for_every_scene_once():
+    index = make_index({("a", "train"): 107, ("a", "test"): 31, ("b", "train"): 2})
+    assert choose_scenes(index, 20)["stands_for"].sum() == len(index)
+    everything = choose_scenes(index, 1000)
+    assert set(everything["scene"]) == set(index["scene"]) and set(everything["stands_for"]) == {1}
+
+
+def test_the_choice_is_the_same_for_the_same_seed_and_another_for_another():
+    index = make_index({("a", "train"): 1000})
+    first, again, other = (list(choose_scenes(index, 20, seed)["scene"]) for seed in (3, 3, 4))
+    assert first == again != other
+
+
+def test_more_groups_than_places_give_one_each_to_some():
+    index = make_index({(f"d{number:02d}", "train"): 5 for number in range(60)})
+    chosen = choose_scenes(index, 48)
+    assert len(chosen) == 48 and chosen["dataset"].nunique() == 48
+
+
+def test_the_histogram_of_pixels_counts_each_pixel_for_the_scenes_it_stands_for(tmp_path):
+    index = make_scenes(tmp_path, ("train",) * 6)
+    whole = pixel_distribution(tmp_path, index, choose_scenes(index, 6))
+    assert set(whole.counts["sample"]) == {6 * 2 * 48}  # 64 columns of a ramp in 32 bins, in each scene
+    half = pixel_distribution(tmp_path, index, choose_scenes(index, 3))
+    assert np.array_equal(half.counts["sample"], whole.counts["sample"])
+
+
+def test_many_data_sets_share_the_last_colour():
+    edges = bins(4.0)
+    counts = {f"set {number}": np.ones(len(edges) - 1) for number in range(7)}
+    figure = histograms([Distribution("σ", "px", 1.0, edges, counts)])
+    assert "other sets" in texts(figure) and "set 3" in texts(figure) and "set 4" not in texts(figure)
+    top = figure.axes[0].patches[-1].get_data().values
+    assert top == pytest.approx(np.full(len(edges) - 1, 100 / (len(edges) - 1)))
+
+
+def test_a_data_set_with_a_dollar_in_its_name_is_drawn():
+    counts = {"a_$x": np.ones(32), "$b_$": np.ones(32)}
+    assert png_bytes(histograms([Distribution("σ", "px", 1.0, bins(4.0), counts)], 4.4))
+
+
+def test_a_map_is_black_in_focus_and_bright_at_the_largest_blur():
+    dark, bright = coloured(np.array([0.0, 1.0], np.float32)).astype(int).sum(axis=1)
+    assert dark < 20 and bright > 600
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("scenes/index.parquet", "dvc repro fetch"),
+        ("patches/index.parquet", "dvc repro patches"),
+        ("scenes/sharp/sample/picture_1.png", "picture_1.png"),
+    ],
+)
+def test_what_is_missing_is_named_and_the_old_page_stays(folder, lost, said):
+    (folder / "data.html").write_text("old")
+    (folder / lost).unlink()
+    with pytest.raises(DataError, match=said):
+        write(folder)
+    assert (folder / "data.html").read_text() == "old"
+
+
+def test_a_table_that_is_none_is_named(folder):
+    (folder / "scenes/refused.parquet").write_bytes(b"no parquet")
+    with pytest.raises(DataError, match=r"refused\.parquet: not a table"):
+        write(folder)
+    pd.DataFrame({"dataset": ["sample"]}).to_parquet(folder / "scenes/refused.parquet")
+    with pytest.raises(DataError, match=r"refused\.parquet: lacks scene, check, reason"):
+        write(folder)
