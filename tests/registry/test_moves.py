@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sftdec.registry import RegistryError, history, promote, register, set_champion, versions
-from sftdec.registry.moves import FORMER, LONGEST_REASON, PREFIX, Move, happened
+from sftdec.registry.moves import FORMER, LONGEST_REASON, PREFIX, Move, happened, settle, write_move
 from sftdec.tracking import TrackingSettings
 from sftdec.tracking.settings import open_client
 
@@ -57,6 +57,25 @@ def test_a_move_that_was_begun_is_completed_by_the_next_one(two: Path, settings:
     tags = client.get_registered_model("sft-dec").tags
     assert json.loads(tags[key])["begun"] is False
     assert versions(two, settings)[0].tags["gate.reason"] == "the first"
+
+
+def test_a_move_that_was_begun_and_not_made_is_struck_out(two: Path, settings: TrackingSettings) -> None:
+    client = open_client(settings)
+    write_move(client, Move("2026-01-01T00:00:00", 2, 1, "the gate", "never made", begun=True))
+    promote(2, "the next", two, settings)
+    assert list(history(two, settings)["reason"]) == ["the first", "the next"]
+    assert "never made" not in str(client.get_registered_model("sft-dec").tags)
+
+
+def test_a_move_that_was_begun_to_a_version_that_was_deleted_since_is_completed(
+    two: Path, settings: TrackingSettings
+) -> None:
+    client = open_client(settings)
+    write_move(client, gone := Move("2100-01-01T00:00:00", 3, 1, "the gate", "deleted since", begun=True))
+    write_move(client, Move("2100-01-02T00:00:00", 1, 3, "by hand", "and back"))
+    settle(client)
+    assert json.loads(client.get_registered_model("sft-dec").tags[gone.key])["begun"] is False
+    assert list(history(two, settings)["version"]) == [1, 3, 1]
 
 
 def test_by_hand_any_sound_version_serves_again_and_it_is_recorded(two: Path, settings: TrackingSettings) -> None:

@@ -1,0 +1,59 @@
+"""Files that are written whole or not at all."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from sftdec.runtime import atomic_path
+from sftdec.runtime.atomic import NAME_BYTES
+
+
+def test_a_file_takes_the_place_of_the_one_before_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "figures.json"
+    for content in ("first", "second"):
+        with atomic_path(path) as temporary:
+            assert temporary.parent == path.parent
+            temporary.write_text(content)
+        assert path.read_text() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_block_that_fails_leaves_the_old_file_as_it_was(tmp_path: Path) -> None:
+    (path := tmp_path / "figures.json").write_text("old")
+    with pytest.raises(KeyError), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise KeyError("psnr")
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_block_that_writes_nothing_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileNotFoundError, match=r"weights could not be written \(No such file"),
+        atomic_path(tmp_path / "weights"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("written", "needed"), [(b"x" * 1500, "more than 1,500 bytes"), (b"", "it needs more in")])
+def test_a_full_disk_is_told_with_what_the_file_needs_and_what_is_free(
+    tmp_path: Path, written: bytes, needed: str
+) -> None:
+    with (
+        pytest.raises(OSError, match=f"{needed}.* bytes are free; make room") as told,
+        atomic_path(tmp_path / "weights") as temporary,
+    ):
+        temporary.write_bytes(written)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert told.value.errno == errno.ENOSPC and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["n" * NAME_BYTES, "я" * (NAME_BYTES // 2), "n" * (NAME_BYTES - 4)])
+def test_a_name_that_leaves_no_room_for_an_ending_can_be_written(tmp_path: Path, name: str) -> None:
+    other = name[:-1] + "b"
+    with atomic_path(tmp_path / name) as first, atomic_path(tmp_path / other) as second:
+        assert first != second and len(os.fsencode(first.name)) <= NAME_BYTES
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / name).read_text() == "first" and (tmp_path / other).read_text() == "second"
