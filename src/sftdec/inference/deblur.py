@@ -6,14 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sftdec.inference.levels import as_values, check_image
 from sftdec.networks import SFTDec
-from sftdec.photos import PhotoError
 from sftdec.runtime import Precision, autocast
 
 if TYPE_CHECKING:
     from sftdec.peers import AnyPeer
-
-__all__ = ["PhotoError", "deblur_array"]
 
 
 @torch.inference_mode()
@@ -34,18 +32,9 @@ def deblur_array(
     Raises:
         PhotoError: another shape or type, a picture that is too small, or values that are NaN or infinite.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) < 16:
-        raise PhotoError(f"found a picture of shape {image.shape}, expected H×W×3 with H, W of 16 px or more")
-    if image.dtype in (np.uint8, np.uint16):
-        scaled = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 65535)
-    elif np.issubdtype(image.dtype, np.floating):
-        scaled = image.astype(np.float32)
-        if not np.isfinite(scaled).all():
-            raise PhotoError("the picture holds NaN or infinite values")
-    else:
-        raise PhotoError(f"found a picture of type {image.dtype}, expected uint8, uint16 or float in 0..1")
+    check_image(image)
     device = torch.device(device)
-    blurred = torch.from_numpy(scaled).permute(2, 0, 1)[None].to(device)
+    blurred = torch.from_numpy(as_values(image)).to(device)
     with autocast(device, precision):
         restored = network(blurred.contiguous(memory_format=torch.channels_last))
     deblurred = restored.deblurred[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()

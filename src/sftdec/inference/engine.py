@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdec.inference.levels import as_levels, check_image
 from sftdec.inference.runtimes import Runtime, TorchRuntime
 from sftdec.inference.tile_size import choose_tile
 from sftdec.inference.tiling import Picture, deblur_in_tiles
 from sftdec.networks import load_weights
-from sftdec.photos import PhotoError
 from sftdec.runtime import Precision, choose_device, has_bf16
 
 Progress = Callable[[int, int], None]
@@ -130,27 +130,3 @@ def choose_precision(precision: str, device: Any) -> Precision:
     if precision == "bf16" and not has_bf16(device):
         raise ValueError("precision: found bf16, which this hardware doesn't compute; expected auto or fp32")
     return "bf16" if precision == "bf16" else "fp32"
-
-
-def check_image(image: NDArray[Any]) -> None:
-    """Refuse what is no picture.
-
-    Raises:
-        PhotoError: another shape or type, a picture that is too small, or values that are NaN or infinite.
-    """
-    if image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) < 16:
-        raise PhotoError(f"found a picture of shape {image.shape}, expected H×W×3 with H, W of 16 px or more")
-    if np.issubdtype(image.dtype, np.floating):
-        if not all(np.isfinite(row).all() for row in image):  # by rows: an answer a value would be as large as it
-            raise PhotoError("the picture holds NaN or infinite values")
-    elif image.dtype not in (np.uint8, np.uint16):
-        raise PhotoError(f"found a picture of type {image.dtype}, expected uint8, uint16 or float in 0..1")
-
-
-def as_levels(part: NDArray[np.float32], image_type: np.dtype[Any]) -> NDArray[Any]:
-    """Values, nominally 0..1, clipped, and as a type has them: uint8's or uint16's levels, or float32 as they are."""
-    clipped = np.clip(part, 0, 1)
-    if image_type == np.float32:
-        return clipped
-    levels: NDArray[Any] = np.rint(clipped * np.float32(np.iinfo(image_type).max)).astype(image_type)
-    return levels

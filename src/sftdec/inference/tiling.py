@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdec.inference.levels import as_values
 from sftdec.inference.runtimes import Floats, Runtime
 
 Write = Callable[[slice, slice, Floats], None]
@@ -69,19 +70,14 @@ class Picture:
     def __init__(self, image: NDArray[Any], stem: int) -> None:
         self.image, self.stem = image, stem
         self.rows, self.columns = (-(-side // stem) for side in image.shape[:2])  # of features
-        integer = np.issubdtype(image.dtype, np.integer)
-        self._full = np.float32(np.iinfo(image.dtype).max if integer else 1)
 
     def part(self, box: Box) -> Floats:
         """1×3×H×W, float32 in 0..1, of a box of features; right and below the picture continues by reflection."""
         top, bottom, left, right = box.times(self.stem)
         height, width = self.image.shape[:2]
         if bottom <= height and right <= width:
-            found = self.image[top:bottom, left:right]
-        else:
-            found = self.image[np.ix_(_reflected(top, bottom, height), _reflected(left, right, width))]
-        values = found.astype(np.float32) / self._full
-        return values.transpose(2, 0, 1)[None]
+            return as_values(self.image[top:bottom, left:right])
+        return as_values(self.image[np.ix_(_reflected(top, bottom, height), _reflected(left, right, width))])
 
 
 def _reflected(start: int, stop: int, length: int) -> NDArray[np.intp]:

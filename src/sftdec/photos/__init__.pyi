@@ -1,5 +1,5 @@
 from .defocus_pictures import coloured, comparison, preview
-from .errors import PhotoError
+from .errors import SMALLEST_SIDE, PhotoError
 from .images import MAP_LEVELS, defocus_levels, open_picture, picture_header, read_defocus, read_photo, write_picture
 from .orientation import orientation_of, upright
 from .photo_encoding import eight_bits, encode_photo, told_otherwise
@@ -10,6 +10,7 @@ from .png_chunks import deep_png
 __all__ = [
     "MAP_LEVELS",
     "MAX_MEGAPIXELS",
+    "SMALLEST_SIDE",
     "Attachments",
     "Encoding",
     "Found",
