@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from sftdec.inference.photo_results import deblur_photo_file
 from sftdec.networks import save_weights
 from sftdec.photos.errors import PhotoError
 from sftdec.photos.photo_encoding import encode_photo, told_otherwise
-from sftdec.photos.photo_file import Photo, decode_photo
+from sftdec.photos.photo_file import Limits, Photo, decode
 from sftdec.photos.photo_list import Targets
+from sftdec.photos.png_chunks import deep_png
 from sftdec.runtime.devices import choose_device, has_bf16
 from tests.photos.written import (
     DEEP,
@@ -34,7 +36,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 def written(data: bytes, **told: object) -> bytes:
-    return encode_photo(told_otherwise(decode_photo(data, "photo"), **told))
+    return encode_photo(told_otherwise(decode(data, "photo"), **told))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -44,9 +46,9 @@ def test_a_network_that_changes_nothing_gives_back_every_level(tmp_path, precisi
     save_weights(identity(), tmp_path / "weights.safetensors")
     deblurrer = Deblurrer.load(tmp_path / "weights.safetensors", device="cpu", precision=precision)
     for name, (data, levels) in exact_files().items():
-        photo = decode_photo(data, name)
+        photo = decode(data, name)
         assert photo.levels.dtype == levels.dtype and np.array_equal(photo.levels, levels), name
-        again = decode_photo(encode_photo(photo.with_colour(deblurrer(photo.colour).image)), name)
+        again = decode(encode_photo(photo.with_colour(deblurrer(photo.colour).image)), name)
         assert np.array_equal(again.levels, levels) and again.encoding == photo.encoding, name
 
 
@@ -80,7 +82,7 @@ def test_in_exif_of_jpeg_png_and_webp_only_the_rotation_changes_and_a_turned_thu
     hooked[10 + 12 * count : 14 + 12 * count] = (8).to_bytes(4, "big" if block[:2] == b"MM" else "little")
     for format in ("JPEG", "PNG", "WEBP"):
         data = encoded(LEVELS[..., :3], format, exif=b"Exif\0\0" + bytes(hooked))
-        after = decode_photo(written(data), "photo").attachments.exif
+        after = decode(written(data), "photo").attachments.exif
         assert after is not None and len(after) == len(block)
         assert sum(a != b for a, b in zip(after, block, strict=True)) == 1  # 6 → 1; the hook is as it was without one
 
@@ -90,7 +92,7 @@ def test_in_exif_of_jpeg_png_and_webp_only_the_rotation_changes_and_a_turned_thu
 def test_profile_exif_xmp_and_dots_an_inch_stay_in_every_format(format, into):
     data = encoded(LEVELS[..., :3], format, exif=exif(1), icc_profile=PROFILE, xmp=XMP, dpi=(300, 200))
     if format in ("PNG", "TIFF"):  # Pillow takes XMP for these otherwise
-        photo = decode_photo(data, "photo")
+        photo = decode(data, "photo")
         data = encode_photo(Photo(photo.levels, photo.encoding, _with_xmp(photo)))
     result = opened(written(data, format=into))
     assert result.format == into.upper() and result.info["icc_profile"] == PROFILE
@@ -127,8 +129,6 @@ def test_a_jpegs_caption_and_copyright_of_iptc_stay_in_a_jpeg(size):
 
 
 def _with_xmp(photo: Photo):
-    from dataclasses import replace
-
     return replace(photo.attachments, xmp=XMP.replace(b'Orientation="6"', b'Orientation="1"'))
 
 
@@ -149,9 +149,7 @@ def test_webp_stays_lossy_or_lossless_and_tiff_keeps_its_compression():
     for lossless in (True, False):
         data = encoded(LEVELS, "WEBP", lossless=lossless, exact=True)
         result = written(data)
-        assert (b"VP8L" in result) == lossless and np.array_equal(
-            decode_photo(result, "").levels[..., 3], LEVELS[..., 3]
-        )
+        assert (b"VP8L" in result) == lossless and np.array_equal(decode(result, "").levels[..., 3], LEVELS[..., 3])
     for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
         result = opened(written(encoded(LEVELS[..., :3], "TIFF", compression=compression)))
         assert result.info["compression"] == compression
@@ -167,21 +165,21 @@ def test_an_mpo_is_its_first_photo_and_a_palette_its_colours():
     flat[:, 10:] = 200, 10, 30
     palette = io.BytesIO()
     Image.fromarray(flat).quantize(2).save(palette, "PNG")
-    assert np.array_equal(decode_photo(palette.getvalue(), "").levels, flat)
+    assert np.array_equal(decode(palette.getvalue(), "").levels, flat)
     seen_through = io.BytesIO()
     Image.fromarray(flat).quantize(2).save(seen_through, "PNG", transparency=0)
-    assert set(np.unique(decode_photo(seen_through.getvalue(), "").levels[..., 3])) == {0, 255}
+    assert set(np.unique(decode(seen_through.getvalue(), "").levels[..., 3])) == {0, 255}
 
 
 def test_grey_stays_grey_by_the_mean_of_what_its_three_channels_became():
-    photo = decode_photo(encoded(LEVELS[..., :2], "PNG"), "photo")
+    photo = decode(encoded(LEVELS[..., :2], "PNG"), "photo")
     assert photo.is_grey and np.array_equal(photo.colour, np.repeat(LEVELS[..., :1], 3, axis=2))
     changed = photo.with_colour(np.broadcast_to(np.array([10, 20, 40], np.uint8), (24, 31, 3)))
     assert (changed.levels[..., 0] == 23).all() and np.array_equal(changed.levels[..., 1], LEVELS[..., 1])
 
 
 def test_16_bits_become_8_where_the_format_asked_for_has_no_more():
-    result = decode_photo(written(deep_tiff(DEEP[..., :3]), format="webp"), "")
+    result = decode(written(deep_tiff(DEEP[..., :3]), format="webp"), "")
     assert np.array_equal(result.levels, np.rint(DEEP[..., :3] / 257).astype(np.uint8))
 
 
@@ -211,7 +209,34 @@ def cmyk() -> bytes:
 )
 def test_what_can_not_be_deblurred_is_refused_by_a_sentence_that_names_it(data, message):
     with pytest.raises(PhotoError, match=rf"^photo\.x: .*{message}"):
-        decode_photo(data, "photo.x")
+        decode(data, "photo.x")
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(deep=False)])
+def test_a_png_whose_pixels_are_damaged_is_refused_where_its_end_is_whole(limits):
+    data = bytearray(encoded(LEVELS, "PNG"))
+    place = data.index(b"IDAT") + 4
+    data[place + 100 : place + 200] = bytes(100)
+    with pytest.raises(PhotoError, match="corrupt or cut short"):
+        decode(bytes(data), "photo", limits)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_a_picture_too_small_for_a_network_is_refused_before_it_is_decoded(format):
+    with pytest.raises(PhotoError, match=r"^photo: found 31×15 px, expected 16 px or more each way$"):
+        decode(encoded(LEVELS[:15, :, :3], format), "photo")
+    assert decode(encoded(LEVELS[:16, :16, :3], format), "photo").levels.shape == (16, 16, 3)
+
+
+def test_who_takes_fewer_formats_less_depth_and_fewer_megapixels_has_them_named():
+    limits = Limits(0.001, "send a smaller one", ("png", "jpeg"), deep=False)
+    with pytest.raises(PhotoError, match=r"^row 3: found a TIFF, expected PNG or JPEG$"):
+        decode(deep_tiff(DEEP[..., :3]), "row 3", limits)
+    with pytest.raises(PhotoError, match=r"^row 3: found 31×24 px.*, expected 0\.0005 at most; send a smaller one$"):
+        decode(encoded(LEVELS, "PNG"), "row 3", replace(limits, megapixels=0.0005))
+    grey, colour = (decode(deep_png(DEEP[..., :channels]), "row 3", limits).levels for channels in (1, 3))
+    assert np.array_equal(grey, np.rint(DEEP[..., :1] / 257)) and np.array_equal(colour, DEEP[..., :3] >> 8)
+    assert grey.dtype == colour.dtype == np.uint8
 
 
 def test_no_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
@@ -235,5 +260,5 @@ def test_more_megapixels_than_allowed_are_refused_before_they_are_decoded_and_le
     bomb = io.BytesIO()
     picture.save(bomb, "PNG")
     with pytest.raises(PhotoError, match=r"14000×14000 px, 196 megapixels, expected 100 .*--max-megapixels"):
-        decode_photo(bomb.getvalue()[:200], "bomb")  # the pixels aren't even there
-    assert decode_photo(bomb.getvalue(), "large", max_megapixels=200).levels.shape == (14_000, 14_000, 1)
+        decode(bomb.getvalue()[:200], "bomb")  # the pixels aren't even there
+    assert decode(bomb.getvalue(), "large", Limits(200)).levels.shape == (14_000, 14_000, 1)

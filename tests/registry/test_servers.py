@@ -79,11 +79,11 @@ def test_a_served_version_answers_over_http_and_says_400_to_what_is_no_image(
             assert package._decode_png(answer["deblurred"]).shape == (48, 64, 3)
             assert package._decode_png(answer["defocus"]).dtype == np.uint16
         for wrong, message in (
-            ({"dataframe_records": [{"image": "aGVsbG8="}]}, "not an image"),
+            ({"dataframe_records": [{"image": "aGVsbG8="}]}, "5 bytes that are no picture"),
             ({"dataframe_records": [{"photo": picture}]}, "image"),
             (
                 {"dataframe_records": [{"image": picture}], "params": {"max_megapixels": 0.001}},
-                "the limit is",
+                "expected 0.001 at most",
             ),
         ):
             with pytest.raises(urllib.error.HTTPError) as caught:

@@ -133,12 +133,12 @@ def bad_requests() -> dict[str, Bad]:
     large = written(Image.new("1", (10_000, 10_000)), "PNG")
     bomb = written(Image.new("1", (14_000, 14_000)), "PNG")
     return {
-        "no image": Bad(records(text), "is not an image (21 bytes)"),
-        "a cut JPEG": Bad(records(jpeg[:-200]), "truncated JPEG"),
-        "100 megapixels": Bad(records(large), "(100.0 megapixels), the limit is 25"),
-        "100 megapixels and a higher wish": Bad(records(large, {"max_megapixels": 200.0}), "the limit is 25"),
-        "a bomb": Bad(records(bomb), "decompression bomb"),
-        "an animated GIF": Bad(records(moving), "is a GIF, animated with 2 frames"),
+        "no image": Bad(records(text), "found 21 bytes that are no picture"),
+        "a cut JPEG": Bad(records(jpeg[:-200]), "corrupt or cut short"),
+        "100 megapixels": Bad(records(large), "100 megapixels, expected 25 at most"),
+        "100 megapixels and a higher wish": Bad(records(large, {"max_megapixels": 200.0}), "expected 25 at most"),
+        "a bomb": Bad(records(bomb), "196 megapixels, expected 25 at most"),
+        "an animated GIF": Bad(records(moving), "found a GIF, expected PNG or JPEG"),
         "no base64": Bad(table([{"image": "§"}]), "is not base64"),
         "no JSON": Bad(b'{"dataframe_records": [', "valid JSON"),
         "an empty body": Bad(b"", "valid JSON"),

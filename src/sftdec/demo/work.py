@@ -6,16 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from sftdec.demo.choices import Choices
 from sftdec.demo.visits import Visit
 from sftdec.inference import Wishes, deblur_photo_file
-from sftdec.photos import MAP_LEVELS, Found, Photo, coloured, eight_bits, plan_targets, read_photo_file
+from sftdec.photos import (
+    MAP_LEVELS,
+    Found,
+    Photo,
+    coloured,
+    eight_bits,
+    plan_targets,
+    png_bytes,
+    read_photo_file,
+    shrunk,
+)
 
-MAP_SIDE = 1600  # px of the map that is laid over the photo; it is smooth
 QUALITY = 95  # of the pictures to look at
 COLOURS = 17  # of the scale
 
@@ -71,10 +79,8 @@ def _look(photo: Photo, path: Path) -> tuple[int, int]:
 
 def _look_of_map(photo: Photo, path: Path) -> None:
     """Write a defocus map in colours."""
-    small = photo.levels[..., 0]
-    if (scale := MAP_SIDE / max(small.shape)) < 1:
-        small = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    Image.fromarray(coloured(np.asarray(small / MAP_LEVELS, np.float32))).save(path, compress_level=3)
+    defocus = np.asarray(shrunk(photo.levels[..., 0]) / MAP_LEVELS, np.float32)  # it is smooth
+    path.write_bytes(png_bytes(coloured(defocus), effort=3))
 
 
 def _download(path: Path) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """From a photo's file to the files that it becomes, all of them or none."""
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -9,17 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
-
 from sftdec.photos import (
-    MAP_LEVELS,
     MAX_MEGAPIXELS,
     Photo,
     PhotoError,
     Targets,
+    defocus_levels,
     eight_bits,
     encode_photo,
+    png_bytes,
     read_photo_file,
     told_otherwise,
 )
@@ -85,22 +82,16 @@ def _files(
     image, defocus = engine(photo.colour, progress=progress)
     files = {targets.result: encode_photo(photo.with_colour(image))}
     if targets.map is not None:
-        files[targets.map] = _png(Image.fromarray(np.rint(defocus * MAP_LEVELS).astype(np.uint16)))
+        files[targets.map] = png_bytes(defocus_levels(defocus))
     if targets.preview is not None or targets.compare is not None:
         from sftdec.photos import comparison, preview
 
         if targets.preview is not None:
-            files[targets.preview] = _png(preview(defocus, engine.sigma_max))
+            files[targets.preview] = png_bytes(preview(defocus, engine.sigma_max))
         if targets.compare is not None:
             page = comparison(eight_bits(photo.colour), eight_bits(image), defocus, engine.sigma_max)
-            files[targets.compare] = _png(page, photo.attachments.profile)
+            files[targets.compare] = png_bytes(page, photo.attachments.profile)
     return files
-
-
-def _png(picture: Image.Image, profile: bytes | None = None) -> bytes:
-    written = io.BytesIO()
-    picture.save(written, "PNG", icc_profile=profile)
-    return written.getvalue()
 
 
 @contextmanager

@@ -1,9 +1,18 @@
-from .defocus_pictures import coloured, comparison, preview
+from .defocus_pictures import coloured, comparison, preview, shrunk
 from .errors import SMALLEST_SIDE, PhotoError
-from .images import MAP_LEVELS, defocus_levels, open_picture, picture_header, read_defocus, read_photo, write_picture
-from .orientation import orientation_of, upright
-from .photo_encoding import eight_bits, encode_photo, told_otherwise
-from .photo_file import MAX_MEGAPIXELS, Attachments, Encoding, Photo, read_photo_file
+from .images import (
+    MAP_LEVELS,
+    defocus_levels,
+    eight_bits,
+    open_picture,
+    picture_header,
+    png_bytes,
+    read_defocus,
+    read_photo,
+    write_picture,
+)
+from .photo_encoding import encode_photo, told_otherwise
+from .photo_file import MAX_MEGAPIXELS, Attachments, Encoding, Limits, Photo, decode, read_photo_file
 from .photo_list import Found, Targets, find_photos, plan_targets, refuse_existing, refuse_unwritable
 from .png_chunks import deep_png
 
@@ -14,27 +23,29 @@ __all__ = [
     "Attachments",
     "Encoding",
     "Found",
+    "Limits",
     "Photo",
     "PhotoError",
     "Targets",
     "coloured",
     "comparison",
+    "decode",
     "deep_png",
     "defocus_levels",
     "eight_bits",
     "encode_photo",
     "find_photos",
     "open_picture",
-    "orientation_of",
     "picture_header",
     "plan_targets",
+    "png_bytes",
     "preview",
     "read_defocus",
     "read_photo",
     "read_photo_file",
     "refuse_existing",
     "refuse_unwritable",
+    "shrunk",
     "told_otherwise",
-    "upright",
     "write_picture",
 ]

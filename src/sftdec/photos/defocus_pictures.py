@@ -24,7 +24,7 @@ def coloured(defocus: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def preview(defocus: NDArray[np.float32], sigma_max: float) -> Image.Image:
     """The map in colours, at most ``PREVIEW_SIDE`` px, above its scale in px of sigma."""
-    small = _shrunk(defocus, PREVIEW_SIDE)
+    small = shrunk(defocus)
     height, width = small.shape
     across = max(width, _NARROWEST)
     unit = _unit(across)
@@ -42,7 +42,7 @@ def comparison(
     ``before`` and ``after`` are H×W×3, ``defocus`` is H×W in 0..1.
     """
     width = defocus.shape[1]
-    small = [_shrunk(each, PANEL_SIDE) for each in (before, after, defocus)]
+    small = [shrunk(each, PANEL_SIDE) for each in (before, after, defocus)]
     panel_height, panel_width = small[2].shape
     part = _most_changed(before, after, panel_height, panel_width) if panel_width < width else None
     column = max(panel_width, _NARROWEST) + _MARGIN
@@ -75,7 +75,7 @@ def comparison(
     return page
 
 
-def _shrunk(levels: NDArray[Any], side: int) -> NDArray[Any]:
+def shrunk(levels: NDArray[Any], side: int = PREVIEW_SIDE) -> NDArray[Any]:
     """Levels H×W(×3) whose longer side is at most ``side`` px."""
     height, width = levels.shape[:2]
     scale = side / max(height, width)
@@ -88,7 +88,7 @@ def _shrunk(levels: NDArray[Any], side: int) -> NDArray[Any]:
 def _most_changed(before: NDArray[np.uint8], after: NDArray[np.uint8], height: int, width: int) -> tuple[slice, slice]:
     """The window of ``height``×``width`` px with the largest mean change."""
     change = cv2.absdiff(np.ascontiguousarray(before), np.ascontiguousarray(after))
-    small = _shrunk(cv2.cvtColor(change, cv2.COLOR_RGB2GRAY), PANEL_SIDE).astype(np.float32)
+    small = shrunk(cv2.cvtColor(change, cv2.COLOR_RGB2GRAY), PANEL_SIDE).astype(np.float32)
     scale = small.shape[1] / before.shape[1]
     window = (max(1, int(width * scale)), max(1, int(height * scale)))
     means = cv2.blur(small, window, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)

@@ -1,8 +1,10 @@
 """Pictures on disk: 8-bit RGB photos and 16-bit defocus maps."""
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,16 +106,20 @@ def _deep_levels(path: Path) -> NDArray[np.uint8]:
     found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
     if found is None:
         raise DataError(f"{path}: the picture is corrupt or cut short (16 bits a channel); replace the file")
-    return np.asarray(np.rint(found / 257.0), np.uint8)
+    return eight_bits(found)
 
 
 def rgb_levels(picture: Image.Image) -> NDArray[np.uint8]:
     """A decoded picture as uint8 H×W×3; grey is repeated (16-bit grey scaled, not clipped), alpha dropped."""
     if picture.mode.startswith("I"):
-        grey = np.asarray(picture)
-        eight = np.asarray(np.rint(np.clip(grey, 0, MAP_LEVELS) / 257), np.uint8)
-        return np.repeat(eight[..., None], 3, axis=2)
+        grey = eight_bits(np.clip(np.asarray(picture), 0, MAP_LEVELS))
+        return np.repeat(grey[..., None], 3, axis=2)
     return np.asarray(picture.convert("RGB"))
+
+
+def eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Levels of 8 or 16 bits, rounded to 8."""
+    return levels if levels.dtype == np.uint8 else np.rint(levels / np.float32(257)).astype(np.uint8)
 
 
 def read_defocus(path: Path) -> NDArray[np.float32]:
@@ -137,15 +143,29 @@ def defocus_levels(defocus: NDArray[np.floating]) -> NDArray[np.uint16]:
     Raises:
         DataError: NaN, or a value outside 0..1.
     """
-    if not np.isfinite(defocus).all():
-        raise DataError(f"the defocus map holds {int((~np.isfinite(defocus)).sum())} values that are NaN or infinite")
     low, high = float(defocus.min()), float(defocus.max())
+    if not np.isfinite([low, high]).all():
+        raise DataError(f"the defocus map holds {int((~np.isfinite(defocus)).sum())} values that are NaN or infinite")
     if low < 0 or high > 1:
         raise DataError(f"the defocus map spans {low:.4f}..{high:.4f}, expected 0..1: divide sigma by sigma_max")
-    return np.asarray(np.rint(defocus * MAP_LEVELS), np.uint16)
+    levels = np.empty(defocus.shape, np.uint16)
+    for row, values in enumerate(defocus):  # by rows: a whole copy would be as large as the map
+        levels[row] = np.rint(values * MAP_LEVELS)
+    return levels
 
 
 def write_picture(path: Path, levels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
     """Write uint8 H×W×3 or uint16 H×W as PNG: whole or not at all, the same bytes for the same levels."""
     with atomic_path(path) as temporary:
-        Image.fromarray(levels).save(temporary, format="PNG", compress_level=1)
+        temporary.write_bytes(png_bytes(levels, effort=1))
+
+
+def png_bytes(picture: Image.Image | NDArray[Any], profile: bytes | None = None, effort: int = 6) -> bytes:
+    """A PNG of a picture, or of levels uint8 H×W(×C) or uint16 H×W, with an ICC profile where there is one.
+
+    ``effort``: 1 to 9, how hard it tries to be small.
+    """
+    written = io.BytesIO()
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    image.save(written, "PNG", compress_level=effort, icc_profile=profile)
+    return written.getvalue()

@@ -2,7 +2,7 @@
 
 import re
 import struct
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from sftdec.photos.tiff_tags import SHORT, entry_places
 ORIENTATION = 0x0112
 UPRIGHT = 1
 _NEXT_DIRECTORY = 12  # bytes after the last entry's first one
-Levels = TypeVar("Levels", bound=NDArray[Any])
 
 
 def orientation_of(picture: Image.Image) -> int:

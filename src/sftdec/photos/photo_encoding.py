@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sftdec.photos.errors import PhotoError
+from sftdec.photos.images import eight_bits, png_bytes
 from sftdec.photos.photo_file import EDITORS_TAGS, PIXEL_TAGS, Attachments, Encoding, Photo
 from sftdec.photos.png_chunks import deep_png, dots_chunk, profile_chunk, with_chunks, xmp_chunk
 from sftdec.photos.tiff_tags import SHORT, Entry, Tags, add_directory, read_tags, shorts, tiff_of, undefined
@@ -62,16 +63,11 @@ def encode_photo(photo: Photo) -> bytes:
         raise PhotoError(f"can't be written as {photo.encoding.format.upper()} ({error})") from error
 
 
-def eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Levels of 8 or 16 bits, rounded to 8."""
-    return levels if levels.dtype == np.uint8 else np.rint(levels / np.float32(257)).astype(np.uint8)
-
-
 def _image(levels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
 
 
-def _exif_of(attachments: Attachments, format: str) -> bytes | None:
+def _exif_of(attachments: Attachments) -> bytes | None:
     """The EXIF block for another format than TIFF, without the blocks that only a TIFF carries."""
     exif = attachments.exif
     if exif is None:
@@ -85,7 +81,7 @@ def _exif_of(attachments: Attachments, format: str) -> bytes | None:
 def _lossy(photo: Photo) -> bytes:
     """JPEG and WebP."""
     attachments, format, options = photo.attachments, photo.encoding.format, dict(photo.encoding.options)
-    exif = _exif_of(attachments, format)
+    exif = _exif_of(attachments)
     if exif is not None:
         options["exif"] = _EXIF_HEAD + exif
     given: dict[str, Any] = {"icc_profile": attachments.profile, "xmp": attachments.xmp}
@@ -104,18 +100,14 @@ def _lossy(photo: Photo) -> bytes:
 
 def _png(photo: Photo) -> bytes:
     attachments = photo.attachments
-    if photo.levels.dtype == np.uint16:
-        pixels = deep_png(photo.levels)
-    else:
-        written = io.BytesIO()
-        _image(photo.levels).save(written, "PNG")
-        pixels = written.getvalue()
+    is_deep = photo.levels.dtype == np.uint16
+    pixels = deep_png(photo.levels) if is_deep else png_bytes(_image(photo.levels))
     added = list(attachments.chunks)
     if attachments.profile and not any(name in (b"iCCP", b"cICP") for name, _ in added):
         added.append(profile_chunk(attachments.profile))
     if attachments.dpi:
         added.append(dots_chunk(attachments.dpi))
-    if exif := _exif_of(attachments, "png"):
+    if exif := _exif_of(attachments):
         added.append((b"eXIf", exif))
     if attachments.xmp:
         added.append(xmp_chunk(attachments.xmp))

@@ -1,7 +1,7 @@
 """Photos out of files: pixels as they are to be seen, with what else the file says, to be written again."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
-from sftdec.photos.errors import PhotoError
-from sftdec.photos.orientation import ORIENTATION, orientation_of, upright, upright_exif, upright_xmp
+from sftdec.photos.errors import SMALLEST_SIDE, PhotoError
+from sftdec.photos.images import eight_bits
+from sftdec.photos.orientation import ORIENTATION, UPRIGHT, orientation_of, upright, upright_exif, upright_xmp
 from sftdec.photos.png_chunks import Chunk, carried_chunks
 from sftdec.photos.tiff_tags import read_tags, tiff_of
 
 MAX_MEGAPIXELS = 100.0  # a bomb's few kilobytes may claim any number; a camera's don't claim more
-FORMATS = ("jpeg", "png", "tiff", "webp")
-_EXPECTED = "expected JPEG, PNG, TIFF or WebP"
+FORMATS = {"jpeg": "JPEG", "png": "PNG", "tiff": "TIFF", "webp": "WebP"}
 _SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"II*\0": "tiff", b"MM\0*": "tiff"}
 _OTHERS = {b"GIF8": "a GIF", b"BM": "a BMP", b"%PDF": "a PDF", b"II+\0": "a BigTIFF", b"MM\0+": "a BigTIFF"}
 _OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
@@ -35,6 +35,19 @@ PIXEL_TAGS = frozenset((*range(254, 267), *range(273, 282), 284, 290, 291, 292, 
 PIXEL_TAGS |= frozenset((*range(338, 350), *range(512, 522), *range(529, 533), 559))
 APART_TAGS = frozenset((ORIENTATION, 700, 34675))
 EDITORS_TAGS = frozenset((33723, 34377, 37724))  # IPTC and Photoshop's blocks: a TIFF's own, of any size
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is taken: files of ``formats``, of ``megapixels`` at most; ``mend`` is what to do about a larger one.
+
+    ``deep``: 16 bits a channel stay. Otherwise they become 8: grey is rounded, colour cut.
+    """
+
+    megapixels: float = MAX_MEGAPIXELS
+    mend: str = "allow more with --max-megapixels"
+    formats: Collection[str] = tuple(FORMATS)
+    deep: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,23 +111,28 @@ def read_photo_file(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Photo
     """The photo of a JPEG (or MPO), PNG, TIFF or WebP file, turned as its EXIF says.
 
     Raises:
-        PhotoError: a file that is none of these, damaged, of several pages, of more than ``max_megapixels``, or of
-            colours other than grey and RGB in 8 or 16 bits; the message names it.
+        PhotoError: as ``decode``.
         OSError: a file that can't be read.
         MemoryError: a file there is no room for.
     """
-    return decode_photo(path.read_bytes(), str(path), max_megapixels)
+    return decode(path.read_bytes(), str(path), Limits(max_megapixels))
 
 
-def decode_photo(data: bytes, name: str, max_megapixels: float = MAX_MEGAPIXELS) -> Photo:
-    """``read_photo_file`` of a file's bytes; messages call it ``name``."""
-    kind = recognise(data, name)
+def decode(data: bytes, name: str, limits: Limits = Limits()) -> Photo:
+    """The photo that a file's bytes are, turned as its EXIF says; messages call it ``name``.
+
+    Raises:
+        PhotoError: none of the formats, damaged, of several pages, too large, too small, or of colours other than grey
+            and RGB in 8 or 16 bits.
+        MemoryError: there is no room for it.
+    """
+    kind = _recognise(data, name, limits.formats)
     try:  # the plugin itself: Image.open would try others, and has a limit of its own
         picture = _OPENERS[kind](io.BytesIO(data))
-        deep = _refuse_unusable(picture, kind, data, name, max_megapixels)
-        orientation = UPRIGHT_TIFF if kind == "tiff" else orientation_of(picture)
+        deep = _refuse_unusable(picture, kind, data, name, limits) and limits.deep
         options = _options(picture, kind, data, deep)
         picture.load()
+        orientation = UPRIGHT if kind == "tiff" else orientation_of(picture)  # a TIFF is turned by Pillow and OpenCV
         levels = upright(_levels(picture, kind, data, name, deep), orientation)
         attachments = _attachments(picture, kind, data, orientation)
     except (PhotoError, MemoryError):  # memory says nothing of the file
@@ -122,37 +140,33 @@ def decode_photo(data: bytes, name: str, max_megapixels: float = MAX_MEGAPIXELS)
     except Exception as error:  # whatever a decoder can fail with at a damaged file
         told = str(error).strip() or type(error).__name__
         raise PhotoError(f"{name}: the picture is corrupt or cut short ({told}); replace the file") from error
-    return Photo(np.ascontiguousarray(levels), Encoding(kind, options), attachments)
+    levels = np.ascontiguousarray(levels if limits.deep else eight_bits(levels))
+    return Photo(levels, Encoding(kind, options), attachments)
 
 
-UPRIGHT_TIFF = 1  # Pillow and OpenCV turn a TIFF themselves
+def _recognise(data: bytes, name: str, formats: Collection[str]) -> str:
+    """Which of ``formats`` a file's bytes are; the ending of its name says nothing."""
+    known = (kind for signature, kind in _SIGNATURES.items() if data.startswith(signature))
+    kind = "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else next(known, "")
+    if kind in formats:
+        return kind
+    others = (what for signature, what in _OTHERS.items() if data.startswith(signature))
+    nothing = f"{len(data)} bytes that are no picture" if data else "an empty file"
+    what = f"a {FORMATS[kind]}" if kind else next(others, nothing)
+    *most, last = (FORMATS[each] for each in formats)
+    raise PhotoError(f"{name}: found {what}, expected {', '.join(most)} or {last}")
 
 
-def recognise(data: bytes, name: str) -> str:
-    """Which of ``FORMATS`` a file's bytes are; the ending of its name says nothing.
-
-    Raises:
-        PhotoError: none of them.
-    """
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    for signature, kind in _SIGNATURES.items():
-        if data.startswith(signature):
-            return kind
-    what = next((what for signature, what in _OTHERS.items() if data.startswith(signature)), "")
-    if not what:
-        what = f"{len(data)} bytes that are no picture" if data else "an empty file"
-    raise PhotoError(f"{name}: found {what}, {_EXPECTED}")
-
-
-def _refuse_unusable(picture: Image.Image, kind: str, data: bytes, name: str, max_megapixels: float) -> bool:
+def _refuse_unusable(picture: Image.Image, kind: str, data: bytes, name: str, limits: Limits) -> bool:
     """Refuse before decoding; returns whether there are 16 bits a channel."""
     width, height = picture.size
-    if width * height > max_megapixels * 1e6:
+    if width * height > limits.megapixels * 1e6:
         raise PhotoError(
-            f"{name}: found {width}×{height} px, {width * height / 1e6:.4g} megapixels, expected {max_megapixels:g} at "
-            "most; allow more with --max-megapixels"
+            f"{name}: found {width}×{height} px, {width * height / 1e6:.4g} megapixels, expected "
+            f"{limits.megapixels:g} at most; {limits.mend}"
         )
+    if min(width, height) < SMALLEST_SIDE:
+        raise PhotoError(f"{name}: found {width}×{height} px, expected {SMALLEST_SIDE} px or more each way")
     if kind != "jpeg" and getattr(picture, "is_animated", False):
         what = "several pages" if kind == "tiff" else "an animation"
         raise PhotoError(f"{name}: found {what}, expected one picture; save the one to be deblurred by itself")

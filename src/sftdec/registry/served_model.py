@@ -4,11 +4,8 @@ MLflow copies this file beside the weights and runs it when the model is loaded;
 """
 
 import base64
-import binascii
 import hashlib
-import io
 import threading
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,17 +16,15 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
-from PIL import Image, UnidentifiedImageError
 
 from sftdec.inference import Engine
-from sftdec.photos import MAP_LEVELS, orientation_of, upright
+from sftdec.photos import Limits, Photo, PhotoError, decode, defocus_levels, png_bytes
 
 MAX_MEGAPIXELS = 25.0
 SETTINGS = ("precision", "tile", "memory")  # ``EngineSettings``'s, that the model's configuration may set
-SMALLEST_SIDE = 16  # px
-READ_FORMATS = ("PNG", "JPEG", "MPO")  # MPO: the JPEG of phones that store a second picture in it
+FORMATS = ("png", "jpeg")
+LARGER = "send a smaller picture, or have the service started with a higher limit"
 RGB_PLACE = slice(16, 20)  # where an ICC profile says what it is of
-KNOWN_FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")  # told apart to say what is wrong
 
 
 class DefocusDeblurring(PythonModel):
@@ -75,107 +70,43 @@ class DefocusDeblurring(PythonModel):
         rows = []
         for row, text in enumerate(texts):
             with self.turn:
-                rows.append(self._deblur(*_read_photo(text, row, limit)))
+                rows.append(self._deblur(decode_photo(text, row, limit)))
         return pd.DataFrame(rows, columns=["deblurred", "defocus", "sigma_max"])
 
-    def _deblur(self, photo: np.ndarray, profile: bytes | None) -> dict[str, Any]:
-        image, defocus = self.engine(photo)
-        levels = np.empty(defocus.shape, np.uint16)
-        for line, values in zip(levels, defocus, strict=True):  # by lines: a whole copy would be as large as the map
-            line[:] = np.rint(values * MAP_LEVELS)
+    def _deblur(self, photo: Photo) -> dict[str, Any]:
+        image, defocus = self.engine(photo.colour)
+        profile = photo.attachments.profile
+        if profile and profile[RGB_PLACE] != b"RGB ":  # a grey photo's says nothing of what becomes RGB
+            profile = None
         return {
             "deblurred": encode_png(image, profile),
-            "defocus": encode_png(levels),
+            "defocus": encode_png(defocus_levels(defocus)),
             "sigma_max": float(self.engine.sigma_max),
         }
 
 
 def encode_png(levels: np.ndarray, profile: bytes | None = None) -> str:
     """Levels (uint8 H×W×3 or uint16 H×W) as a base64 PNG, with an ICC profile where there is one."""
-    buffer = io.BytesIO()
-    Image.fromarray(levels).save(buffer, format="PNG", compress_level=1, icc_profile=profile)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    return base64.b64encode(png_bytes(levels, profile, effort=1)).decode("ascii")
 
 
-def decode_photo(text: object, row: int, max_megapixels: float) -> np.ndarray:
-    """A base64 PNG or JPEG (also as a data: URL) as uint8 H×W×3, turned upright as its EXIF data says.
+def decode_photo(text: object, row: int, max_megapixels: float) -> Photo:
+    """The photo, in 8 bits, of a base64 PNG or JPEG (also as a data: URL).
 
     Raises ``MlflowException`` (INVALID_PARAMETER_VALUE) naming the row for anything else, before a picture
     above the limit is decoded.
     """
-    return _read_photo(text, row, max_megapixels)[0]
-
-
-def _read_photo(text: object, row: int, max_megapixels: float) -> tuple[np.ndarray, bytes | None]:
-    """``decode_photo``'s levels, and the ICC profile that says which colours they are."""
     where = f"row {row} of column 'image'"
-    image = _open(text, where, max_megapixels)
-    _check_kind(image, where, max_megapixels)
-    try:
-        image.load()
-    except (OSError, ValueError, SyntaxError) as error:
-        raise _refusal(f"{where} is a truncated {image.format} ({error}); send the file again") from error
-    if image.mode.startswith("I"):  # 16-bit grey, which PIL would clip instead of scaling
-        grey = (np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8)
-        levels = np.repeat(grey[:, :, None], 3, axis=2)
-    else:
-        levels = np.asarray(image.convert("RGB"))
-    profile = image.info.get("icc_profile") or b""
-    kept = profile if profile[RGB_PLACE] == b"RGB " else None  # a grey photo's says nothing of what becomes RGB
-    return np.ascontiguousarray(upright(levels, orientation_of(image))), kept
-
-
-def _open(text: object, where: str, max_megapixels: float) -> Image.Image:
-    """The picture, not decoded yet."""
     if not isinstance(text, str):
         raise _refusal(f"{where} is {type(text).__name__}, expected a base64 string of a PNG or JPEG")
     try:
-        encoded = text.partition(",")[2] if text.startswith("data:") else text
-        content = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
+        content = base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
+    except ValueError as error:
         raise _refusal(f"{where} is not base64 ({error}); encode the file's bytes") from error
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit counts
-            return Image.open(io.BytesIO(content), formats=KNOWN_FORMATS)
-    except UnidentifiedImageError as error:
-        raise _refusal(f"{where} is not an image ({len(content)} bytes); expected a PNG or JPEG") from error
-    except Image.DecompressionBombError as error:
-        raise _refusal(
-            f"{where} is a decompression bomb or far too large ({error}); the limit is {max_megapixels:g} megapixels"
-        ) from error
-    except (OSError, ValueError, SyntaxError) as error:
-        raise _refusal(f"{where} is a damaged image ({error}); send the file again") from error
-
-
-def _check_kind(image: Image.Image, where: str, max_megapixels: float) -> None:
-    frames = _frames(image, where)
-    if image.format not in READ_FORMATS or (frames > 1 and image.format != "MPO"):
-        moving = f", animated with {frames} frames" if frames > 1 else ""
-        raise _refusal(f"{where} is a {image.format}{moving}; expected a PNG or JPEG with one picture")
-    if image.mode == "CMYK":
-        raise _refusal(
-            f"{where} has colours of the kind CMYK (a print's inks, whose colours hang on its profile); expected grey "
-            "or RGB; convert it first"
-        )
-    megapixels = image.width * image.height / 1e6
-    if megapixels > max_megapixels:
-        raise _refusal(
-            f"{where} has {image.width}×{image.height} px ({megapixels:.1f} megapixels), the limit is "
-            f"{max_megapixels:g}; send a smaller picture, or have the service started with a higher limit"
-        )
-    if min(image.size) < SMALLEST_SIDE:
-        raise _refusal(f"{where} has {image.width}×{image.height} px, expected at least {SMALLEST_SIDE} each way")
-
-
-def _frames(image: Image.Image, where: str) -> int:
-    """How many pictures there are; 1 in a file that is refused anyway and too damaged to say."""
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except Exception as error:  # whatever a decoder can fail with at a damaged file
-        if image.format not in READ_FORMATS:
-            return 1
-        raise _refusal(f"{where} is a damaged {image.format} ({error}); send the file again") from error
+        return decode(content, where, Limits(max_megapixels, LARGER, FORMATS, deep=False))
+    except PhotoError as error:
+        raise _refusal(str(error)) from error
 
 
 def _images(model_input: object) -> list[object]:
