@@ -11,6 +11,7 @@ from PIL import Image
 
 from sftdec.photos.errors import PhotoError
 from sftdec.photos.images import eight_bits, png_bytes
+from sftdec.photos.jpeg_segments import EXIF_HEAD, with_segments
 from sftdec.photos.photo_file import EDITORS_TAGS, PIXEL_TAGS, Attachments, Encoding, Photo
 from sftdec.photos.png_chunks import deep_png, dots_chunk, profile_chunk, with_chunks, xmp_chunk
 from sftdec.photos.tiff_tags import SHORT, Entry, Tags, add_directory, read_tags, shorts, tiff_of, undefined
@@ -18,8 +19,6 @@ from sftdec.photos.tiff_tags import SHORT, Entry, Tags, add_directory, read_tags
 QUALITY = {"jpeg": 95, "webp": 90}  # where the photo comes from a format without losses, or one that doesn't say
 _DIFFERENCED = ("tiff_lzw", "tiff_adobe_deflate", "zstd")
 _KEPT_COMPRESSIONS = (*_DIFFERENCED, "raw", "packbits", "jpeg")
-_EXIF_HEAD = b"Exif\0\0"
-_APP13 = b"\xff\xed"  # the JPEG's marker of an editor's blocks
 
 
 def told_otherwise(photo: Photo, format: str | None = None, quality: int | None = None) -> Photo:
@@ -81,21 +80,24 @@ def _exif_of(attachments: Attachments) -> bytes | None:
 def _lossy(photo: Photo) -> bytes:
     """JPEG and WebP."""
     attachments, format, options = photo.attachments, photo.encoding.format, dict(photo.encoding.options)
-    exif = _exif_of(attachments)
-    if exif is not None:
-        options["exif"] = _EXIF_HEAD + exif
-    given: dict[str, Any] = {"icc_profile": attachments.profile, "xmp": attachments.xmp}
-    if format == "jpeg":
-        given |= {"dpi": attachments.dpi, "comment": attachments.comment}
-        given["extra"] = b"".join(_APP13 + (2 + len(each)).to_bytes(2) + each for each in attachments.editors)
-    else:
+    if format == "webp":
         options = {"quality": QUALITY["webp"], "exact": True, **options}
         if options.get("lossless"):
             options["quality"] = 80  # how hard it tries: bytes, not pixels
-    options |= {key: value for key, value in given.items() if value}
+    elif attachments.dpi:
+        options["dpi"] = attachments.dpi
+    segments = attachments.segments if format == "jpeg" else ()
+    if not segments:
+        exif = _exif_of(attachments)
+        given = {
+            "exif": exif and EXIF_HEAD + exif,
+            "icc_profile": attachments.profile,
+            "xmp": attachments.xmp,
+        }
+        options |= {key: value for key, value in given.items() if value}
     written = io.BytesIO()
     _image(eight_bits(photo.levels)).save(written, format, **options)
-    return written.getvalue()
+    return with_segments(written.getvalue(), segments) if segments else written.getvalue()
 
 
 def _png(photo: Photo) -> bytes:

@@ -12,6 +12,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPIma
 
 from sftdec.photos.errors import SMALLEST_SIDE, PhotoError
 from sftdec.photos.images import eight_bits
+from sftdec.photos.jpeg_segments import EXIF_HEAD, Segment, carried_segments
 from sftdec.photos.orientation import ORIENTATION, UPRIGHT, orientation_of, upright, upright_exif, upright_xmp
 from sftdec.photos.png_chunks import Chunk, carried_chunks
 from sftdec.photos.tiff_tags import read_tags, tiff_of
@@ -27,8 +28,6 @@ _OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
     "webp": WebPImagePlugin.WebPImageFile,
 }
 _GREY_AND_COLOUR = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I;16L", "I;16B")
-_EXIF_HEAD = b"Exif\0\0"
-_EDITORS_HEAD = b"Photoshop 3.0\0"  # of a JPEG's segments
 _PNG_GREY_ALPHA = 4  # the colour type, in the 26th byte; Pillow makes RGBA of it in 16 bits
 # A TIFF's tags that say how its pixels lie, or are kept apart: resolution by its unit, XMP, the profile.
 PIXEL_TAGS = frozenset((*range(254, 267), *range(273, 282), 284, 290, 291, 292, 293, 317, *range(320, 326), 330, 332))
@@ -62,17 +61,16 @@ class Encoding:
 class Attachments:
     """What a file says beside its pixels, after the camera's rotation was applied; None where it says nothing.
 
-    ``exif`` is a block from its byte order on; ``dpi`` dots an inch, across and down; ``chunks`` are a PNG's own,
-    ``editors`` a JPEG's, in which Photoshop's blocks and IPTC's captions lie.
+    ``exif`` is a block from its byte order on; ``dpi`` dots an inch, across and down; ``chunks`` are a PNG's own.
+    ``segments`` are a JPEG's, profile, EXIF and XMP among them: in a JPEG they are written in place of these three.
     """
 
     profile: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
-    comment: bytes | None = None
     chunks: tuple[Chunk, ...] = ()
-    editors: tuple[bytes, ...] = ()
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -273,7 +271,7 @@ def _with_key(levels: NDArray[Any], picture: Image.Image) -> NDArray[Any]:
 
 def _attachments(picture: Image.Image, kind: str, data: bytes, orientation: int) -> Attachments:
     info = picture.info
-    xmp, dpi, comment = info.get("xmp"), info.get("dpi"), info.get("comment")
+    xmp, dpi = info.get("xmp"), info.get("dpi")
     if kind == "tiff":
         tags = read_tags(data)
         kept = {tag: entry for tag, entry in tags.items() if tag not in PIXEL_TAGS | APART_TAGS}
@@ -290,9 +288,8 @@ def _attachments(picture: Image.Image, kind: str, data: bytes, orientation: int)
         exif=exif,
         xmp=upright_xmp(xmp) if isinstance(xmp, bytes) else None,
         dpi=turned if dpi is not None else None,
-        comment=comment if isinstance(comment, bytes) else None,
         chunks=carried_chunks(data) if kind == "png" else (),
-        editors=tuple(each for name, each in segments if name == "APP13" and each.startswith(_EDITORS_HEAD)),
+        segments=carried_segments(segments, exif),
     )
 
 
@@ -303,4 +300,4 @@ def _exif(picture: Image.Image) -> bytes | None:
         if "Raw profile type exif" not in picture.info:
             return None
         block = picture.getexif().tobytes()
-    return upright_exif(block.removeprefix(_EXIF_HEAD)) or None
+    return upright_exif(block.removeprefix(EXIF_HEAD)) or None
