@@ -93,9 +93,7 @@ class Page:
             if choice is None:
                 raise HTTPException(400, f"{model}: there is no such model to choose; load the page again")
             visit = self.visits.arrive(name, choice)
-        except (ValueError, OSError) as error:
-            raise HTTPException(503, str(error)) from error
-        except Busy as error:
+        except (ValueError, OSError, Busy) as error:
             raise HTTPException(503, str(error)) from error
         try:
             await self._receive(request, visit.source)

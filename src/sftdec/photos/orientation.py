@@ -4,11 +4,10 @@ import re
 import struct
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sftdec.photos.tiff_tags import SHORT, entry_places
+from sftdec.photos.tiff_tags import SHORT, byte_order, entry_places
 
 ORIENTATION = 0x0112
 UPRIGHT = 1
@@ -25,22 +24,11 @@ def orientation_of(picture: Image.Image) -> int:
 
 def upright(levels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Pixels H×W×C as they are to be seen; orientations are EXIF's 1 to 8, others turn nothing."""
-    match orientation:
-        case 2:
-            return levels[:, ::-1]
-        case 3:
-            return levels[::-1, ::-1]
-        case 4:
-            return levels[::-1]
-        case 5:
-            return levels.swapaxes(0, 1)
-        case 6:
-            return np.rot90(levels, -1)
-        case 7:
-            return levels[::-1, ::-1].swapaxes(0, 1)
-        case 8:
-            return np.rot90(levels)
-    return levels
+    if orientation in (5, 6, 7, 8):
+        levels = levels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        levels = levels[::-1]
+    return levels[:, ::-1] if orientation in (2, 3, 6, 7) else levels
 
 
 def upright_exif(exif: bytes) -> bytes:
@@ -52,7 +40,7 @@ def upright_exif(exif: bytes) -> bytes:
     place = entry_places(exif).get(ORIENTATION)
     if place is None:
         return exif
-    order = "<" if exif[:2] == b"II" else ">"
+    order = byte_order(exif)
     turned = bytearray(exif)
     before = struct.unpack_from(order + "H", exif, place + 8)[0]
     struct.pack_into(order + "HIHH", turned, place + 2, SHORT, 1, UPRIGHT, 0)

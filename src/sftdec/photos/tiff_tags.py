@@ -50,16 +50,19 @@ def read_tags(data: bytes) -> Tags:
 
     ``data`` starts with ``II*\0`` or ``MM\0*``; anything else has no tags.
     """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
-    if order is None or len(data) < 8:
-        return {}
-    return _directory(data, struct.unpack_from(order + "I", data, 4)[0], order, _DEPTH)
+    order = byte_order(data)
+    return _directory(data, struct.unpack_from(order + "I", data, 4)[0], order, _DEPTH) if order else {}
+
+
+def byte_order(data: bytes) -> str:
+    """``struct``'s sign for the order of a TIFF file's bytes; empty for what is none."""
+    return {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4], "") if len(data) >= 8 else ""
 
 
 def entry_places(data: bytes) -> dict[int, int]:
     """Where in ``data`` the first directory's entries of 12 bytes stand, by tag."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
-    if order is None or len(data) < 8:
+    order = byte_order(data)
+    if not order:
         return {}
     start = struct.unpack_from(order + "I", data, 4)[0]
     return {struct.unpack_from(order + "H", data, place)[0]: place for place in _places(data, start, order)}
