@@ -25,7 +25,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import py7zr
 from PIL import Image
 from scipy.io import savemat
 from scipy.ndimage import gaussian_filter
@@ -47,7 +46,7 @@ HEADERS = [
 ]
 HEADERS += [b"%PDF-1.4", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b\x08", b"BZh9", b"\xfd7zXZ\0", b"\x93NUMPY"]
 KINDS = ("picture or map", "folder", "archive", "file in archive", "attack")
-ARCHIVES = {".zip": "zip", ".tar": "tar", ".gz": "gztar", ".bz2": "bztar", ".xz": "xztar", ".7z": "7z"}
+ARCHIVES = {".zip": "zip", ".tar": "tar", ".gz": "gztar", ".bz2": "bztar", ".xz": "xztar"}
 RECIPES = (
     "name,split,count,content,photo,scale,height,width,top,left,depth,near_m,far_m,focus,focal_length_mm,"
     "pixel_pitch_um,max_coc_px,psf,blades,softness_px,shot_noise,read_noise,seed\n"
@@ -143,10 +142,6 @@ def damaged(data: bytes, generator: np.random.Generator) -> bytes:
 
 def pack(folder: Path, archive: Path) -> Path:
     """Pack a folder by the archive's ending."""
-    if archive.suffix == ".7z":
-        with py7zr.SevenZipFile(archive, "w") as packed:
-            packed.writeall(folder, folder.name)
-        return archive
     made = shutil.make_archive(str(archive.with_suffix("")), ARCHIVES[archive.suffix], folder.parent, folder.name)
     return Path(made)
 

@@ -11,12 +11,11 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import py7zr
 import pytest
 
 from sftdec.datasets.unpack import unpack
 from sftdec.runtime.errors import DataError
-from tests.datasets.archives import GOOD, PACKERS, assert_refused, each_format, every_kind, sevened, tarred, zipped
+from tests.datasets.archives import GOOD, PACKERS, assert_refused, each_format, every_kind, tarred, zipped
 
 
 @every_kind
@@ -38,9 +37,7 @@ def test_empty_folders_and_long_names_come_out(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for path in ("set/", "set/none/", f"set/{name}"):
             archive.write(tmp_path / "in" / path, path)
-    with py7zr.SevenZipFile(tmp_path / "a.7z", "w") as seven:
-        seven.writeall(tmp_path / "in" / "set", "set")
-    for ending in ("tar", "zip", "7z"):
+    for ending in ("tar", "zip"):
         out = tmp_path / f"out-{ending}"
         unpack(tmp_path / f"a.{ending}", out)
         assert (out / "set" / "none").is_dir() and (out / "set" / name).read_bytes() == b"1"
@@ -65,7 +62,7 @@ def test_empty_folders_and_long_names_come_out(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_name_is_refused_by_name(tmp_path: Path, kind: str, name: str, reason: str) -> None:
-    shown = repr(name.replace("\\", "/") if kind in ("7z", "zip") else name)
+    shown = repr(name.replace("\\", "/") if kind == "zip" else name)
     assert_refused(tmp_path, PACKERS[kind](GOOD | {name: b"evil"}), reason, shown[:100])
 
 
@@ -88,7 +85,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused_by_name(tmp_path: Path, kind
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../evil", "a.png"])
-@pytest.mark.parametrize("kind", ["zip", "symbolic", "hard", "7z"])
+@pytest.mark.parametrize("kind", ["zip", "symbolic", "hard"])
 def test_a_link_is_refused_by_name_wherever_it_leads(tmp_path: Path, kind: str, target: str) -> None:
     if kind == "zip":
         info = zipfile.ZipInfo("set/link")
@@ -97,32 +94,17 @@ def test_a_link_is_refused_by_name_wherever_it_leads(tmp_path: Path, kind: str, 
         with zipfile.ZipFile(buffer, "a") as archive:
             archive.writestr(info, target)
         assert_refused(tmp_path, buffer.getvalue(), "'set/link'", "a link or a device")
-    elif kind == "7z":
-        attributes = 0x8000 | (stat.S_IFLNK | 0o777) << 16
-        assert_refused(
-            tmp_path, sevened({"set/link": target.encode()}, attributes=attributes), "'set/link'", "a link or a dev"
-        )
     else:
         link = tarfile.TarInfo("set/link")
         link.type, link.linkname = (tarfile.SYMTYPE if kind == "symbolic" else tarfile.LNKTYPE), target
-        reasons = {
-            "/etc/passwd": "absolute path",
-            "../../evil": "outside the destination",
-            "a.png": "a link to 'a.png'",
-        }
-        assert_refused(tmp_path, tarred(GOOD, link), "set/link", reasons[target])
+        assert_refused(tmp_path, tarred(GOOD, link), "'set/link'", "a link or a device")
 
 
 @pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, b"Z"])
 def test_a_device_or_a_pipe_is_refused_by_name(tmp_path: Path, kind: bytes) -> None:
     special = tarfile.TarInfo("set/special")
     special.type = kind
-    assert_refused(tmp_path, tarred(GOOD, special), "set/special")
-
-
-@pytest.mark.parametrize("attributes", [0x8000 | stat.S_IFIFO << 16, 0x8000 | stat.S_IFSOCK << 16, 0x400, 0x410])
-def test_a_pipe_a_socket_or_a_junction_in_a_7z_is_refused_by_name(tmp_path: Path, attributes: int) -> None:
-    assert_refused(tmp_path, sevened({"set/special": b"1"}, attributes=attributes), "'set/special'")
+    assert_refused(tmp_path, tarred(GOOD, special), "'set/special'", "a link or a device")
 
 
 def test_an_encrypted_archive_is_refused_by_name(tmp_path: Path) -> None:
@@ -130,8 +112,6 @@ def test_an_encrypted_archive_is_refused_by_name(tmp_path: Path) -> None:
     flagged[6] |= 1
     flagged[flagged.index(b"PK\x01\x02") + 8] |= 1
     assert_refused(tmp_path, bytes(flagged), "'secret.png'", "it is encrypted")
-    assert_refused(tmp_path, sevened({"secret.png": b"1"}, password="word"), "'secret.png'", "it is encrypted")
-    assert_refused(tmp_path, sevened({"secret.png": b"1"}, password="word", header_encryption=True), "it is encrypted")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -141,10 +121,9 @@ def test_a_zip_of_another_method_than_deflate_is_refused_by_name(tmp_path: Path,
     )
 
 
-@pytest.mark.parametrize("method", [py7zr.FILTER_DEFLATE, py7zr.FILTER_ZSTD, py7zr.FILTER_PPMD])
-def test_a_7z_whose_decoder_cannot_be_stopped_is_refused_by_name(tmp_path: Path, method: int) -> None:
-    filters = [{"id": method, "level": 3, "order": 6, "mem": 24}]
-    assert_refused(tmp_path, sevened({"a.png": b"1" * 999}, filters, encoded=False), "'a.png'", "expected LZMA, LZMA2")
+def test_a_7z_is_refused_by_name_with_the_mend(tmp_path: Path) -> None:
+    packed = b"7z\xbc\xaf\x27\x1c" + bytes(range(200))
+    assert_refused(tmp_path, packed, "found a 7z archive, expected a zip or a tar", "or pack it anew as a zip")
 
 
 @every_kind
@@ -157,7 +136,7 @@ def test_an_archive_that_is_cut_short_is_told_and_leaves_nothing(tmp_path: Path,
 def test_a_damaged_header_amid_a_tar_is_not_taken_for_its_end(tmp_path: Path) -> None:
     packed = bytearray(tarred({"a": b"1", "b": b"2", "c": b"3"}))
     packed[1024 + 148] ^= 1  # the checksum of the second header
-    assert_refused(tmp_path, bytes(packed), "a damaged header before byte 1,536")
+    assert_refused(tmp_path, bytes(packed), "a damaged header")
 
 
 @pytest.mark.parametrize("content", [b"", b"<html></html>", bytes(2000), gzip.compress(b"no tar"), zipped({})])

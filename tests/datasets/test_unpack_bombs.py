@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 
 from sftdec.datasets.unpack import Limits, unpack
-from sftdec.datasets.unpack_target import Target, TargetFile
-from sftdec.runtime.errors import DataError
-from tests.datasets.archives import GOOD, PACKERS, assert_refused, each_format, sevened, tarred, zipped
+from tests.datasets.archives import GOOD, PACKERS, assert_refused, each_format, tarred, zipped
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.bz2", "tar.xz", "7z"])
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.bz2", "tar.xz"])
 @pytest.mark.parametrize("members", [1, 3])
 def test_a_bomb_is_refused_by_the_member_that_goes_too_far(tmp_path: Path, kind: str, members: int) -> None:
     packed = PACKERS[kind]({f"zeros{number}": bytes((3 << 20) // members) for number in range(members)})
@@ -73,20 +71,7 @@ def test_a_size_that_lies_is_found_out_while_unpacking(tmp_path: Path) -> None:
     packed = zipped({"zeros": bytes(3 << 20)}).replace(struct.pack("<I", 3 << 20), struct.pack("<I", 1000))
     assert_refused(tmp_path, packed, "corrupt")
     larger = zipped({"zeros": bytes(3000)}).replace(struct.pack("<I", 3000), struct.pack("<I", 5000))
-    assert_refused(tmp_path, larger, "found 1 files of 3,000 bytes, expected 1 of 5,000")
-
-
-def test_a_file_that_outgrows_the_limit_is_stopped_whatever_it_declared(tmp_path: Path) -> None:
-    (tmp_path / "a.zip").write_bytes(b"packed")
-    target = Target(tmp_path / "a.zip", tmp_path / "out", Limits(small=1000))
-    target.admit("a.png", 10, is_folder=False)
-    with (
-        TargetFile(target, "a.png") as out,
-        pytest.raises(DataError, match=r"a\.zip: refused for 'a\.png'.*to 1,200 unpacked"),
-    ):
-        for _ in range(9):
-            out.write(bytes(400))
-    assert (tmp_path / "out" / "a.png").stat().st_size == 800
+    assert_refused(tmp_path, larger, "'zeros'", "found 3,000 bytes, expected 5,000")
 
 
 def test_zeros_without_end_behind_a_tar_are_a_bomb_too(tmp_path: Path) -> None:
@@ -100,13 +85,11 @@ def test_the_checksum_behind_a_tar_is_looked_at(tmp_path: Path) -> None:
     assert_refused(tmp_path, bytes(packed), "corrupt", "CRC")
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar", "7z"])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_a_file_without_a_name_and_a_folder_with_content_are_refused(tmp_path: Path, kind: str) -> None:
     assert_refused(tmp_path, PACKERS[kind](GOOD | {".": b"1"}), "a file of 1 bytes, 0 parts in its name")
     if kind == "zip":
         assert_refused(tmp_path, zipped({"set/": b"content"}), "'set/'", "a folder of 7 bytes")
-    if kind == "7z":
-        assert_refused(tmp_path, sevened({"set": b"content"}, attributes=0x10), "'set'", "a folder of 7 bytes")
 
 
 def test_a_size_below_zero_is_refused_before_it_leads_back(tmp_path: Path) -> None:
@@ -127,12 +110,6 @@ def test_a_long_name_of_a_gigabyte_is_not_read(tmp_path: Path) -> None:
     info = tarfile.TarInfo("x")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 30
     assert_refused(tmp_path, gzip.compress(info.tobuf() + bytes(1 << 20)), "a header of 1,073,741,824 bytes")
-
-
-def test_a_7z_whose_list_of_members_is_a_bomb_is_refused(tmp_path: Path) -> None:
-    packed = sevened({f"{number:0240d}": b"" for number in range(2500)} | {"a": b"1"})
-    assert len(packed) < 100_000
-    assert_refused(tmp_path, packed, "list of members", "it looks like a bomb")
 
 
 @each_format

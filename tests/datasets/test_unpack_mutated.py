@@ -3,41 +3,30 @@
 import os
 import random
 import stat
-import struct
 import tarfile
-import zlib
 from pathlib import Path
-
-import py7zr
 
 from sftdec.datasets.unpack import unpack
 from sftdec.runtime.errors import DataError
-from tests.datasets.archives import GOOD, PACKERS, sevened, tarred, zipped
+from tests.datasets.archives import GOOD, PACKERS, tarred, zipped
 
 
 def mutated(packed: bytes, rng: random.Random) -> bytes:
-    """The archive with some bytes changed, moved, cut or doubled; the checksums of a tar's and a 7z's headers mended
-    so that the damage gets past them."""
+    """The archive with some bytes changed, moved, cut or doubled; the checksums of a tar's headers mended so that the
+    damage gets past them."""
     data = bytearray(packed)
-    is_7z, is_tar = packed.startswith(b"7z"), packed[257:262] == b"ustar"
-    start, size = struct.unpack("<QQ", packed[12:28]) if is_7z else (0, 0)
     for _ in range(rng.choice((1, 1, 2, 5, 20))):
-        low = 32 + start if is_7z and rng.random() < 0.8 else 0
-        at = rng.randrange(min(low, len(data) - 1), len(data))
+        at = rng.randrange(len(data))
         match rng.randrange(5):
             case 0 | 1:
                 data[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
             case 2:
                 data[at : at + 4] = rng.randbytes(4)
             case 3:
-                data[at : at + rng.randrange(9)] = data[low : low + rng.randrange(9)]
+                data[at : at + rng.randrange(9)] = data[: rng.randrange(9)]
             case 4 if rng.random() < 0.3:
                 del data[max(at, 40) :]
-    if is_7z and len(data) > 32 + start:
-        header = bytes(data[32 + start : 32 + start + size])
-        data[12:32] = struct.pack("<QQI", start, len(header), zlib.crc32(header))
-        data[8:12] = struct.pack("<I", zlib.crc32(bytes(data[12:32])))
-    if is_tar:
+    if packed[257:262] == b"ustar":
         for at in range(0, len(data) - 511, 512):
             if data[at + 257 : at + 262] == b"ustar":
                 data[at + 148 : at + 156] = b" " * 8
@@ -50,8 +39,7 @@ def seeds() -> list[bytes]:
     link = tarfile.TarInfo("set/link")
     link.type, link.linkname = tarfile.SYMTYPE, "../../evil"
     kinds = [PACKERS[kind](GOOD) for kind in PACKERS]
-    plain = [sevened(GOOD, [{"id": py7zr.FILTER_LZMA2, "preset": 1}], encoded=False), sevened(evil, encoded=False)]
-    return [*kinds, *plain, *plain, zipped(evil), tarred(evil), tarred(GOOD, link), tarred(GOOD | {"n" * 200: b"1"})]
+    return [*kinds, zipped(evil), tarred(evil), tarred(GOOD, link), tarred(GOOD | {"n" * 200: b"1"})]
 
 
 def survive(tmp_path: Path, packed: bytes) -> bool:
@@ -76,5 +64,5 @@ def survive(tmp_path: Path, packed: bytes) -> bool:
 
 def test_mutated_archives_are_taken_or_refused_by_name_and_never_get_out(tmp_path: Path) -> None:
     rng, originals = random.Random(0), seeds()
-    taken = [survive(tmp_path, mutated(packed, rng)) for _ in range(12) for packed in originals]
+    taken = [survive(tmp_path, mutated(packed, rng)) for _ in range(20) for packed in originals]
     assert len(taken) >= 200 and 0.02 < sum(taken) / len(taken) < 0.9  # the damage neither always nor never matters

@@ -22,7 +22,7 @@ def add_datasets(commands: Any) -> None:
         description="Recognise a data set and say what is wrong with it. "
         "Exit code: 0 nothing is, 1 something is, 2 it isn't one that is known.",
     )
-    check.add_argument("path", type=Path, metavar="PATH", help="its folder, its archive (zip, tar, 7z), or a picture")
+    check.add_argument("path", type=Path, metavar="PATH", help="its folder, its archive (zip, tar), or a picture")
     check.add_argument(
         "--sigma-max", type=float, default=_SIGMA_MAX, metavar="PX", help="fetch.sigma_max (default: %(default)s)"
     )

@@ -231,6 +231,6 @@ def missing_dataset(about: About, folder: Path) -> DataError:
     return DataError(
         f"{folder}: there is no data set {about.name} ({about.title}). Its authors publish it on {about.page} "
         f"(licence: {about.licence}): fetch it there by hand and unpack it, so that {folder} holds\n{about.layout}\n"
-        f"Or name an archive of it (zip, tar or 7z) in the parameters: its http or https address as {key}.url, its "
+        f"Or name an archive of it (zip or tar) in the parameters: its http or https address as {key}.url, its "
         f"checksum as {key}.sha256"
     )

@@ -82,7 +82,7 @@ def recognise(folder: Path) -> list[Importer]:
 def check_folder(
     path: Path, sigma_max: float = 6.0, limits: CheckLimits | None = None, processes: int = 1
 ) -> FolderReport:
-    """Look at every picture of a data set: a folder, an archive of one (zip, tar, 7z), or a single picture.
+    """Look at every picture of a data set: a folder, an archive of one (zip, tar), or a single picture.
 
     An archive is unpacked into a temporary folder. A pair without a map is checked as a pair: no map is estimated.
     ``sigma_max``: px that a map's 1.0 is to stand for.
