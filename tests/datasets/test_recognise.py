@@ -10,6 +10,7 @@ import pytest
 from benchmarks.fuzz_check import fuzz, pack, write_sets
 from sftdec.datasets.checks import CheckLimits
 from sftdec.datasets.importers import IMPORTERS
+from sftdec.datasets.importers.layouts import LAYOUTS
 from sftdec.datasets.photos import wheel_photo
 from sftdec.datasets.recognise import check_folder, recognise
 from sftdec.runtime.errors import DataError
@@ -30,8 +31,8 @@ def own(sets, tmp_path):
 
 def test_every_importer_is_in_the_list_under_its_own_name():
     assert {importer.ABOUT.name for importer in IMPORTERS.values()} == set(IMPORTERS)
-    modules = {path.stem for path in Path("src/sftdec/datasets/importers").glob("*.py")} - {"__init__", "pair"}
-    assert modules | {"sample"} == set(IMPORTERS)
+    modules = {path.stem for path in Path("src/sftdec/datasets/importers").glob("*.py")}
+    assert modules - {"__init__", "pair", "pairing", "layouts"} | {"sample", *LAYOUTS} == set(IMPORTERS)
 
 
 @pytest.mark.parametrize("name", IMPORTERS)
@@ -43,7 +44,7 @@ def test_each_layout_is_recognised_and_nothing_is_wrong_with_it(sets, name):
     assert report.text().startswith(f"data set   {shown}:") and "nothing wrong with" in report.text().splitlines()[-1]
 
 
-@pytest.mark.parametrize("ending", [".zip", ".tar.gz", ".7z"])
+@pytest.mark.parametrize("ending", [".zip", ".tar.gz"])
 def test_an_archive_is_checked_as_its_folder_and_leaves_nothing_behind(own, tmp_path, monkeypatch, ending):
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))

@@ -89,7 +89,7 @@ class Listing:
 
 
 class Importer(Protocol):
-    """What each module in ``datasets/importers`` offers."""
+    """What each importer offers, a module or a row of ``importers.layouts``."""
 
     ABOUT: About
 

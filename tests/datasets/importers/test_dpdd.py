@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sftdec.datasets.importers import dpdd
+from sftdec.datasets.importers.layouts import DPDD
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, write
 from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
@@ -29,7 +29,7 @@ def root(tmp_path):
 
 
 def test_pairs_whose_names_differ_are_found_in_the_official_splits(root):
-    listing = dpdd.find(root)
+    listing = DPDD.find(root)
     expected = [
         (f"{part}_1P0A{source:04d}", SPLITS[part], f"1P0A{target:04d}.png")
         for part, shots in SHOTS.items()
@@ -44,13 +44,13 @@ def test_sixteen_bits_are_rounded_to_eight(root):
     path = root / "train_c" / "source" / "1P0A0890.png"
     levels = np.uint16(np.arange(480).reshape(20, 24)[..., None].repeat(3, axis=2) * 100)
     write(path, levels)
-    scene = dpdd.read(dpdd.find(root).entries[0], 4.0)
+    scene = DPDD.read(DPDD.find(root).entries[0], 4.0)
     assert np.array_equal(scene.blurred, np.rint(levels / 257)) and scene.name == "dpdd/train_1P0A0890"
 
 
 def test_a_part_that_lacks_a_file_is_left_out_whole_and_the_place_is_named(root):
     (root / "train_c" / "source" / "1P0A0892.png").unlink()
-    listing = dpdd.find(root)
+    listing = DPDD.find(root)
     assert {e.split for e in listing.entries} == {"validation", "test"}
     (item,) = listing.left_out
     assert item.path == root / "train_c" and "2 pictures in source/ and 3 in target/" in item.reason
@@ -60,7 +60,7 @@ def test_a_part_that_lacks_a_file_is_left_out_whole_and_the_place_is_named(root)
 def test_two_lost_files_of_different_scenes_are_not_mistaken_for_a_pair(root):
     (root / "train_c" / "source" / "1P0A0892.png").unlink()
     (root / "train_c" / "target" / "1P0A1499.png").unlink()
-    listing = dpdd.find(root)
+    listing = DPDD.find(root)
     assert {e.split for e in listing.entries} == {"validation", "test"}
     assert "1P0A1500.png would meet 1P0A0893.png" in listing.left_out[0].reason
 
@@ -68,7 +68,7 @@ def test_two_lost_files_of_different_scenes_are_not_mistaken_for_a_pair(root):
 def test_a_part_with_a_file_too_many_is_left_out_whole_even_where_its_number_fits(root):
     write(root / "test_c" / "target" / "1P0A0918.png", photo(20, 24, 0))  # 917 has a neighbour on either side
     write(root / "val_c" / "source" / "1P0A2099.png", photo(20, 24, 0))  # a sharp shot among the blurred ones
-    listing = dpdd.find(root)
+    listing = DPDD.find(root)
     assert {e.split for e in listing.entries} == {"train"}
     assert [(item.path.name, "as a whole" in item.reason) for item in listing.left_out] == [
         ("val_c", True),
@@ -81,14 +81,14 @@ def test_the_other_layout_has_the_combined_view_in_inputC(tmp_path, above, split
     part = tmp_path / "DPDD" / above
     write_part(part / "inputC", part / "target", SHOTS["val"])
     write(part / "inputL" / "1P0A2027.png", photo(20, 24, 0))
-    assert dpdd.recognises(tmp_path / "DPDD")
-    entries = dpdd.find(tmp_path / "DPDD").entries
+    assert DPDD.recognises(tmp_path / "DPDD")
+    entries = DPDD.find(tmp_path / "DPDD").entries
     assert [e.split for e in entries] == [split] * 2 and entries[0].sharp.name == "1P0A2029.png"
 
 
 def test_the_folder_of_one_part_keeps_its_split(tmp_path):
     write_part(tmp_path / "train" / "inputC", tmp_path / "train" / "target", SHOTS["train"])
-    assert [e.split for e in dpdd.find(tmp_path / "train").entries] == ["train"] * 3
+    assert [e.split for e in DPDD.find(tmp_path / "train").entries] == ["train"] * 3
 
 
 def test_a_copy_renamed_to_equal_names_is_paired_by_name(tmp_path):
@@ -97,7 +97,7 @@ def test_a_copy_renamed_to_equal_names_is_paired_by_name(tmp_path):
             for folder in ("inputC", "target"):
                 write(tmp_path / part / folder / f"{number}.png", photo(20, 24, number))
     (tmp_path / "train" / "target" / "9.png").unlink()
-    listing = dpdd.find(tmp_path)
+    listing = DPDD.find(tmp_path)
     assert [(e.photo, e.sharp.name) for e in listing.entries] == [
         (f"{part}_{number}", f"{number}.png")
         for part, numbers in {"train": (10, 11), "test": (10, 11, 9)}.items()
@@ -112,10 +112,10 @@ def test_traps_are_read_rightly_or_named(tmp_path):
         return tmp_path / "test_c" / folder / f"1P0A{shot:04d}{ending}"
 
     files = write_traps(path_of, without=("no partner",))  # which makes the whole part worthless, as above
-    assert_traps_are_read_or_named(dpdd, tmp_path, files)
+    assert_traps_are_read_or_named(DPDD, tmp_path, files)
 
 
 def test_a_folder_without_pairs_says_what_is_expected(tmp_path):
-    assert not dpdd.recognises(tmp_path)
+    assert not DPDD.recognises(tmp_path)
     with pytest.raises(DataError, match="inputC"):
-        dpdd.find(tmp_path)
+        DPDD.find(tmp_path)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sftdec.datasets.importers.pair import by_name, read_pair, scene_of
-from sftdec.datasets.importers.realdof import ABOUT
 from sftdec.datasets.listing import Entry
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, write
@@ -46,15 +45,15 @@ def test_a_folder_that_is_not_there_has_no_pictures(tmp_path):
 def test_the_estimated_map_follows_the_blur_in_units_of_sigma_max(tmp_path):
     sharp = np.kron(np.random.default_rng(0).integers(0, 2, (32, 32, 1)), np.ones((3, 3, 3))) * 255
     sharp = sharp.astype(np.uint8)
-    means = [read_pair(ABOUT, entry(tmp_path, soften(sharp, sigma), sharp), 4.0).defocus.mean() for sigma in (1, 2)]
+    means = [read_pair("set", entry(tmp_path, soften(sharp, sigma), sharp), 4.0).defocus.mean() for sigma in (1, 2)]
     assert 0.1 < means[0] < 0.4 and means[0] + 0.1 < means[1] < 0.65
 
 
 def test_a_pair_of_two_sizes_or_without_a_sharp_photo_is_refused_by_name(tmp_path):
     with pytest.raises(DataError, match=r"blurred\.png: 20×24 px, but .*sharp\.png is 18×24"):
-        read_pair(ABOUT, entry(tmp_path, photo(20, 24, 0), photo(18, 24, 0)), 4.0)
+        read_pair("set", entry(tmp_path, photo(20, 24, 0), photo(18, 24, 0)), 4.0)
     with pytest.raises(DataError, match=r"blurred\.png: there is no sharp photo"):
-        read_pair(ABOUT, Entry("a", "a", "test", tmp_path / "blurred.png", None), 4.0)
+        read_pair("set", Entry("a", "a", "test", tmp_path / "blurred.png", None), 4.0)
 
 
 def test_a_sigma_above_sigma_max_names_the_scene_its_peak_and_the_key(tmp_path):

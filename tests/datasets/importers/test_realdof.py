@@ -2,7 +2,7 @@
 
 import pytest
 
-from sftdec.datasets.importers import realdof
+from sftdec.datasets.importers.layouts import REALDOF
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, write
 from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
@@ -19,7 +19,7 @@ def root(tmp_path):
 
 
 def test_all_pairs_are_for_testing_and_paired_by_number(root):
-    listing = realdof.find(root)
+    listing = REALDOF.find(root)
     assert [(e.name, e.split, e.sharp.parent.name) for e in listing.entries] == [
         (name, "test", "target") for name in ("01", "02", "03")
     ]
@@ -28,26 +28,26 @@ def test_all_pairs_are_for_testing_and_paired_by_number(root):
 
 def test_traps_are_read_rightly_or_named(tmp_path):
     files = write_traps(lambda role, number, ending: tmp_path / FOLDERS[role] / f"{number:02d}{ending}")
-    _, reasons = assert_traps_are_read_or_named(realdof, tmp_path, files)
+    _, reasons = assert_traps_are_read_or_named(REALDOF, tmp_path, files)
     assert "no partner of this name in target/" in reasons[files["no partner"][0]]
 
 
 def test_a_scene_is_named_after_its_data_set(root):
-    scene = realdof.read(realdof.find(root).entries[1], 4.0)
+    scene = REALDOF.read(REALDOF.find(root).entries[1], 4.0)
     assert (scene.name, scene.dataset, scene.photo, scene.split) == ("realdof/02", "realdof", "02", "test")
 
 
 def test_only_numbers_of_equal_name_are_recognised(root, tmp_path_factory):
-    assert realdof.recognises(root)
+    assert REALDOF.recognises(root)
     other = tmp_path_factory.mktemp("dpdd")
     write(other / "source" / "1P0A0890.png", photo(20, 24, 0))
     write(other / "target" / "1P0A0891.png", photo(20, 24, 0))
-    assert not realdof.recognises(other)
+    assert not REALDOF.recognises(other)
     write(other / "target" / "1P0A0890.png", photo(20, 24, 0))
-    assert not realdof.recognises(other) and not realdof.recognises(other / "none")
+    assert not REALDOF.recognises(other) and not REALDOF.recognises(other / "none")
 
 
 def test_a_folder_without_pairs_says_what_is_expected(tmp_path):
     write(tmp_path / "source" / "01.png", photo(20, 24, 0))
     with pytest.raises(DataError, match=r"(?s)no partner of this name in target/.*source/NN\.png"):
-        realdof.find(tmp_path)
+        REALDOF.find(tmp_path)

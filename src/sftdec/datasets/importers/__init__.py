@@ -1,4 +1,4 @@
-"""The importers, one module a data set; a module is imported when it is asked for."""
+"""The importers: a module a data set, or a row of ``layouts``; a module is imported when it is asked for."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -6,23 +6,25 @@ from typing import cast
 
 from sftdec.datasets.listing import Importer
 
+_LAYOUTS = "sftdec.datasets.importers.layouts"
 _MODULES = {  # the more particular a layout, the earlier: an import takes the first that fits
     "sample": "sftdec.datasets.sample",
     "realistic": "sftdec.datasets.importers.realistic",
     "ded": "sftdec.datasets.importers.ded",
     "syndof": "sftdec.datasets.importers.syndof",
-    "dpdd": "sftdec.datasets.importers.dpdd",
-    "lfdof": "sftdec.datasets.importers.lfdof",
-    "realdof": "sftdec.datasets.importers.realdof",
+    "dpdd": _LAYOUTS,
+    "lfdof": _LAYOUTS,
+    "realdof": _LAYOUTS,
     "stereo": "sftdec.datasets.importers.stereo",
-    "folder": "sftdec.datasets.importers.folder",
+    "folder": _LAYOUTS,
     "cuhk": "sftdec.datasets.importers.cuhk",
 }
 
 
 class _Importers(Mapping[str, Importer]):
     def __getitem__(self, name: str) -> Importer:
-        return cast(Importer, import_module(_MODULES[name]))
+        module = import_module(_MODULES[name])
+        return cast(Importer, getattr(module, "LAYOUTS", {}).get(name, module))
 
     def __iter__(self) -> Iterator[str]:
         return iter(_MODULES)

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.listing import About, Check, Entry, LeftOut, pictures
+from sftdec.datasets.listing import Check, Entry, LeftOut, pictures
 from sftdec.datasets.scene import Scene
 from sftdec.photos import picture_header, read_photo
 from sftdec.runtime import DataError
 
+Found = tuple[list[tuple[str, list[Path]]], list[LeftOut]]  # each photo's name and files; what is left out
 _ROUNDING = 1e-4  # px of sigma that a map may be above its largest value
 
 
@@ -23,7 +24,7 @@ def other_files(folder: Path) -> list[LeftOut]:
     return [LeftOut(path, "no PNG, JPEG, TIFF or WebP picture", "extra") for path in files if path not in known]
 
 
-def by_name(folders: Sequence[Path]) -> tuple[list[tuple[str, list[Path]]], list[LeftOut]]:
+def by_name(folders: Sequence[Path]) -> Found:
     """The pictures of equal names in these folders, endings aside: each name with its file in each folder.
 
     A name that a folder lacks, or has twice, is left out with a reason, and so is a file that is no picture.
@@ -103,7 +104,7 @@ def read_photos(entry: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return blurred, sharp
 
 
-def read_pair(about: About, entry: Entry, sigma_max: float) -> Scene:
+def read_pair(dataset: str, entry: Entry, sigma_max: float) -> Scene:
     """The scene of a pair without a map; ``estimate_defocus`` makes one, in units of ``sigma_max`` px.
 
     Raises:
@@ -113,4 +114,4 @@ def read_pair(about: About, entry: Entry, sigma_max: float) -> Scene:
 
     blurred, sharp = read_photos(entry)
     sigma = estimate_defocus(blurred, sharp, sigma_max).sigma
-    return scene_of(about.name, entry, (blurred, sharp), sigma, sigma_max)
+    return scene_of(dataset, entry, (blurred, sharp), sigma, sigma_max)
