@@ -6,8 +6,7 @@
   training recipes as many more, at even distances in their list; they have the wider range of blur.
 - ``--stereo``: a folder a scene, each with ``view1.*`` and ``disp1.png`` (grey, 0 unknown). Each is rendered by a disc
   and by a Gaussian, focused on its far and on its near end, up to a sigma of ``--stereo-sigma`` px, with noise.
-- ``--pairs``: ``input/*.png`` (blurred) and ``ground_truth/*.png``; an input belongs to the sharp picture whose name
-  it begins with (the layout of one LFDOF scene).
+- ``--pairs``: ``input/`` (blurred) and ``ground_truth/``, or another layout that `sftdec datasets` shows.
 
 For rendered scenes: mean absolute error of sigma (px) where the truth is at most 5 px and the sharp photo has texture:
 the root mean square gradient of its grey levels in 15×15 px is at least ``--texture`` levels a px; ``textured`` is the
@@ -31,7 +30,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sftdec.datasets import blur_with_map, estimate_defocus, read_recipes, sample
+from sftdec.datasets import blur_with_map, estimate_defocus, find_pairs, read_pairs, read_recipes, sample
 from sftdec.evaluation import psnr
 from sftdec.optics import PsfShape, add_noise, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
 from sftdec.photos import open_picture, read_photo
@@ -100,25 +99,23 @@ def measure_rendered(scenes: Iterator[Rendered], sigma_max: float, texture: floa
 def measure_pairs(folder: Path, sigma_max: float) -> pd.DataFrame:
     """A row a pair: gain (dB) of blurring the sharp photo with the estimated map, and what the estimate cost."""
     rows: list[dict[str, Any]] = []
-    for truth in sorted((folder / "ground_truth").glob("*.png")):
-        sharp = read_photo(truth)
-        for path in sorted((folder / "input").glob(f"{truth.stem}*.png")):
-            blurred = read_photo(path)
-            started = time.perf_counter()
-            found = estimate_defocus(blurred, sharp, sigma_max)
-            seconds = time.perf_counter() - started
-            row: dict[str, Any] = {"input": path.stem, "psnr_sharp": psnr(sharp, blurred)}
-            light = srgb_to_linear(sharp / np.float32(255))
-            for shape in ("gaussian", "disc"):
-                blurred_again = to_8bit(linear_to_srgb(blur_with_map(light, found.sigma, shape)))
-                row[f"gain_{shape}"] = psnr(blurred_again, blurred) - row["psnr_sharp"]
-            row |= {
-                "sigma_mean": found.sigma.mean(),
-                "saturated": np.mean(found.sigma > 0.99 * sigma_max),
-                "confidence": found.confidence.mean(),
-                "seconds": seconds,
-            }
-            rows.append(row)
+    for scene in read_pairs("pairs", find_pairs(folder)):
+        started = time.perf_counter()
+        found = estimate_defocus(scene.blurred, scene.sharp, sigma_max)
+        seconds = time.perf_counter() - started
+        row: dict[str, Any] = {"input": scene.name.removeprefix("pairs/")}
+        row["psnr_sharp"] = psnr(scene.sharp, scene.blurred)
+        light = srgb_to_linear(scene.sharp / np.float32(255))
+        for shape in ("gaussian", "disc"):
+            blurred_again = to_8bit(linear_to_srgb(blur_with_map(light, found.sigma, shape)))
+            row[f"gain_{shape}"] = psnr(blurred_again, scene.blurred) - row["psnr_sharp"]
+        row |= {
+            "sigma_mean": found.sigma.mean(),
+            "saturated": np.mean(found.sigma > 0.99 * sigma_max),
+            "confidence": found.confidence.mean(),
+            "seconds": seconds,
+        }
+        rows.append(row)
     return pd.DataFrame(rows).set_index("input")
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/real_pairs.py FOLDER [--model M]
 
-FOLDER holds ``input/*.png`` (blurred) and ``ground_truth/*.png``; an input belongs to the sharp picture whose name it
-begins with (the layout of one LFDOF scene). Prints PSNR and SSIM of each, before and after, and their means.
+FOLDER holds ``input/`` (blurred) and ``ground_truth/``, or pairs in another layout that `sftdec datasets` shows. Prints
+PSNR and SSIM of each, before and after, and their means.
 """
 
 import argparse
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sftdec.datasets import find_pairs, read_pairs
 from sftdec.evaluation import psnr, ssim, to_uint8
 from sftdec.inference import deblur_array
-from sftdec.photos import read_photo
 from sftdec.registry import CHAMPION, load_model
 
 
@@ -27,20 +27,17 @@ def main() -> None:
     arguments = parser.parse_args()
     network, device = load_model(arguments.model, arguments.device)
     rows = []
-    for truth in sorted((arguments.folder / "ground_truth").glob("*.png")):
-        sharp = read_photo(truth)
-        for path in sorted((arguments.folder / "input").glob(f"{truth.stem}*.png")):
-            blurred = read_photo(path)
-            deblurred = to_uint8(deblur_array(network, blurred, device)[0])
-            rows.append(
-                {
-                    "input": path.stem,
-                    "psnr_blurred": psnr(blurred, sharp),
-                    "psnr": psnr(deblurred, sharp),
-                    "ssim_blurred": ssim(blurred, sharp),
-                    "ssim": ssim(deblurred, sharp),
-                }
-            )
+    for scene in read_pairs("pairs", find_pairs(arguments.folder)):
+        deblurred = to_uint8(deblur_array(network, scene.blurred, device)[0])
+        rows.append(
+            {
+                "input": scene.name.removeprefix("pairs/"),
+                "psnr_blurred": psnr(scene.blurred, scene.sharp),
+                "psnr": psnr(deblurred, scene.sharp),
+                "ssim_blurred": ssim(scene.blurred, scene.sharp),
+                "ssim": ssim(deblurred, scene.sharp),
+            }
+        )
     table = pd.DataFrame(rows).set_index("input")
     table["gain"] = table["psnr"] - table["psnr_blurred"]
     print(table.round(4).to_string())

@@ -3,8 +3,7 @@
     python -m experiments.builtin.publish [--pairs NAME=FOLDER …]
 
 Run in the checkout that trained it (params.builtin.yaml as params.yaml, then ``dvc repro evaluate``). ``--pairs``: real
-photos, FOLDER/input/*.png (blurred) and FOLDER/ground_truth/*.png; an input belongs to the picture whose name it begins
-with.
+photos, FOLDER/input/ (blurred) and FOLDER/ground_truth/, or in another layout that `sftdec datasets` shows.
 """
 
 import argparse
@@ -18,12 +17,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sftdec.builtin import builtin_weights
-from sftdec.datasets import load_scenes, read_index
+from sftdec.datasets import find_pairs, load_scenes, read_index, read_pairs
 from sftdec.evaluation import evaluate_network, psnr, ssim, to_uint8
 from sftdec.inference import deblur_array
 from sftdec.networks import SFTDec, load_weights, save_weights
 from sftdec.params import load_params
-from sftdec.photos import read_photo
 from sftdec.runtime import atomic_path
 
 HERE = Path(__file__).parent
@@ -34,24 +32,19 @@ LIMIT = 4_000_000  # bytes
 def of_pairs(network: SFTDec, folder: Path) -> pd.DataFrame:
     """A row a pair of real photos: psnr and ssim before and after.
 
-    Raises ``ValueError`` where the folder holds no pair.
+    Raises ``DataError`` where the folder holds no pair.
     """
     rows = []
-    for truth in sorted((folder / "ground_truth").glob("*.png")):
-        sharp = read_photo(truth)
-        for path in sorted((folder / "input").glob(f"{truth.stem}*.png")):
-            blurred = read_photo(path)
-            made = to_uint8(deblur_array(network, blurred)[0])
-            rows.append(
-                {
-                    "psnr_blurred": psnr(blurred, sharp),
-                    "psnr": psnr(made, sharp),
-                    "ssim_blurred": ssim(blurred, sharp),
-                    "ssim": ssim(made, sharp),
-                }
-            )
-    if not rows:
-        raise ValueError(f"{folder}: found no pair; expected input/*.png and ground_truth/*.png")
+    for scene in read_pairs("pairs", find_pairs(folder)):
+        made = to_uint8(deblur_array(network, scene.blurred)[0])
+        rows.append(
+            {
+                "psnr_blurred": psnr(scene.blurred, scene.sharp),
+                "psnr": psnr(made, scene.sharp),
+                "ssim_blurred": ssim(scene.blurred, scene.sharp),
+                "ssim": ssim(made, scene.sharp),
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -2,16 +2,18 @@
 
     python -m experiments.comparison.photographed NAME=FOLDER [NAME=FOLDER …] [--methods dpdnet sft_dec+deconvolution …]
 
-FOLDER/input/*.png are blurred, FOLDER/ground_truth/*.png sharp; an input belongs to the picture with whose name its own
-begins. The weights are those in build/comparison; figures that the file has of these very weights and pictures aren't
-measured again, and each method's are written as soon as they are there. The first ones of changed pictures take the
-place of all that the file has of their data set.
+FOLDER/input/ holds the blurred pictures and FOLDER/ground_truth/ the sharp ones; an input belongs to the picture with
+whose name its own begins. Other layouts that `sftdec datasets` shows are read too. The weights are those in
+build/comparison; figures that the file has of these very weights and pictures aren't measured again, and each method's
+are written as soon as they are there. The first ones of changed pictures take the place of all that the file has of
+their data set.
 """
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from sftdec.datasets import find_pairs, read_pairs
 from sftdec.evaluation import MAP_SOURCES, evaluate_deconvolution, evaluate_network, map_of_network
 from sftdec.experiments import (
     BUDGET_TITLES,
@@ -20,10 +22,8 @@ from sftdec.experiments import (
     TABLE_2,
     UNTRAINED,
     checksum,
-    find_pairs,
     has_rows,
     named_rows,
-    pair_scenes,
     pairs_digest,
     read_photographed,
     trained_model,
@@ -59,12 +59,12 @@ def main() -> None:
     given = parser.parse_args()
     for name, _, folder in (pair.partition("=") for pair in given.pairs):
         pairs = find_pairs(Path(folder))
-        photos, pictures = {blurred.stem: sharp.stem for blurred, sharp in pairs}, pairs_digest(pairs)
+        photos, pictures = {pair.name: pair.photo for pair in pairs}, pairs_digest(pairs)
         for method, budget, weights in to_measure(given.methods):
             sha256 = "" if weights is None else checksum(weights)
             if has_rows(read_photographed(OUT), name, method, budget, sha256, pictures):
                 continue
-            scenes = pair_scenes(name, Path(folder))
+            scenes = read_pairs(name, pairs)
             if weights is None:
                 table = evaluate_deconvolution(MAP_SOURCES[method], scenes)
             elif method.endswith(DECONVOLVED):

@@ -15,7 +15,7 @@ def add_grid(evaluate: argparse.ArgumentParser, what: Any) -> None:
         nargs="+",
         default=[],
         metavar="NAME=FOLDER",
-        help="with --all, photographed pairs: FOLDER/input/, FOLDER/ground_truth/",
+        help="with --all, photographed pairs: FOLDER/input/, FOLDER/ground_truth/, or as `sftdec datasets` shows",
     )
     evaluate.add_argument(
         "--published",

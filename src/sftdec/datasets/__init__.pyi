@@ -1,8 +1,9 @@
 from .checks import CheckLimits
 from .fetching import fetch
 from .importers import IMPORTERS
-from .listing import pictures
+from .listing import Entry
 from .pair_defocus import blur_with_map, estimate_defocus
+from .pairs import find_pairs, read_pairs
 from .recipes import OWN_PHOTOS, Recipe, read_recipes
 from .recognise import FolderReport, check_folder
 from .sample import RECIPES
@@ -26,6 +27,7 @@ __all__ = [
     "RECIPES",
     "REFUSED",
     "CheckLimits",
+    "Entry",
     "FolderReport",
     "Recipe",
     "Scene",
@@ -34,10 +36,11 @@ __all__ = [
     "check_folder",
     "estimate_defocus",
     "fetch",
+    "find_pairs",
     "load_scene",
     "load_scenes",
-    "pictures",
     "read_index",
+    "read_pairs",
     "read_recipes",
     "select_scenes",
     "write_index",

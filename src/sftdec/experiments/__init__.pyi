@@ -8,7 +8,7 @@ from .grid.table import grid_text, write_grid
 from .tables.costs import measure_costs, measured_picture, own_peak
 from .tables.judging import checksum, judge_classical, judge_model, read_judged
 from .tables.methods import BUDGET_TITLES, DECONVOLVED, ORACLE, PANEL_BUDGET, TABLE_2, UNTRAINED, trained_model
-from .tables.photographed import find_pairs, has_rows, named_rows, pair_scenes, read_photographed, with_rows
+from .tables.photographed import has_rows, named_rows, read_photographed, with_rows
 from .tables.publishing import Measured, publish, write_panels, write_tables
 from .tables.readings import readings_report
 from .tables.table3 import notes, table3_report
@@ -32,7 +32,6 @@ __all__ = [
     "checksum",
     "data_at_hand",
     "fill_grid",
-    "find_pairs",
     "fresh_network",
     "grid_text",
     "has_rows",
@@ -47,7 +46,6 @@ __all__ = [
     "notes",
     "objectives",
     "own_peak",
-    "pair_scenes",
     "pairs_digest",
     "publish",
     "read_cells",

@@ -12,12 +12,11 @@ from PIL import Image
 import sftdec
 from sftdec.cli import main
 from sftdec.commands.evaluate import CLASSICAL
-from sftdec.datasets import load_scenes
+from sftdec.datasets import find_pairs, load_scenes
 from sftdec.evaluation.evaluate import evaluate_network, summarise
 from sftdec.evaluation.metrics import psnr
 from sftdec.experiments.grid import CellStore, data_at_hand, fill, fill_grid
 from sftdec.experiments.grid.code import code_checksum
-from sftdec.experiments.grid.data import find_pairs
 from sftdec.networks import load_weights
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import TrackingSettings, read_settings, send_pending
@@ -165,12 +164,12 @@ def test_photographed_pairs_are_measured_without_maps_and_matched_by_the_longest
     monkeypatch.setenv("SFTDEC_TRACKING", "off")
     folder = make_pairs(project / "photos")
     pairs = find_pairs(folder)
-    assert [(blurred.name, sharp.name) for blurred, sharp in pairs] == [
+    assert [(pair.blurred.name, pair.sharp.name) for pair in pairs] == [
         ("a_1_f2.png", "a_1.png"),
         ("a_f2.png", "a.png"),
     ]
     figures = filled(project, photos=folder).cells["s3", "photos"].figures
-    read = [[np.asarray(Image.open(path)) for path in pair] for pair in pairs]
+    read = [[np.asarray(Image.open(path)) for path in (pair.blurred, pair.sharp)] for pair in pairs]
     assert figures["psnr_blurred"] == pytest.approx(np.mean([psnr(*pair) for pair in read]), abs=1e-6)
     assert "mae" not in figures and figures["images"] == 2
 

@@ -9,7 +9,6 @@ from sftdec.experiments.tables.photographed import (
     MEASURES,
     has_rows,
     named_rows,
-    pair_scenes,
     read_photographed,
     with_rows,
 )
@@ -17,32 +16,9 @@ from sftdec.runtime.errors import DataError
 from tests.experiments.tables.planted import judged_rows
 
 
-def write(path, level):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((16, 20, 3), level, np.uint8)).save(path)
-
-
-def test_an_input_belongs_to_the_longest_name_that_its_own_begins_with(tmp_path):
-    for name, level in (("IMG_1", 10), ("IMG_12", 20)):
-        write(tmp_path / "ground_truth" / f"{name}.png", level)
-        write(tmp_path / "input" / f"{name}_ap1.png", level + 1)
-    write(tmp_path / "input" / "other.png", 0)
-    scenes = list(pair_scenes("real", tmp_path))
-    assert [(each.name, each.photo, each.dataset) for each in scenes] == [
-        ("IMG_12_ap1", "IMG_12", "real"),
-        ("IMG_1_ap1", "IMG_1", "real"),
-    ]
-    assert scenes[0].sharp[0, 0, 0] == 20 and scenes[0].blurred[0, 0, 0] == 21
-
-
-def test_a_folder_without_a_pair_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"found no pair; expected input/\*.png and ground_truth"):
-        list(pair_scenes("real", tmp_path))
-
-
 def rows(model, gain, weights, pictures="pairs"):
     table = judged_rows(model, gain=gain, dataset="real")
-    photos = dict(zip(table["scene"], table["photo"], strict=True))
+    photos = dict(zip(table["scene"].str.removeprefix("real/"), table["photo"], strict=True))
     return named_rows(table.drop(columns="photo"), photos, model, "equal_time", weights, pictures)
 
 

@@ -1,50 +1,14 @@
 """Real pairs, blurred and sharp, without a defocus map: what each method makes of them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sftdec.datasets import Scene
-from sftdec.photos import read_photo
 from sftdec.runtime import DataError
 
 MEASURES = ["psnr", "psnr_blurred", "ssim", "ssim_blurred"]
 COLUMNS = ["dataset", "scene", "photo", "model", "budget", *MEASURES, "weights", "pictures"]
-
-
-def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Blurred and sharp file of each pair of a folder, FOLDER/input/*.png with FOLDER/ground_truth/*.png.
-
-    An input belongs to the sharp picture with whose name its own begins, the longest such; one that has none is no
-    pair.
-
-    Raises:
-        DataError: the folder has no pair.
-    """
-    sharp = {path.stem: path for path in sorted((folder / "ground_truth").glob("*.png"))}
-    pairs = []
-    for path in sorted((folder / "input").glob("*.png")):
-        if named := [stem for stem in sharp if path.stem.startswith(stem)]:
-            pairs.append((path, sharp[max(named, key=len)]))
-    if not pairs:
-        raise DataError(f"{folder}: found no pair; expected input/*.png and ground_truth/*.png")
-    return pairs
-
-
-def pair_scenes(name: str, folder: Path) -> Iterator[Scene]:
-    """The pairs of a folder (``find_pairs``) as scenes of the data set ``name``.
-
-    Their maps are 0 throughout, since nobody knows them: a map's errors mean nothing here.
-
-    Raises:
-        DataError: the folder has no pair, or two pictures of a pair differ in size.
-    """
-    for blurred, sharp in find_pairs(folder):
-        truth = read_photo(sharp)
-        unknown = np.zeros(truth.shape[:2], np.float32)
-        yield Scene(blurred.stem, name, "test", sharp.stem, 1.0, read_photo(blurred), truth, unknown)
 
 
 def named_rows(
@@ -54,7 +18,8 @@ def named_rows(
 
     ``photos``: the sharp picture of each; ``pictures``: the digest of all the folder's pairs.
     """
-    named = table.assign(photo=table["scene"].map(photos), model=model, budget=budget)
+    scenes = table["scene"].str.removeprefix(table["dataset"].iloc[0] + "/")
+    named = table.assign(scene=scenes, photo=scenes.map(photos), model=model, budget=budget)
     return named.assign(weights=weights, pictures=pictures)[COLUMNS]
 
 
