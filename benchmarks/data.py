@@ -25,7 +25,8 @@ import psutil
 from joblib.externals.loky import get_reusable_executor
 
 from sftdec.datasets import Scene, read_index, write_index, write_scene
-from sftdec.patches import PARTS, STATISTICS, PatchStore, extract_store, lay_out
+from sftdec.patches import STATISTICS, Patch, PatchStore, extract_store, lay_out
+from sftdec.patches import write_index as write_patches_index
 from sftdec.runtime import compute
 
 SIZE, TRIPLE = 256, 256 * 256 * 8  # px, bytes
@@ -64,22 +65,20 @@ def make_scenes(root: Path, photos: int, height: int = 688, width: int = 1008) -
     return root
 
 
-def make_store(root: Path, patches: int, size: int, shard_patches: int) -> Path:
-    """A store of noise: one shard is written, the others are copies of it."""
-    root.mkdir(parents=True)
-    layout = lay_out(root / "patches-0000.arrow", shard_patches, size)
+def make_store(root: Path, patches: int, size: int) -> Path:
+    """A store of noise: a few patches, many times."""
     generator = np.random.default_rng(0)
-    with (root / "patches-0000.arrow").open("r+b") as file:
-        for part in PARTS:
-            file.seek(layout.offsets[part])
-            for _ in range(shard_patches):
-                file.write(generator.bytes(layout.widths[part]))
-    numbers = np.arange(patches // shard_patches * shard_patches)
-    for shard in range(1, len(numbers) // shard_patches):
-        shutil.copyfile(root / "patches-0000.arrow", root / f"patches-{shard:04d}.arrow")
-    names = [f"patches-{shard:04d}.arrow" for shard in numbers // shard_patches]
-    place = {"shard": names, "row": numbers % shard_patches, "scene": "set/0", "dataset": "set", "top": 0, "left": 0}
-    pd.DataFrame(place | dict.fromkeys(STATISTICS, 1.0)).to_parquet(root / "index.parquet", index=False)
+
+    def noise() -> Patch:
+        blurred, sharp = generator.integers(0, 256, (2, size, size, 3), np.uint8)
+        defocus = generator.integers(0, 65536, (size, size), np.uint16)
+        return Patch("set/0", "set", 0, 0, blurred, sharp, defocus, 6.0, sharp.mean(2, dtype=np.float32))
+
+    distinct = [noise() for _ in range(48)]
+    with lay_out(root, patches, size) as files:
+        files.fill((row, distinct[row % 48]) for row in range(patches))
+    place = {"scene": ["set/0"] * patches, "dataset": "set", "top": 0, "left": 0}
+    write_patches_index(root, pd.DataFrame(place | dict.fromkeys(STATISTICS, 1.0)), size)
     return root
 
 
@@ -115,7 +114,7 @@ def extract(scenes: str, out: str, processes: str) -> dict[str, float]:
     index = read_index(Path(scenes))
     with compute("joblib", None, int(processes)) as run:
         list(run(abs, [(-1,), (-2,)]))  # workers are up
-        options: dict[str, Any] = {"size": 128, "stride": 96, "shard_patches": 512, "drop_least_sharp": 0.3}
+        options: dict[str, Any] = {"size": 128, "stride": 96, "drop_least_sharp": 0.3}
         took = seconds(lambda: extract_store(Path(scenes), index, Path(out), run=run, **options))
     get_reusable_executor().shutdown(wait=True)
     worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -124,7 +123,7 @@ def extract(scenes: str, out: str, processes: str) -> dict[str, float]:
 
 def random_reads(folder: Path, quick: bool) -> None:
     """Random reads of 256² on one thread; the store is in the page cache."""
-    store = PatchStore(make_store(folder / "reads", 400, SIZE, 100))
+    store = PatchStore(make_store(folder / "reads", 400, SIZE))
     everything = PatchStore(store.root, resident=1 << 40)
     order = np.random.default_rng(1).integers(0, len(store), 2000 if quick else 20000).tolist()
     into: list[Any] = [np.empty_like(levels) for levels in store[0]]
@@ -154,7 +153,7 @@ def random_reads(folder: Path, quick: bool) -> None:
 def memory_of_reading(folder: Path, quick: bool) -> None:
     """Memory of a process that reads a whole store, small and large."""
     for gigabytes in (1,) if quick else (1, 10):
-        root = make_store(folder / "large", round(gigabytes * 1e9 / TRIPLE) + 511, SIZE, 512)
+        root = make_store(folder / "large", round(gigabytes * 1e9 / TRIPLE), SIZE)
         found = child("read", root)
         figure = f"{found['peak_mb']:.0f} MB (anonymous {found['own_mb']:.0f})"
         what = f"peak memory of reading all of {found['gb']:.1f} GB in random order"
@@ -178,7 +177,7 @@ def loader_against_plain(folder: Path, quick: bool) -> None:
     files = [folder / "blurred.jpg", folder / "sharp.jpg", scenes / first["defocus"]]
     for path, part in zip(files, ("blurred", "sharp"), strict=False):
         Image.open(scenes / first[part]).save(path, quality=95)
-    dataset = CropDataset(PatchStore(make_store(folder / "patches", 96, 512, 48)), SIZE, 0, rotation=180.0)
+    dataset = CropDataset(PatchStore(make_store(folder / "patches", 96, 512)), SIZE, 0, rotation=180.0)
     generator = np.random.default_rng(0)
 
     def plain(count: int, room: int) -> None:
@@ -259,7 +258,7 @@ def scaling_of_both(folder: Path, quick: bool) -> None:
 
     scenes = make_scenes(folder / "scaling", 16 if quick else 40)
     index = read_index(scenes)
-    options: dict[str, Any] = {"size": SIZE, "stride": 192, "shard_patches": 512, "drop_least_sharp": 0.3}
+    options: dict[str, Any] = {"size": SIZE, "stride": 192, "drop_least_sharp": 0.3}
     repetitions = 2 if quick else 4
     scaling("bare arithmetic", lambda run: list(run(sum, [(range(2_000_000),)] * 40)), repetitions, "what is there")
     scaling("extraction", lambda run: extract_store(scenes, index, folder / "cut", run=run, **options), repetitions)

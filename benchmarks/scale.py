@@ -115,7 +115,7 @@ def patch_bytes(size: int, count: int = 64) -> float:
         return Patch(f"scene_{number}", "sample", 0, 0, blurred, sharp, defocus, 6.0, sharp.mean(2, dtype=np.float32))
 
     with tempfile.TemporaryDirectory() as folder:
-        write_store(Path(folder), (patch(number) for number in range(count)), size, shard_patches=count)
+        write_store(Path(folder), (patch(number) for number in range(count)), size)
         return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / count
 
 

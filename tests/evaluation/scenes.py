@@ -86,7 +86,7 @@ def make_patches(root, index, each=3):
     """An index of patches like the store's, some of each training scene."""
     training = index[index["split"] == "train"]
     rows = training.loc[training.index.repeat(each), ["scene", "dataset", "sigma_mean"]].reset_index(drop=True)
-    rows = rows.assign(shard="patches-0000.arrow", row=range(len(rows)), top=0, left=0)
+    rows = rows.assign(top=0, left=0)
     rows["sharpness"], rows["brightness"] = np.linspace(2, 9, len(rows)), np.linspace(0, 255, len(rows))
     root.mkdir(parents=True, exist_ok=True)
     rows.to_parquet(root / "index.parquet")

@@ -14,7 +14,7 @@ from sftdec.patches.selection import balance, select_patches
 from sftdec.runtime.errors import DataError
 from sftdec.runtime.parallel import compute
 
-HOW = {"size": 32, "stride": 20, "shard_patches": 7, "drop_least_sharp": 0.3}
+HOW = {"size": 32, "stride": 20, "drop_least_sharp": 0.3}
 
 
 def write_scenes(root, heights=(90, 91, 20, 93), splits=None):
@@ -43,9 +43,9 @@ def test_a_folder_of_scenes_gives_the_bytes_that_its_patches_in_memory_give(tmp_
     index = read_index(scenes)
     found = extract_store(scenes, index, tmp_path / "one", **HOW)
     patches = (patch for row in index.to_dict("records") for patch in extract_patches(load_scene(scenes, row), 32, 20))
-    expected = write_store(tmp_path / "two", patches, 32, 7, 0.3)
+    expected = write_store(tmp_path / "two", patches, 32, 0.3)
     pd.testing.assert_frame_equal(found, expected)
-    assert checksums(tmp_path / "one") == checksums(tmp_path / "two") and len(checksums(tmp_path / "one")) > 3
+    assert checksums(tmp_path / "one") == checksums(tmp_path / "two") and len(checksums(tmp_path / "one")) == 4
 
 
 def test_each_row_of_the_index_is_where_it_says(tmp_path, scenes):
@@ -133,7 +133,6 @@ def test_a_scene_whose_split_was_changed_after_it_was_indexed_is_refused(tmp_pat
     [
         ({"drop_least_sharp": 1.0}, r"patches\.drop_least_sharp=1\.0"),
         ({"balance_levels": -1}, r"patches\.balance_levels=-1"),
-        ({"shard_patches": 0}, r"patches\.shard_patches=0"),
         ({"size": 400}, r"no patch of 400×400 px"),
     ],
 )

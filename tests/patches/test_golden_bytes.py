@@ -31,7 +31,7 @@ def scene():
     ],
 )
 def test_a_seed_and_a_position_give_the_crop_they_always_gave(tmp_path, scene, flips, expected):
-    write_store(tmp_path, extract_patches(scene, 16, 16), 16, 4)
+    write_store(tmp_path, extract_patches(scene, 16, 16), 16)
     dataset = CropDataset(PatchStore(tmp_path), 11, seed=7, flips=flips)
     crops = [dataset[position] for position in (0, 1, 2, 5, 11, 12, 30, 1000003)]
     pictures = [crop[part] for crop in crops for part in ("blurred", "sharp", "defocus")]
@@ -39,21 +39,21 @@ def test_a_seed_and_a_position_give_the_crop_they_always_gave(tmp_path, scene, f
 
 
 @pytest.mark.parametrize(
-    ("share", "shards", "rows"),
+    ("share", "levels", "rows"),
     [
         (
             0.0,
-            "da6f55c9b3a5a892278c6cef71d643880bcd4a0f4cf52bebac971136b4704521",
-            "9df7a483bfc36ec90e9ba8373bead66f9909c5f297c1e8dfdbf52c7ac1bc054c",
+            "5300589ef279246b7ba132d1aae5a50b7f87d97b42a05c0db6e1db059923e267",
+            "a611eda35d417723a291cbcd35928d4211adef3bd5d021c4c3b6b33b432f7a76",
         ),
         (
             0.34,
-            "9599d5a297751551b4fd81df0404850ecf4d072b3b1113b39b17d48f34d2ae7e",
-            "67aaf5006de9cf24dd90d89c9004cbb04de753becbf4e77e3434cf6c74c62596",
+            "367feea36697e8a656266110032a6f1c32d9c73d8f6dd65847d73422bf21ac08",
+            "bab2f14eafefd553316c88bd23fcd1e7d4303c958460b60aa2e46b387978da90",
         ),
     ],
 )
-def test_a_scene_gives_the_shards_and_the_index_it_always_gave(tmp_path, scene, share, shards, rows):
-    index = write_store(tmp_path, extract_patches(scene, 16, 16), 16, 4, share)
-    assert checksum(*(path.read_bytes() for path in sorted(tmp_path.glob("*.arrow")))) == shards
+def test_a_scene_gives_the_files_and_the_index_it_always_gave(tmp_path, scene, share, levels, rows):
+    index = write_store(tmp_path, extract_patches(scene, 16, 16), 16, share)
+    assert checksum(*(path.read_bytes() for path in sorted(tmp_path.glob("*.npy")))) == levels
     assert checksum(index.to_csv(index=False).encode()) == rows

@@ -1,16 +1,18 @@
-"""Windows, the store of shards, augmentation, and the order of batches."""
+"""Windows, the store, augmentation, and the order of batches."""
 
+import os
 import pickle
+import resource
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 import pytest
 import torch
 
 from sftdec.datasets import Scene
-from sftdec.patches import PatchStore, extract_patches, shards, windows, write_store
+from sftdec.patches import PatchStore, extract_patches, windows, write_store
 from sftdec.patches.augment import CropDataset, batches
-from sftdec.patches.shards import lay_out, shard_schema
+from sftdec.patches.files import lay_out
 from sftdec.runtime.errors import DataError
 
 
@@ -23,7 +25,7 @@ def scene(height=40, width=50, name="set/one"):
 
 
 def store(root, size=16, **options):
-    write_store(root, extract_patches(scene(), size, size), size, options.pop("shard_patches", 4), **options)
+    write_store(root, extract_patches(scene(), size, size), size, **options)
     return PatchStore(root)
 
 
@@ -41,10 +43,10 @@ def test_patches_are_the_windows_of_their_scene():
         list(extract_patches(one, 16, 0))
 
 
-def test_the_store_gives_back_each_patch_from_any_shard(tmp_path):
+def test_the_store_gives_back_each_patch(tmp_path):
     patches = list(extract_patches(scene(), 16, 16))
     found = store(tmp_path)
-    assert len(found) == len(patches) == 12 and found.size == 16 and len(list(tmp_path.glob("*.arrow"))) == 3
+    assert len(found) == len(patches) == 12 and found.size == 16 and len(list(tmp_path.glob("*.npy"))) == 3
     for number in (11, 0, 5):
         for part, levels in zip(("blurred", "sharp", "defocus"), found[number], strict=True):
             assert np.array_equal(levels, getattr(patches[number], part))
@@ -57,14 +59,27 @@ def test_equal_patches_give_equal_bytes(tmp_path):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
-def test_a_shard_laid_out_with_holes_has_the_bytes_that_arrow_writes(tmp_path):
-    lay_out(tmp_path / "ours", 11, 96)
-    schema = shard_schema(96)
-    columns = [pa.array([bytes(field.type.byte_width)] * 11, field.type) for field in schema]
-    with pa.OSFile(str(tmp_path / "arrows"), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        writer.write_batch(pa.record_batch(columns, schema=schema))
-    assert (tmp_path / "ours").read_bytes() == (tmp_path / "arrows").read_bytes()
-    assert (tmp_path / "ours").stat().st_blocks * 512 >= (tmp_path / "ours").stat().st_size  # its room is taken
+def test_a_store_is_laid_out_as_numpy_writes_zeros_and_its_room_is_taken(tmp_path):
+    with lay_out(tmp_path, 11, 96):
+        pass
+    for part, zeros in (("sharp", np.zeros((11, 96, 96, 3), np.uint8)), ("defocus", np.zeros((11, 96, 96), np.uint16))):
+        np.save(tmp_path / "expected.npy", zeros)
+        path = tmp_path / f"{part}.npy"
+        assert path.read_bytes() == (tmp_path / "expected.npy").read_bytes()
+        assert path.stat().st_blocks * 512 >= path.stat().st_size
+
+
+def test_many_patches_take_few_descriptors_to_write_and_to_read(tmp_path):
+    patches = [next(extract_patches(scene(16, 16, f"set/{number}"), 16, 16)) for number in range(5)] * 400
+    limits, there = resource.getrlimit(resource.RLIMIT_NOFILE), len(os.listdir("/dev/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (there + 12, limits[1]))
+    try:
+        write_store(tmp_path, patches, 16)
+        found = PatchStore(tmp_path, resident=100 * 16 * 16 * 8)
+        held = [found[number] for number in range(2000)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert all(np.array_equal(view[1], patch.sharp) for view, patch in zip(held, patches, strict=True))
 
 
 def test_the_least_sharp_share_is_left_out(tmp_path):
@@ -75,27 +90,39 @@ def test_the_least_sharp_share_is_left_out(tmp_path):
 
 def test_a_patch_larger_than_every_scene_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"64×64 px.*patches\.patch_size"):
-        write_store(tmp_path, extract_patches(scene(), 64, 64), 64, 4)
+        write_store(tmp_path, extract_patches(scene(), 64, 64), 64)
 
 
 def test_a_store_that_is_missing_or_damaged_names_the_stage_to_run(tmp_path):
     with pytest.raises(DataError, match="dvc repro patches"):
         PatchStore(tmp_path)
     store(tmp_path)
-    shard = tmp_path / "patches-0001.arrow"
-    whole = shard.read_bytes()
-    shard.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"patches-0001\.arrow.*cut short"):
-        PatchStore(tmp_path)
-    shard.unlink()
-    with pytest.raises(DataError, match="missing"):
+    path = tmp_path / "sharp.npy"
+    whole = path.read_bytes()
+    for left in (len(whole) // 2, 50, 0):
+        path.write_bytes(whole[:left])
+        with pytest.raises(DataError, match=r"sharp\.npy: the file is missing or cut short.*dvc repro -f patches"):
+            PatchStore(tmp_path)
+    path.unlink()
+    with pytest.raises(DataError, match=r"sharp\.npy: the file is missing"):
         PatchStore(tmp_path)
 
 
-def test_a_store_that_other_code_built_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "LAYOUT", "0")
-    write_store(tmp_path, extract_patches(scene(), 16, 16), 16, 8)
-    with pytest.raises(DataError, match=r"built with other code \(layout 0\).*dvc repro -f patches"):
+def test_a_file_of_another_store_is_refused(tmp_path):
+    store(tmp_path / "own")
+    store(tmp_path / "other", size=20)
+    (tmp_path / "other" / "sharp.npy").replace(tmp_path / "own" / "sharp.npy")
+    with pytest.raises(DataError, match=r"sharp\.npy: found .*\(\d+, 20, 20, 3\), .* \(12, 16, 16, 3"):
+        PatchStore(tmp_path / "own")
+
+
+@pytest.mark.parametrize("made", ["1", None])
+def test_a_store_that_other_code_built_is_refused(tmp_path, made):
+    store(tmp_path)
+    index = pd.read_parquet(tmp_path / "index.parquet")
+    index.attrs = {"layout": made} if made else {}
+    index.to_parquet(tmp_path / "index.parquet")
+    with pytest.raises(DataError, match=rf"built with other code \(layout {made or 'none'}\).*dvc repro -f patches"):
         PatchStore(tmp_path)
 
 
@@ -116,7 +143,7 @@ def test_the_same_position_gives_the_same_crop_and_others_differ(tmp_path, rotat
 def test_blurred_sharp_and_map_move_together(tmp_path):
     one = scene(64, 64)
     flat = Scene("s", "set", "train", "p", 6.0, one.sharp, one.sharp, (one.sharp[..., 0] / np.float32(255)))
-    write_store(tmp_path, extract_patches(flat, 64, 64), 64, 4)
+    write_store(tmp_path, extract_patches(flat, 64, 64), 64)
     for position in range(12):
         batch = CropDataset(PatchStore(tmp_path), 24, seed=1)[position]
         assert torch.equal(batch["blurred"], batch["sharp"])
@@ -126,7 +153,7 @@ def test_blurred_sharp_and_map_move_together(tmp_path):
 def test_a_rotated_crop_has_no_empty_corner(tmp_path):
     bright = np.full((64, 64, 3), 200, np.uint8)
     flat = Scene("s", "set", "train", "p", 6.0, bright, bright, np.ones((64, 64), np.float32))
-    write_store(tmp_path, extract_patches(flat, 64, 64), 64, 4)
+    write_store(tmp_path, extract_patches(flat, 64, 64), 64)
     dataset = CropDataset(PatchStore(tmp_path), 40, seed=1, rotation=180.0)
     for position in range(10):
         batch = dataset[position]

@@ -29,7 +29,7 @@ def patch(blurred, sharp, defocus):
 
 
 def dataset_of(root, blurred, sharp, defocus, crop=CROP, **options):
-    write_store(root, [patch(blurred, sharp, defocus)], len(sharp), 1)
+    write_store(root, [patch(blurred, sharp, defocus)], len(sharp))
     return CropDataset(PatchStore(root), crop, seed=3, **options)
 
 

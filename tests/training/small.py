@@ -48,7 +48,7 @@ def make_build(folder, *more_splits):
     all_scenes = list(scenes(("train", "train", "validation", *more_splits)))
     write_index(folder / "scenes", [write_scene(folder / "scenes", scene) for scene in all_scenes])
     patches = [patch for scene in all_scenes[:2] for patch in extract_patches(scene, 24, 24)]
-    write_store(folder / "patches", patches, 24, 8)
+    write_store(folder / "patches", patches, 24)
     return folder
 
 

@@ -87,7 +87,7 @@ def test_a_training_that_can_not_be_saved_stops_with_the_patches_of_its_last_bat
         run_training(STAGES["s1"], hopeless, build, build / "c")
     (path,) = (build / "c").rglob("bad_batch.json")
     found = json.loads(path.read_text())
-    assert len(found["patches"]) == 2 and {"scene", "top", "left", "shard", "row"} <= found["patches"][0].keys()
+    assert len(found["patches"]) == 2 and {"scene", "top", "left", "row"} <= found["patches"][0].keys()
     assert found["step"]["loss"] in ("nan", "inf") or found["step"]["gradient_norm"] in ("nan", "inf")
 
 

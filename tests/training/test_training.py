@@ -268,7 +268,7 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path):
 def test_a_checkpoint_says_which_parameters_and_inputs_it_belongs_to(build):
     *_, saved = run_training(STAGES["s1"], params(learning_rate=0.0017), build, build / "c")
     found = json.loads(saved.newest()["inputs"])
-    assert found["stage"]["learning_rate"] == 0.0017 and "patches/patches-0000.arrow" in found["patches"]
+    assert found["stage"]["learning_rate"] == 0.0017 and "patches/blurred.npy" in found["patches"]
 
 
 def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
@@ -291,13 +291,13 @@ def test_a_file_that_can_not_be_written_leaves_the_old_one_whole(tmp_path):
     assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.parametrize("what", ["checkpoint", "shard"])
+@pytest.mark.parametrize("what", ["checkpoint", "patches"])
 def test_a_disk_that_fills_up_loses_nothing(tmp_path, what):
     scene = next(iter(scenes()))
     patches = list(extract_patches(scene, 24, 24))
     saved = Checkpoints(tmp_path, "s1", "key")
     saved.save(1, {"step": 1})
-    write_store(tmp_path / "store", patches[:1], 24, 8)
+    write_store(tmp_path / "store", patches[:1], 24)
     limits, old_handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))
     try:
@@ -305,7 +305,7 @@ def test_a_disk_that_fills_up_loses_nothing(tmp_path, what):
             if what == "checkpoint":
                 saved.save(2, {"step": 2, "network": torch.zeros(10_000)})
             else:
-                write_store(tmp_path / "store", patches, 24, 8)
+                write_store(tmp_path / "store", patches, 24)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, old_handler)
@@ -336,10 +336,10 @@ def test_a_finished_training_whose_result_was_lost_is_not_done_again(build):
 
 def test_other_training_pictures_are_another_training(build):
     run_training(STAGES["s1"], params(), build, build / "c")
-    shard = next((build / "patches").glob("*.arrow"))
-    levels = bytearray(shard.read_bytes())
+    blurred = build / "patches" / "blurred.npy"
+    levels = bytearray(blurred.read_bytes())
     levels[len(levels) // 4] ^= 1  # one bit of a blurred picture
-    shard.write_bytes(levels)
+    blurred.write_bytes(levels)
     steps = []
     run_training(STAGES["s1"], params(), build, build / "c", lambda step, _: steps.append(step))
     assert steps

@@ -103,7 +103,6 @@ class PatchesParams(Section):
     stride: PositiveInt  # px
     drop_least_sharp: Share = 0.3  # they teach little, as published gains from leaving them out show
     balance_levels: Annotated[int, Field(ge=0)] = 0  # levels of mean sigma with equally many patches; 0: as it comes
-    shard_patches: PositiveInt
 
 
 def _stem(factor: int) -> int:

@@ -1,11 +1,10 @@
 from .augment import Batch, CropDataset, batches
 from .build import extract_store
 from .extract import STATISTICS, Patch, extract_patches, windows
-from .shards import PARTS, lay_out
-from .store import PatchStore, write_store
+from .files import lay_out
+from .store import PatchStore, write_index, write_store
 
 __all__ = [
-    "PARTS",
     "STATISTICS",
     "Batch",
     "CropDataset",
@@ -16,5 +15,6 @@ __all__ = [
     "extract_store",
     "lay_out",
     "windows",
+    "write_index",
     "write_store",
 ]

@@ -10,7 +10,7 @@ import torch
 from sftdec.patches import CropDataset
 from sftdec.runtime import atomic_path, is_out_of_memory
 
-IDENTITY = ("dataset", "scene", "top", "left", "shard", "row")
+IDENTITY = ("dataset", "scene", "top", "left", "row")
 LEAST_CROP = 16  # px
 
 
@@ -20,7 +20,7 @@ class TrainingError(ValueError):
 
 def save_batch(path: Path, dataset: CropDataset, positions: Sequence[int], values: dict[str, float]) -> None:
     """Write which patches a batch was made of, and what its step gave, as JSON."""
-    rows = dataset.store.index.iloc[[dataset.patch_at(position) for position in positions]]
+    rows = dataset.store.index.iloc[[dataset.patch_at(position) for position in positions]].reset_index(names="row")
     patches = json.loads(rows[list(IDENTITY)].to_json(orient="records"))
     content = {"step": {key: str(value) for key, value in values.items()}, "patches": patches}
     with atomic_path(path) as temporary:
