@@ -10,11 +10,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from sftdec.datasets import find_pairs, read_pairs
-from sftdec.evaluation import psnr, ssim, to_uint8
-from sftdec.inference import deblur_array
+from sftdec.evaluation import evaluate_network
 from sftdec.registry import CHAMPION, load_model
 
 
@@ -26,19 +24,10 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     network, device = load_model(arguments.model, arguments.device)
-    rows = []
-    for scene in read_pairs("pairs", find_pairs(arguments.folder)):
-        deblurred = to_uint8(deblur_array(network, scene.blurred, device)[0])
-        rows.append(
-            {
-                "input": scene.name.removeprefix("pairs/"),
-                "psnr_blurred": psnr(scene.blurred, scene.sharp),
-                "psnr": psnr(deblurred, scene.sharp),
-                "ssim_blurred": ssim(scene.blurred, scene.sharp),
-                "ssim": ssim(deblurred, scene.sharp),
-            }
-        )
-    table = pd.DataFrame(rows).set_index("input")
+    scenes = read_pairs("pairs", find_pairs(arguments.folder))
+    table = evaluate_network(network, scenes, device).set_index("scene")
+    table = table[["psnr_blurred", "psnr", "ssim_blurred", "ssim"]]
+    table.index = table.index.str.removeprefix("pairs/").rename("input")
     table["gain"] = table["psnr"] - table["psnr_blurred"]
     print(table.round(4).to_string())
     print(table.mean().round(4).to_string(), f"improved  {np.mean(table['gain'] > 0):.2f}", sep="\n")

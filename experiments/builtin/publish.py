@@ -18,34 +18,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sftdec.builtin import builtin_weights
 from sftdec.datasets import find_pairs, load_scenes, read_index, read_pairs
-from sftdec.evaluation import evaluate_network, psnr, ssim, to_uint8
-from sftdec.inference import deblur_array
-from sftdec.networks import SFTDec, load_weights, save_weights
+from sftdec.evaluation import evaluate_network
+from sftdec.networks import load_weights, save_weights
 from sftdec.params import load_params
 from sftdec.runtime import atomic_path
 
 HERE = Path(__file__).parent
 WEIGHTS, SCENES = Path("build/models/s3.safetensors"), Path("build/scenes")
 LIMIT = 4_000_000  # bytes
-
-
-def of_pairs(network: SFTDec, folder: Path) -> pd.DataFrame:
-    """A row a pair of real photos: psnr and ssim before and after.
-
-    Raises ``DataError`` where the folder holds no pair.
-    """
-    rows = []
-    for scene in read_pairs("pairs", find_pairs(folder)):
-        made = to_uint8(deblur_array(network, scene.blurred)[0])
-        rows.append(
-            {
-                "psnr_blurred": psnr(scene.blurred, scene.sharp),
-                "psnr": psnr(made, scene.sharp),
-                "ssim_blurred": ssim(scene.blurred, scene.sharp),
-                "ssim": ssim(made, scene.sharp),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def figures(name: str, table: pd.DataFrame) -> dict[str, Any]:
@@ -64,7 +44,8 @@ def main() -> None:
     lines = [figures("sample", evaluate_network(network, load_scenes(SCENES, "test", "sample")))]
     for pair in given.pairs:
         name, _, folder = pair.partition("=")
-        lines.append(figures(f"{name} (pairs)", of_pairs(network, Path(folder))))
+        table = evaluate_network(network, read_pairs(name, find_pairs(Path(folder))))
+        lines.append(figures(f"{name} (pairs)", table[["psnr", "psnr_blurred", "ssim", "ssim_blurred"]]))
     save_weights(network, builtin_weights())
     size = builtin_weights().stat().st_size
     if size > LIMIT:
