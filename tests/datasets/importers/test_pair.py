@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sftdec.datasets.importers.pair import by_name, read_pair, scene_of
+from sftdec.datasets.importers.pair import by_name, read_pair, scene_of_sigma
 from sftdec.datasets.listing import Entry
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, write
@@ -60,6 +60,6 @@ def test_a_sigma_above_sigma_max_names_the_scene_its_peak_and_the_key(tmp_path):
     pair = photo(20, 24, 0), photo(20, 24, 0)
     sigma = np.full((20, 24), 1.0, np.float32)
     sigma[3, 4] = 5.23
-    with pytest.raises(DataError, match=r"set/a: .* 5\.23 px, above fetch\.sigma_max=4\.0: raise that to 5\.3"):
-        scene_of("set", Entry("a", "a", "test", tmp_path, None), pair, sigma, 4.0)
-    assert scene_of("set", Entry("a", "a", "test", tmp_path, None), pair, sigma, 5.23).defocus.max() == 1
+    with pytest.raises(DataError, match=r"set/a: .* 5\.23 px, above fetch\.sigma_max=4: raise that to 5\.3"):
+        scene_of_sigma("set", Entry("a", "a", "test", tmp_path, None), pair, sigma, 4.0)
+    assert scene_of_sigma("set", Entry("a", "a", "test", tmp_path, None), pair, sigma, 5.23).defocus.max() == 1

@@ -159,7 +159,7 @@ def test_the_table_counts_maps_that_are_estimated(tmp_path):
 def test_a_map_beyond_sigma_max_names_scene_peak_and_key(tmp_path):
     pairs(tmp_path, "07")
     levels(tmp_path, "07")
-    with pytest.raises(DataError, match=r"realistic/07_noise_0: its map reaches 3\.275 px .*fetch\.sigma_max=2; raise"):
+    with pytest.raises(DataError, match=r"realistic/07_noise_0: .* a sigma of 3\.2. px, .*fetch\.sigma_max=2: raise"):
         realistic.read(realistic.find(tmp_path).entries[0], 2.0)
 
 

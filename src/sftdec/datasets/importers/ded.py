@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.importers.pair import map_fault, other_files
+from sftdec.datasets.importers.pair import map_fault, other_files, read_photos, scene_of
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
-from sftdec.photos import open_picture, read_photo
+from sftdec.photos import open_picture
 from sftdec.runtime import DataError
 
 FULL = 65280  # the level of the strongest blur: 255 · 256
@@ -132,13 +132,4 @@ def read(entry: Entry, sigma_max: float) -> Scene:
     """
     if entry.sharp is None or entry.defocus is None:
         raise DataError(f"scene {entry.name}: a scene of DED needs its sharp picture and its map; list the folder anew")
-    return Scene(
-        name=f"{ABOUT.name}/{entry.name}",
-        dataset=ABOUT.name,
-        split=entry.split,
-        photo=entry.photo,
-        sigma_max=sigma_max,
-        blurred=read_photo(entry.blurred),
-        sharp=read_photo(entry.sharp),
-        defocus=_share(entry.defocus),
-    )
+    return scene_of(ABOUT.name, entry, read_photos(entry), _share(entry.defocus), sigma_max)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +61,25 @@ def scene_of(
     dataset: str,
     entry: Entry,
     pair: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    sigma: NDArray[np.float32],
+    defocus: NDArray[np.float32],
     sigma_max: float,
 ) -> Scene:
-    """The scene of a blurred and a sharp photo, uint8 H×W×3, and their sigma in px, H×W.
+    """The scene of a blurred and a sharp photo, uint8 H×W×3, and their map, H×W in 0..1.
+
+    Raises:
+        DataError: sizes that differ, or values outside 0..1.
+    """
+    return Scene(f"{dataset}/{entry.name}", dataset, entry.split, entry.photo, sigma_max, *pair, defocus)
+
+
+def scene_of_sigma(
+    dataset: str,
+    entry: Entry,
+    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    sigma: NDArray[np.floating[Any]],
+    sigma_max: float,
+) -> Scene:
+    """As ``scene_of``, of a sigma in px, H×W.
 
     Raises:
         DataError: a sigma above ``sigma_max``, or sizes that differ.
@@ -72,18 +88,9 @@ def scene_of(
     if peak > sigma_max + _ROUNDING:
         raise DataError(
             f"scene {dataset}/{entry.name}: the blur reaches a sigma of {peak:.2f} px, above "
-            f"fetch.sigma_max={sigma_max}: raise that to {np.ceil(peak * 10) / 10:.1f} or more"
+            f"fetch.sigma_max={sigma_max:g}: raise that to {np.ceil(peak * 10) / 10:.1f} or more"
         )
-    return Scene(
-        name=f"{dataset}/{entry.name}",
-        dataset=dataset,
-        split=entry.split,
-        photo=entry.photo,
-        sigma_max=sigma_max,
-        blurred=pair[0],
-        sharp=pair[1],
-        defocus=np.minimum(sigma / np.float32(sigma_max), 1).astype(np.float32),
-    )
+    return scene_of(dataset, entry, pair, np.minimum(sigma / sigma_max, 1).astype(np.float32), sigma_max)
 
 
 def read_photos(entry: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -114,4 +121,4 @@ def read_pair(dataset: str, entry: Entry, sigma_max: float) -> Scene:
 
     blurred, sharp = read_photos(entry)
     sigma = estimate_defocus(blurred, sharp, sigma_max).sigma
-    return scene_of(dataset, entry, (blurred, sharp), sigma, sigma_max)
+    return scene_of_sigma(dataset, entry, (blurred, sharp), sigma, sigma_max)

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from sftdec.datasets.importers.pair import other_files
+from sftdec.datasets.importers.pair import other_files, read_photos, scene_of_sigma
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures
 from sftdec.datasets.scene import Scene
-from sftdec.photos import read_photo
 from sftdec.runtime import DataError
 
 SIGMA_PEAK = 3.275  # px: the strongest blur; published maps are divided by it
@@ -200,28 +199,13 @@ def read(entry: Entry, sigma_max: float) -> Scene:
     Raises:
         DataError: a picture or map that can't be read, sizes that differ, or a map beyond ``sigma_max``.
     """
-    if entry.sharp is None:
-        raise DataError(f"scene {entry.name}: a scene of Realistic needs its sharp picture; list the folder anew")
-    blurred, sharp = read_photo(entry.blurred), read_photo(entry.sharp)
+    blurred, sharp = read_photos(entry)
     if entry.defocus is None:
         from sftdec.datasets.pair_defocus import estimate_defocus
 
         sigma = np.asarray(estimate_defocus(blurred, sharp, sigma_max).sigma, np.float64)
     else:
         sigma = _published_sigma(entry.defocus, dict(entry.details)["discs"], *blurred.shape[:2])
-    if sigma.max() > sigma_max * (1 + 1e-6):
-        raise DataError(
-            f"scene {ABOUT.name}/{entry.name}: its map reaches {sigma.max():.3f} px of sigma, expected at most "
-            f"fetch.sigma_max={sigma_max:g}; raise fetch.sigma_max to {SIGMA_PEAK} or more"
-        )
     width = sigma.shape[1]
-    return Scene(
-        name=f"{ABOUT.name}/{entry.name}",
-        dataset=ABOUT.name,
-        split=entry.split,
-        photo=entry.photo,
-        sigma_max=sigma_max,
-        blurred=np.ascontiguousarray(blurred[:, :width]),
-        sharp=np.ascontiguousarray(sharp[:, :width]),
-        defocus=np.minimum(sigma / sigma_max, 1).astype(np.float32),
-    )
+    pair = np.ascontiguousarray(blurred[:, :width]), np.ascontiguousarray(sharp[:, :width])
+    return scene_of_sigma(ABOUT.name, entry, pair, sigma, sigma_max)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skimage.transform import resize
 
 from sftdec.datasets.depth import disparity_depth
-from sftdec.datasets.importers.pair import scene_of
+from sftdec.datasets.importers.pair import scene_of_sigma
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene
 from sftdec.optics import (
@@ -100,7 +100,7 @@ def read(entry: Any, sigma_max: float) -> Scene:
     noisy = add_noise(blurred, _SHOT_NOISE, _READ_NOISE, generator)
     pair = to_8bit(linear_to_srgb(noisy)), to_8bit(linear_to_srgb(photo))
     sigma = np.abs(radius) * np.float32(sigma_of_radius(1))
-    return scene_of(ABOUT.name, entry, pair, sigma, sigma_max)
+    return scene_of_sigma(ABOUT.name, entry, pair, sigma, sigma_max)
 
 
 def read_disparity(path: Path) -> NDArray[np.float32]:

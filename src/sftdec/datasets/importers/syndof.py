@@ -15,10 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.importers.pair import map_fault, other_files
+from sftdec.datasets.importers.pair import map_fault, other_files, read_photos, scene_of_sigma
 from sftdec.datasets.listing import ENDINGS, About, Check, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
-from sftdec.photos import read_photo
 from sftdec.runtime import DataError
 
 Unit = Literal["sigma", "coc"]
@@ -215,19 +214,4 @@ def read(entry: Entry, sigma_max: float) -> Scene:
     if entry.sharp is None or entry.defocus is None:
         raise DataError(f"scene {entry.name}: a scene of SYNDOF needs its original and its map; list the folder anew")
     sigma = _sigma(entry.defocus, dict(entry.details)["unit"])
-    peak = float(sigma.max())
-    if peak > sigma_max * (1 + 1e-6):
-        raise DataError(
-            f"scene {ABOUT.name}/{entry.name}: its map reaches {peak:g} px of sigma, expected at most "
-            f"fetch.sigma_max={sigma_max:g}; raise fetch.sigma_max to 7, which SYNDOF's maps go up to"
-        )
-    return Scene(
-        name=f"{ABOUT.name}/{entry.name}",
-        dataset=ABOUT.name,
-        split=entry.split,
-        photo=entry.photo,
-        sigma_max=sigma_max,
-        blurred=read_photo(entry.blurred),
-        sharp=read_photo(entry.sharp),
-        defocus=np.minimum(sigma / sigma_max, 1).astype(np.float32),
-    )
+    return scene_of_sigma(ABOUT.name, entry, read_photos(entry), sigma, sigma_max)
