@@ -16,6 +16,7 @@ from sftdec.commands import (
     add_reproduce,
 )
 from sftdec.registry import DEFAULT_MODEL
+from sftdec.runtime import needs_extra
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. What is wrong with the input is one sentence, not a traceback."""
     parsed = _parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        with needs_extra(parsed.command, preferred=parsed.command):
+            return int(parsed.run(parsed))
     except (ValueError, OSError) as error:
         print(f"sftdec: {error}", file=sys.stderr)
         return 2

@@ -19,8 +19,8 @@ def weights(tmp_path):
 
 
 def test_export_writes_a_file_that_onnxruntime_alone_can_use_and_says_how_near_it_comes(weights, tmp_path, capsys):
-    onnxruntime = pytest.importorskip("onnxruntime", reason="not installed: pip install 'sftdec[export]'")
-    pytest.importorskip("onnx", reason="not installed: pip install 'sftdec[export]'")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="not installed: pip install -e '.[export]'")
+    pytest.importorskip("onnx", reason="not installed: pip install -e '.[export]'")
     target = tmp_path / "net.onnx"
     assert main(["export", str(weights), "--format", "onnx", "-o", str(target)]) == 0
     written, compared = capsys.readouterr().out.splitlines()

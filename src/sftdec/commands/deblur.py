@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.drift import statistics_log
 from sftdec.commands.printing import say
+from sftdec.runtime import needs_extra
 
 if TYPE_CHECKING:
     from sftdec.photos import Targets
@@ -123,7 +124,8 @@ def _log(arguments: argparse.Namespace, load: Callable[[], Any]) -> Callable[[Pa
     """What adds a photo's statistics to the file; the network that measures them is loaded only where there is one."""
     if arguments.log_statistics is None:
         return lambda photo: None
-    return statistics_log(arguments.log_statistics, *load())
+    with needs_extra("--log-statistics"):
+        return statistics_log(arguments.log_statistics, *load())
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sftdec.builtin import NAME as BUILTIN
+from sftdec.runtime import needs_extra
 
 if TYPE_CHECKING:
     from sftdec.deblurrer import Deblurrer
@@ -44,7 +45,12 @@ class Choices:
 
         Raises ``ValueError`` where the registry is away; the first call of a process may take seconds.
         """
-        from sftdec.registry import versions
+        from sftdec.tracking import read_settings
+
+        if not read_settings(self._root).exists:  # nor is the extra pipeline needed to know
+            return []
+        with needs_extra("the registry"):
+            from sftdec.registry import versions
 
         usable = [_of_version(version) for version in versions(self._root) if "broken" not in version.tags]
         return [choice for choice in reversed(usable) if choice.name != self.default.name]
@@ -77,7 +83,7 @@ def default_choice(model: str | None, root: Path) -> Choice:
         from sftdec.tracking import read_settings
 
         settings = read_settings(root)
-        if not settings.exists:  # and MLflow need not be imported to know
+        if not settings.exists:
             return BUILT_IN
         from sftdec.registry import champion
 

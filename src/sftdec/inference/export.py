@@ -11,7 +11,7 @@ import torch
 
 from sftdec.networks import SFTDec, read_config
 from sftdec.params import ConfigError, NetworkConfig
-from sftdec.runtime import atomic_path
+from sftdec.runtime import atomic_path, needs_extra
 
 if TYPE_CHECKING:
     import onnx
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-5  # of the largest value, 1 at least
 # N, H, W: the smallest, odd ones, and such as no stem divides; two pictures at once
 COMPARED = ((1, 16, 16), (1, 17, 19), (2, 31, 16), (1, 21, 34), (1, 45, 38))
-EXTRA = "pip install 'sftdec[export]'"
 
 
 class ExportError(ValueError):
@@ -62,7 +61,8 @@ def export_onnx(network: SFTDec, path: Path) -> float:
         The largest difference of a value from PyTorch's, over pictures of the sizes ``COMPARED``.
 
     Raises:
-        ExportError: onnx or onnxruntime is missing, the network pools by windows, or the file's results differ.
+        ExportError: the network pools by windows, or the file's results differ.
+        MissingExtraError: the extra ``export`` isn't installed.
     """
     model = onnx_model(network)
     content = model.proto.SerializeToString()
@@ -95,35 +95,27 @@ def onnx_model(network: SFTDec) -> OnnxModel:
     """A network as an ONNX model in memory, checked.
 
     Raises:
-        ExportError: onnx is missing, or the network pools by windows.
+        ExportError: the network pools by windows.
+        MissingExtraError: the extra ``export`` isn't installed.
     """
     if network.pooling_window is not None:
         raise ExportError(
             f"local pooling: found a window of {network.pooling_window} px, expected none, since an ONNX graph pools "
             "over the whole picture; take the runtime torch"
         )
-    try:
+    with needs_extra("ONNX"):
         import onnx
 
         from sftdec.inference.graph import onnx_graph
-    except ImportError as error:
-        raise missing("onnx") from error
     proto = onnx_graph(network)
     onnx.checker.check_model(proto, full_check=True)
     return OnnxModel(network.config, network.training_crop, proto)
 
 
-def missing(package: str) -> ExportError:
-    """What to say where a package of the extra isn't there."""
-    return ExportError(f"the package {package} is not installed; it comes with: {EXTRA}")
-
-
 def _difference(network: SFTDec, content: bytes) -> tuple[float, float]:
     """The largest difference between onnxruntime's and PyTorch's values, and the largest value, at least 1."""
-    try:
+    with needs_extra("ONNX"):
         import onnxruntime
-    except ImportError as error:
-        raise missing("onnxruntime") from error
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     generator = torch.Generator().manual_seed(0)
     device = next(network.parameters()).device
@@ -143,13 +135,12 @@ def load_onnx(path: Path) -> OnnxModel:
     """Read a file that ``export_onnx`` wrote.
 
     Raises:
-        ExportError: no such file, not an ONNX model, none of ours, or of another version; or onnx is missing.
+        ExportError: no such file, not an ONNX model, none of ours, or of another version.
+        MissingExtraError: the extra ``export`` isn't installed.
     """
-    try:
+    with needs_extra(f"{path}: ONNX"):
         import onnx
         from google.protobuf.message import DecodeError
-    except ImportError as error:
-        raise missing("onnx") from error
     mend = "export the network again with sftdec export"
     try:
         proto = onnx.load_model(str(path))

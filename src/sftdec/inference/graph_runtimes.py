@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sftdec.inference.export import ExportError, OnnxModel, load_onnx, missing, onnx_model, pass_graphs
+from sftdec.inference.export import ExportError, OnnxModel, load_onnx, onnx_model, pass_graphs
 from sftdec.inference.receptive_field import measure_reach
 from sftdec.inference.runtimes import Floats, bytes_per_pixel
 from sftdec.networks import build_network, load_weights
-from sftdec.runtime import Precision
+from sftdec.runtime import Precision, needs_extra
 
 Compute = Callable[[Mapping[str, Floats]], Floats]  # a graph's inputs by name → its only output
 # Times what PyTorch takes, since each pass keeps its memory for the next tile; measured with small on 512² px: 1.5 for
@@ -69,7 +69,7 @@ def load_runtime(
 
     Raises:
         ValueError: no such model; a device other than the CPU; a precision that the runtime or the CPU doesn't have;
-            local pooling; or the package is missing.
+            local pooling; or the extra ``export`` is missing.
     """
     if device not in ("auto", "cpu"):
         raise ExportError(f"device: found {device!r}, expected auto or cpu with runtime {name}; take the runtime torch")
@@ -92,10 +92,8 @@ def is_onnx(model: str | Path | None) -> bool:
 
 
 def _with_onnxruntime(precision: str) -> tuple[Callable[[bytes], Compute], Precision]:
-    try:
+    with needs_extra("runtime onnxruntime"):
         import onnxruntime
-    except ImportError as error:
-        raise missing("onnxruntime") from error
     if precision not in ("auto", "fp32"):
         raise ExportError(
             f"precision: found {precision!r}, expected auto or fp32 with runtime onnxruntime; openvino and torch "
@@ -119,10 +117,8 @@ def _with_onnxruntime(precision: str) -> tuple[Callable[[bytes], Compute], Preci
 
 
 def _with_openvino(precision: str) -> tuple[Callable[[bytes], Compute], Precision]:
-    try:
+    with needs_extra("runtime openvino"):
         import openvino
-    except ImportError as error:
-        raise missing("openvino") from error
     core = openvino.Core()
     chosen = choose_openvino_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     settings: dict[str, Any] = {

@@ -19,6 +19,7 @@ from torch import Tensor
 from sftdec.peers.build import PEERS, AnyPeer, build_peer
 from sftdec.peers.dme_net import PUBLISHED_SIGMA_MAX
 from sftdec.peers.releases import RELEASES, Release
+from sftdec.runtime import needs_extra
 
 _WRAPPERS = ("state_dict", "params", "model", "model_weights")  # keys under which training code keeps the weights
 _NAMED = 5  # at most so many tensors are named in an error
@@ -90,10 +91,8 @@ def _read(path: Path, release: Release) -> Mapping[str, Any]:
 
 def _read_hdf5(path: Path) -> dict[str, Any]:
     """A Keras file's arrays, by their whole names."""
-    try:
+    with needs_extra(f"{path}: HDF5"):
         import h5py
-    except ModuleNotFoundError:
-        raise PublishedWeightsError(f"{path}: HDF5 needs h5py; install it with pip install sftdec[published]") from None
     found: dict[str, Any] = {}
 
     def keep(name: str, item: Any) -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sftdec.runtime import needs_extra
+
 if TYPE_CHECKING:
     import torch
 
@@ -22,7 +24,8 @@ def find_weights(model: str | Path | None = None) -> Path:
     read.
 
     Raises:
-        ValueError: a registry that doesn't answer, or no such version in it; the message says what there is.
+        ValueError: a registry that doesn't answer, or no such version in it; the message says what there is. Or the
+            extra ``pipeline`` is needed to ask it and isn't installed.
     """
     from sftdec.builtin import NAME, builtin_weights
 
@@ -34,9 +37,10 @@ def find_weights(model: str | Path | None = None) -> Path:
         return builtin_weights()
     if not str(model).startswith("models:"):
         return Path(model)
-    from sftdec.registry import resolve_weights
+    with needs_extra(str(model)):
+        from sftdec.registry import resolve_weights
 
-    return resolve_weights(str(model), Path.cwd())
+        return resolve_weights(str(model), Path.cwd())
 
 
 def _find_here(model: str) -> Path | None:
@@ -52,9 +56,10 @@ def _has_champion(root: Path) -> bool:
     settings = read_settings(root)
     if not settings.exists:
         return False
-    from sftdec.registry import champion
+    with needs_extra("asking the registry which model serves (--model builtin asks none)"):
+        from sftdec.registry import champion
 
-    return champion(root, settings) is not None
+        return champion(root, settings) is not None
 
 
 def load_model(model: str | Path | None, device: str = "auto") -> "tuple[SFTDec, torch.device]":

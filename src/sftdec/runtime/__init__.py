@@ -1,4 +1,4 @@
-"""What everything stands on: files written whole, memory, devices, processes and clusters."""
+"""What everything stands on: files written whole, memory, devices, processes and clusters, extras."""
 
 from lazy_loader import attach_stub
 

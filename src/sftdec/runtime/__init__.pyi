@@ -2,11 +2,13 @@ from .atomic import atomic_path
 from .checksums import checksum
 from .devices import Precision, autocast, choose_device, compute_exactly, has_bf16
 from .errors import DataError
+from .extras import MissingExtraError, needs_extra
 from .memory import is_out_of_memory, keep_freed_memory
 from .parallel import Run, compute, run_here
 
 __all__ = [
     "DataError",
+    "MissingExtraError",
     "Precision",
     "Run",
     "atomic_path",
@@ -18,5 +20,6 @@ __all__ = [
     "has_bf16",
     "is_out_of_memory",
     "keep_freed_memory",
+    "needs_extra",
     "run_here",
 ]

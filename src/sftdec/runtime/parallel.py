@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from joblib import Parallel, delayed, parallel_config
 
 from sftdec.runtime.errors import DataError
+from sftdec.runtime.extras import needs_extra
 from sftdec.runtime.memory import keep_freed_memory
 
 Backend = Literal["joblib", "dask"]
@@ -47,8 +48,9 @@ def compute(backend: Backend = "joblib", address: str | None = None, processes: 
     grow with their number. The first job that fails ends the rest, and its error is raised here.
 
     Raises:
-        DataError: processes that make no sense, an unknown backend, no address, no ``distributed`` package, or a
-            cluster that doesn't answer or has no worker.
+        DataError: processes that make no sense, an unknown backend, no address, or a cluster that doesn't answer or has
+            no worker.
+        MissingExtraError: the extra ``cluster`` isn't installed.
     """
     with ExitStack() as stack:
         if backend == "dask":
@@ -73,11 +75,9 @@ def _connected(address: str | None) -> Any:
             "compute.backend is dask, but compute.address is empty: start `dask scheduler` and `dask worker`, and give "
             "the scheduler's address, such as tcp://host:8786"
         )
-    try:
+    with needs_extra("compute.backend: dask"):
         from distributed import Client
         from distributed.comm.addressing import get_address_host
-    except ImportError:
-        raise DataError("compute.backend is dask, but dask isn't installed: pip install distributed") from None
     try:
         get_address_host(address)  # a client of an address that makes no sense would never be rid of
         client = Client(address, timeout=CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
