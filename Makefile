@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test test-around test-core test-services lint ui clean
+.PHONY: repro test test-around test-core test-services lint secrets audit ui clean
 
 repro: $(VENV)/.installed
 	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
@@ -45,22 +45,33 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Checksums are no secrets; PASSWORD and "word" stand in a document and in a test.
+secrets: $(VENV)/.installed-dev
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --disable-plugin HexHighEntropyString \
+		--exclude-secrets '^(PASSWORD|word)$$' --exclude-lines '/etc/passwd'
+
+# Asks PyPI's advisories, so it needs the network; the tool has an environment of its own.
+audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/pip install --quiet pip-audit
+	$(VENV)-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
 ui: $(VENV)/.installed
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1
 
 clean:
-	rm -rf $(VENV) build .checkpoints .tracking .retrain
+	rm -rf $(VENV) $(VENV)-audit build .checkpoints .tracking .retrain
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "Python 3.11.4 or newer is needed, found %d.%d.%d" % sys.version_info[:3])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e .
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,export]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline,demo,export,cluster,dev]'
 	touch $@
 
 $(VENV)/.installed-services: $(VENV)/.installed-dev
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,export,services]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline,demo,export,cluster,dev,services]'
 	touch $@

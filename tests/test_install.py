@@ -1,5 +1,6 @@
 """What ``pip install .`` brings: enough for ``sftdec deblur``, and a sentence for what needs more."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from sftdec.runtime.extras import INSTALLED_AS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+ALONE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 PACKAGES = 20  # with pip, setuptools and sftdec itself; half of them are PyTorch's
 WITH_TORCH = {"filelock", "jinja2"}  # packages of extras that PyTorch brings anyway
 REFUSING = """
@@ -41,8 +43,12 @@ class Base:
     folder: Path
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        program = self.python.with_name(arguments[0])
-        return subprocess.run([program, *arguments[1:]], cwd=self.folder, capture_output=True, text=True, timeout=300)
+        return run(self.python.with_name(arguments[0]), *arguments[1:], cwd=self.folder)
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run a program as it is in a shell of its own: this process's Python path would show it this checkout."""
+    return subprocess.run(command, cwd=cwd, env=ALONE, capture_output=True, text=True, timeout=900)
 
 
 def photos(folder: Path) -> Path:
@@ -81,37 +87,22 @@ def test_deblurring_with_every_option_needs_no_package_of_an_extra(tmp_path):
 @pytest.fixture(scope="module")
 def base(tmp_path_factory) -> Base:
     folder = tmp_path_factory.mktemp("base")
-    asked = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder / "asked", "lazy-loader"],
-        capture_output=True,
-        text=True,
-    )
+    asking = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder / "asked", "lazy-loader"]
+    asked = run(sys.executable, *asking)
     if asked.returncode:
         pytest.skip(f"no package index answers: {asked.stderr.strip().splitlines()[-1]}")
-    listed = [
-        "git",
-        "-C",
-        ROOT,
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "src",
-        "*.toml",
-        "*.md",
-    ]
+    parts = ["src", "pyproject.toml", "README.md", "LICENSE"]
+    listed = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", *parts]
     for name in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0"):
         if name and (ROOT / name).is_file():  # a copy: building leaves files in the folder that it is done in
             (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    python = folder / "venv" / "bin" / "python"
-    pip = [python, "-m", "pip", "--quiet"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, folder / "source"], check=True)
+    run(sys.executable, "-m", "venv", folder / "venv").check_returncode()
+    base = Base(folder / "venv" / "bin" / "python", photos(folder / "work"))
+    base.run("pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(folder / "source")).check_returncode()
     (wheel,) = folder.glob("*.whl")
-    subprocess.run([*pip, "install", "-c", ROOT / "constraints.txt", wheel], check=True)
-    return Base(python, photos(folder / "work"))
+    base.run("pip", "install", "-c", str(ROOT / "constraints.txt"), str(wheel)).check_returncode()
+    return base
 
 
 @pytest.mark.services
@@ -177,7 +168,7 @@ def test_the_advice_that_is_given_installs_the_extra(base):
     done = base.run("pip", "--quiet", *shlex.split(advice), "-c", str(ROOT / "constraints.txt"))
     assert done.returncode == 0, done.stderr
     command = [base.python.with_name("sftdec"), "demo", "--no-browser", "--port", "0"]
-    with subprocess.Popen(command, cwd=base.folder, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, cwd=base.folder, env=ALONE, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = server.stdout.readline().split()[0]
             asking = urllib.request.build_opener(urllib.request.ProxyHandler({}))
