@@ -1,7 +1,9 @@
 """Registering and promoting."""
 
 import os
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import mlflow
@@ -9,6 +11,7 @@ import pytest
 
 from sftdec.registry import (
     RegistryError,
+    Version,
     champion,
     decide,
     history,
@@ -43,8 +46,22 @@ def test_a_registered_version_is_verified_tagged_and_the_challenger(
     assert model.metadata.signature.outputs.input_names() == ["deblurred", "defocus", "sigma_max"]
     assert list(model.input_example.columns) == ["image"]
     assert model.metadata.run_id == run_id
+    assert requirements_of(version, settings) == {*base_packages(), "mlflow", "pandas"}
     client = open_client(settings)
     assert client.get_run(run_id).outputs.model_outputs[0].model_id == model.metadata.model_id
+
+
+def requirements_of(version: Version, settings: TrackingSettings) -> set[str]:
+    """The packages that a version lists; their versions are ones that any index has."""
+    with fluent_store(settings):
+        lines = Path(mlflow.pyfunc.get_model_dependencies(version.uri)).read_text().split()
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in lines)
+    return {line.partition("==")[0] for line in lines}
+
+
+def base_packages() -> set[str]:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    return {entry.partition(">=")[0] for entry in project["dependencies"]}
 
 
 def test_the_same_weights_make_no_second_version_and_other_weights_do(

@@ -24,8 +24,7 @@ def find_weights(model: str | Path | None = None) -> Path:
     read.
 
     Raises:
-        ValueError: a registry that doesn't answer, or no such version in it; the message says what there is. Or the
-            extra ``pipeline`` is needed to ask it and isn't installed.
+        ValueError: a registry that doesn't answer, or no such version in it; the message says what there is.
     """
     from sftdec.builtin import NAME, builtin_weights
 
@@ -56,10 +55,9 @@ def _has_champion(root: Path) -> bool:
     settings = read_settings(root)
     if not settings.exists:
         return False
-    with needs_extra("asking the registry which model serves (--model builtin asks none)"):
-        from sftdec.registry import champion
+    from sftdec.registry import champion
 
-        return champion(root, settings) is not None
+    return champion(root, settings) is not None
 
 
 def load_model(model: str | Path | None, device: str = "auto") -> "tuple[SFTDec, torch.device]":

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "safetensors", "sftdec", "torch")
+REQUIREMENTS = (  # of a base installation and a server; sftdec is on no index, where its name is anybody's
+    "lazy-loader",
+    "mlflow",
+    "numpy",
+    "opencv-python-headless",
+    "pandas",
+    "pillow",
+    "safetensors",
+    "torch",
+    "tqdm",
+)
 LEVEL_TOLERANCE = 1.5 / 255  # of the deblurred picture; a GPU may round one 8-bit level differently
 DEFOCUS_TOLERANCE = 0.004
 
@@ -126,9 +136,14 @@ def _save_model(folder: Path, weights: Path, run_id: str | None, model_id: str, 
             **dict.fromkeys(SETTINGS),
         },
         # named here, since MLflow would otherwise run the model in a process of its own to find them
-        pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
+        pip_requirements=[f"{name}=={_public_version(name)}" for name in REQUIREMENTS],
         mlflow_model=Model(artifact_path=place, run_id=run_id, model_uuid=model_id, model_id=model_id),
     )
+
+
+def _public_version(package: str) -> str:
+    """A package's version without what only one index has, as in 2.13.0+cpu."""
+    return metadata.version(package).partition("+")[0]
 
 
 def _signature() -> "ModelSignature":
