@@ -1,6 +1,6 @@
 """What a picture costs on a CPU with every runtime, as times that PyTorch fp32 takes, and how near each comes to it.
 
-    python benchmarks/inference.py [--crop 256] [--rounds 5] [--sizes small paper] [--threads N]
+    python benchmarks/inference.py [--crop 256] [--rounds 5] [--sizes small paper] [--threads N]   # extra: export
 
 Two tables a size, both of networks with random weights, whose output is of the picture's own order. The first: SFT-Dec
 on a crop as a whole; PSNR is that to PyTorch fp32's output. The second: DID-ANet with as many features and blocks,

@@ -63,17 +63,17 @@ def photos(folder: Path) -> Path:
     return folder
 
 
-def names_of_extras() -> set[str]:
-    """What the extras' packages are imported under, where that is known or their own name."""
+def names_of_extras(*extras: str) -> set[str]:
+    """What these extras' packages are imported under."""
     imported_as = {distribution: name for name, distribution in INSTALLED_AS.items()}
-    declared = {entry for entries in PROJECT["optional-dependencies"].values() for entry in entries}
+    declared = {entry for extra in extras for entry in PROJECT["optional-dependencies"][extra]}
     packages = {re.split(r"[\[<>=]", entry)[0].lower().replace(".", "-") for entry in declared}
     return {imported_as.get(package, package.replace("-", "_")) for package in packages - WITH_TORCH}
 
 
 def test_deblurring_with_every_option_needs_no_package_of_an_extra(tmp_path):
     photos(tmp_path / "photos")
-    refused = names_of_extras()
+    refused = names_of_extras("pipeline", "demo", "export", "cluster", "services")
     assert {"pandas", "pydantic", "ruamel", "yaml", "mlflow", "scipy", "matplotlib", "onnx"} <= refused
     program = [sys.executable, "-c", REFUSING.format(refused=refused)]
     options = ["--map", "--compare", "--recursive", "--memory", "1", "--tile", "64", "--local-pooling", "88"]
@@ -82,6 +82,12 @@ def test_deblurring_with_every_option_needs_no_package_of_an_extra(tmp_path):
     done = subprocess.run([*program, *command], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert {file.name for file in (tmp_path / "out").iterdir()} >= {"small.jpg", "sixteen.tif", "web_compare.png"}
+
+
+def test_the_floors_refuse_every_package_that_a_command_may_need_an_extra_for():
+    configured = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (refused,) = (each["forbidden_modules"] for each in configured if each["type"] == "forbidden")
+    assert names_of_extras("pipeline", "demo", "export", "cluster") <= set(refused)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
+
+if TYPE_CHECKING:  # every start of sftdec passes here, and nearly none needs them
+    from importlib.metadata import Distribution
 
 PROJECT = "sftdec"
 # What is imported under another name than it is installed by; "-", "_" and "." are one anyway.
@@ -52,18 +54,20 @@ def needs_extra(what: str, preferred: str = "") -> Iterator[None]:
         ) from error
 
 
-def extras_with(package: str, installed: metadata.Distribution) -> list[str]:
+def extras_with(package: str, installed: "Distribution") -> list[str]:
     """The extras that bring a package, by the name that it is imported under, in the order of pyproject.toml."""
     wanted = _normal(INSTALLED_AS.get(package, package))
     declared = (_IN_EXTRA.match(each) for each in installed.requires or ())
     return [match[2] for match in declared if match and _normal(match[1]) == wanted]
 
 
-def install_command(extra: str, installed: metadata.Distribution) -> str:
+def install_command(extra: str, installed: "Distribution") -> str:
     """How to install an extra from where this project was installed: a checkout, a wheel or a repository.
 
     Never from an index: there the project's name is anybody's.
     """
+    from urllib.request import url2pathname
+
     origin = json.loads(installed.read_text("direct_url.json") or "{}")
     url = str(origin.get("url", ""))
     if "vcs_info" in origin:
@@ -76,8 +80,10 @@ def install_command(extra: str, installed: metadata.Distribution) -> str:
     return f"pip install {editable}" + shlex.quote(f"{path}[{extra}]")
 
 
-def _installed() -> metadata.Distribution | None:
+def _installed() -> "Distribution | None":
     """What pip knows of this project; None where it runs from a folder without being installed."""
+    from importlib import metadata
+
     try:
         return metadata.distribution(PROJECT)
     except metadata.PackageNotFoundError:
