@@ -74,7 +74,7 @@ def names_of_extras(*extras: str) -> set[str]:
 def test_deblurring_with_every_option_needs_no_package_of_an_extra(tmp_path):
     photos(tmp_path / "photos")
     refused = names_of_extras("pipeline", "demo", "export", "cluster", "services")
-    assert {"pandas", "pydantic", "ruamel", "yaml", "mlflow", "scipy", "matplotlib", "onnx"} <= refused
+    assert {"pandas", "pydantic", "ruamel", "mlflow", "scipy", "matplotlib", "onnx"} <= refused
     program = [sys.executable, "-c", REFUSING.format(refused=refused)]
     options = ["--map", "--compare", "--recursive", "--memory", "1", "--tile", "64", "--local-pooling", "88"]
     weights = ["--model", str(ROOT / "src/sftdec/builtin/small.safetensors"), "--precision", "fp32", "--device", "cpu"]
