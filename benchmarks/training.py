@@ -6,8 +6,7 @@
 Crops of rendered scenes of data/sample; no stage needs to have run. One run holds all variants side by side: the same
 weights, the same batches, one step of each in turn, so that other work on the machine disturbs all alike.
 
-- ``plain``: fp32, contiguous, a condition network run for each block, convolutions of their own for each γ and β,
-  γ⊙F + β written out (benchmarks/plain_network.py); each line below adds one step of the engine. ``ratio``: median over
+- ``plain``: fp32, contiguous; each line below adds one step of the engine. ``ratio``: median over
   steps of plain's time to this variant's, of the same step (a forward pass, the losses, gradients clipped, Adam).
   ``output``: largest difference from plain's pictures before training. ``loss``: difference from plain's loss after all
   steps. ``did_anet``: DID-ANet of the same size in fp32; ``to DID-ANet``: this variant's time, of DID-ANet's.
@@ -29,7 +28,6 @@ import numpy as np
 import pandas as pd
 import torch
 from crops import Crops, all_crops, random_crops, scenes
-from plain_network import PlainSFTDec, Steps
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -97,11 +95,7 @@ def variants(config: NetworkConfig, with_compile: bool) -> list[Variant]:
 
     last = torch.channels_last
     found = [
-        Variant("plain", PlainSFTDec(fresh())),
-        Variant("+ condition once", PlainSFTDec(fresh(), Steps(trunk_once=True))),
-        Variant("+ fused convolutions", PlainSFTDec(fresh(), Steps(trunk_once=True, fused=True))),
-        Variant("+ addcmul", PlainSFTDec(fresh(), Steps(trunk_once=True, fused=True, addcmul=True))),
-        Variant("the network", fresh()),
+        Variant("plain", fresh()),
         Variant("+ channels_last", fresh(), last),
         Variant("+ bf16", fresh(), last, "bf16"),
     ]

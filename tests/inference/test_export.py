@@ -84,7 +84,7 @@ def test_the_file_says_what_it_is_and_names_nothing_else(tmp_path):
 
 def test_a_file_that_differs_from_pytorch_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "TOLERANCE", 1e-12)
-    with pytest.raises(ExportError, match=r"net\.onnx: not written: onnxruntime's results differ .* expected 4e-12"):
+    with pytest.raises(ExportError, match=r"net\.onnx: not written: onnxruntime's results differ .* expected \de-12"):
         export_onnx(network(), tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
 

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from sftdec.networks import WeightsError, build_network, load_into, load_weights, save_weights
-from sftdec.networks.modulation import Affine, DecomposedMaps, Modulation
+from sftdec.networks.sft import DecomposedMap, SFTLayer
 from sftdec.params.network import MODULATIONS, ConfigError, NetworkConfig
 
 TINY = {"features": 8, "blocks": 2, "dme_features": 8, "condition_features": 8, "sft_features": 8}
@@ -87,29 +87,35 @@ def test_the_paper_size_has_did_anets_map_network():
     assert len(net.deblurring.blocks) == 16 and net.config.features == 128
 
 
-@pytest.mark.parametrize("offset", [0.0, 1.0])
-def test_a_decomposed_map_is_an_outer_product_of_a_channel_and_a_spatial_part(offset):
-    part = DecomposedMaps(NetworkConfig.of_size("small", **TINY, gamma_activation="sigmoid"), 3)
-    maps = list(part(torch.randn(1, 8, 9, 11), offset))
-    for each in maps:
-        gamma = each[0].reshape(8, -1).detach() - offset
-        assert torch.linalg.matrix_rank(gamma, rtol=1e-4) == 1 and gamma.min() > 0 and gamma.max() < 1
-    assert len(maps) == 3 and not torch.allclose(maps[0], maps[1])
+def sft_layer(**changes):
+    """A layer, and what it transforms: features, a condition and its mean."""
+    layer = SFTLayer(NetworkConfig.of_size("small", **(TINY | changes)))
+    features, condition = torch.randn(2, 2, 8, 6, 7)
+    return layer, features, condition, condition.mean((2, 3), keepdim=True)
 
 
-def test_the_transform_is_gamma_times_features_plus_beta():
-    gamma, features, beta = torch.randn(3, 1, 8, 6, 7)
-    assert torch.allclose(Affine(gamma, beta)(features), gamma * features + beta, atol=1e-6)
+def test_a_decomposed_map_is_an_outer_product_of_a_channel_and_a_spatial_part():
+    part = DecomposedMap(NetworkConfig.of_size("small", **TINY, gamma_activation="sigmoid"))
+    condition = torch.randn(1, 8, 9, 11)
+    gamma = part(condition, condition.mean((2, 3), keepdim=True))[0].reshape(8, -1).detach()
+    assert torch.linalg.matrix_rank(gamma, rtol=1e-4) == 1 and gamma.min() > 0 and gamma.max() < 1
 
 
+@pytest.mark.parametrize("gamma", ["scale", "one_plus"])
 @pytest.mark.parametrize("modulation", ["sft", "sft_dec", "sft_fdec"])
-def test_one_plus_adds_one_to_gamma_and_leaves_beta(modulation):
-    part = Modulation(NetworkConfig.of_size("small", **TINY, modulation=modulation), 2)
-    condition = torch.randn(1, 8, 6, 7)
-    with_one = list(part(condition))
-    part.offset = 0.0
-    for one, plain in zip(with_one, part(condition), strict=True):
-        assert torch.allclose(one.gamma, plain.gamma + 1, atol=1e-6) and torch.equal(one.beta, plain.beta)
+def test_the_layer_gives_gamma_times_features_plus_beta(modulation, gamma):
+    layer, features, *guides = sft_layer(modulation=modulation, gamma=gamma)
+    scale = layer.gamma(*guides) + (1 if gamma == "one_plus" else 0)
+    assert torch.allclose(layer(features, *guides), scale * features + layer.beta(*guides), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("modulation", "gamma", "beta"),
+    [("sft", False, False), ("sft_dec", True, False), ("sft_fdec", True, True)],
+)
+def test_each_modulation_decomposes_what_it_should(modulation, gamma, beta):
+    layer, *_ = sft_layer(modulation=modulation)
+    assert (isinstance(layer.gamma, DecomposedMap), isinstance(layer.beta, DecomposedMap)) == (gamma, beta)
 
 
 @pytest.mark.parametrize("modulation", MODULATIONS)
@@ -182,6 +188,33 @@ def test_weights_remember_the_crop_they_were_trained_on_where_it_is_known(tmp_pa
     assert loaded.training_crop == 88 and loaded.config == net.config
     assert (tmp_path / "known.safetensors").read_bytes() == (tmp_path / "again.safetensors").read_bytes()
     load_into(network(), tmp_path / "known.safetensors")
+
+
+def old_file(net, path):
+    """A file as it was written until November 2026: the layers side by side, what reads the condition as one."""
+    tensors, wide = {}, {}
+    for name, tensor in net.state_dict().items():
+        parts = name.split(".")
+        if len(parts) < 6:
+            tensors[name] = tensor
+            continue
+        *_, block, sft, part, layer, kind = parts
+        place = 2 * int(block) + (sft == "second_sft")
+        if layer in ("first", "squeeze", "spatial"):
+            wide.setdefault(f"deblurring.modulation.{part}.{layer}.{kind}", {})[place] = tensor
+        else:
+            tensors[f"deblurring.modulation.{part}.{layer}.{place}.{kind}"] = tensor
+    tensors |= {name: torch.cat([own[place] for place in sorted(own)]) for name, own in wide.items()}
+    save_file(tensors, path, metadata={"sftdec": net.config.to_json()})
+
+
+@pytest.mark.parametrize("modulation", MODULATIONS)
+def test_a_file_of_before_the_blocks_owned_their_layers_loads(tmp_path, modulation):
+    net = network(modulation=modulation, blocks=6)  # places of two digits
+    old_file(net, tmp_path / "old.safetensors")
+    loaded = load_weights(tmp_path / "old.safetensors").state_dict()
+    assert loaded.keys() == net.state_dict().keys()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in net.state_dict().items())
 
 
 def test_weights_of_another_architecture_name_the_difference(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sftdec.networks import build_network
-from sftdec.networks.modulation import DecomposedMaps
 from sftdec.networks.pooling import pooled
+from sftdec.networks.sft import DecomposedMap
 from sftdec.params.network import NetworkConfig
 
 TINY = {"features": 8, "blocks": 2, "dme_features": 8, "condition_features": 8, "sft_features": 8, "reduction": 1}
@@ -57,16 +57,13 @@ def test_bfloat16_is_summed_exactly_and_stays_bfloat16():
 
 
 @pytest.mark.parametrize("activation", ["linear", "sigmoid"])
-@pytest.mark.parametrize("offset", [0.0, 1.0])
-def test_each_pixels_channel_part_is_that_of_its_own_window(activation, offset):
-    maps = DecomposedMaps(NetworkConfig.of_size("small", **TINY, gamma_activation=activation), 3)
+def test_each_pixels_channel_part_is_that_of_its_own_window(activation):
+    part = DecomposedMap(NetworkConfig.of_size("small", **TINY, gamma_activation=activation))
     condition = torch.randn(1, 8, 11, 13, generator=torch.Generator().manual_seed(3))
-    whole = list(maps(condition[:, :, 2:7, 4:9], offset))
-    maps.window = 5
-    local = list(maps(condition, offset))
-    assert len(local) == 3 and local[0].shape == (1, 8, 11, 13)
-    for one, other in zip(local, whole, strict=True):
-        assert torch.allclose(one[:, :, 4, 6], other[:, :, 2, 2], atol=1e-6)
+    cut = condition[:, :, 2:7, 4:9]
+    whole, local = part(cut, pooled(cut)), part(condition, pooled(condition, 5))
+    assert local.shape == (1, 8, 11, 13)
+    assert torch.allclose(local[:, :, 4, 6], whole[:, :, 2, 2], atol=1e-6)
 
 
 @pytest.mark.parametrize("modulation", ["sft_dec", "sft_fdec"])
@@ -96,7 +93,7 @@ def test_a_window_is_divided_by_the_stem_rounded_up_as_a_crop_is():
     net = network(stem=2)
     for window, expected in ((88, 44), (89, 45), (2, 1), (None, None)):
         net.set_local_pooling(window)
-        assert net.deblurring.modulation.gamma.window == expected
+        assert net.feature_window == expected
 
 
 @pytest.mark.parametrize("modulation", ["baseline", "sft"])

@@ -41,9 +41,12 @@ def data(tmp_path_factory):
     return make_build(tmp_path_factory.mktemp("build"))
 
 
+WIDE = {"reduction": 1}  # a channel part of two hidden features may have both at 0 for all photos
+
+
 def trained(model, comparison, build, common=None):
     each = Trained(model, "equal_steps")
-    train_models([each], comparison, params(common=common or {}), build, build / "checkpoints")
+    train_models([each], comparison, params(common=common, network=WIDE), build, build / "checkpoints")
     return each
 
 
@@ -54,7 +57,7 @@ def test_a_training_of_several_parts_leaves_weights_that_load_and_a_curve_over_a
     assert isinstance(network, SFTDec) == (model == "sft_dec") and network.training_crop == 16
     curve = np.genfromtxt(each.curve(data / "comparison"), delimiter=",", names=True)
     assert curve["step"][-1] == comparison.steps
-    start = fresh_network(model, comparison, params())
+    start = fresh_network(model, comparison, params(network=WIDE))
     moved = [not torch.equal(now, before) for now, before in zip(network.parameters(), start.parameters(), strict=True)]
     assert all(moved)
     assert not list((data / "checkpoints").glob(f"{model}-*"))

@@ -15,7 +15,7 @@ D: condition features.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from sftdec.networks import DecomposedMaps, FullMaps, Modulation, SFTDec
+from sftdec.networks import DecomposedMap, FullMap, SFTDec, SFTLayer
 
 OPSET = 18
 KEY = "sftdec"  # of the configuration in the file's metadata, as in a weights file
@@ -83,16 +83,11 @@ def _deblurring(writer: "_Writer", network: SFTDec, padded: str, condition: str 
     part = network.deblurring
     features = writer.unshuffled_conv("deblurring/first", padded, part.first, part.stem)
     for number, block in enumerate(part.blocks):
-        name = f"deblurring/blocks.{number}"
-        inner = features
-        transforms = None
-        if part.modulation is not None and condition is not None:
-            due = writer.after(condition, features)
-            transforms = _transforms(writer, part.modulation, due, range(2 * number, 2 * number + 2))
+        name, inner = f"deblurring/blocks.{number}", features
+        due = None if condition is None else writer.after(condition, features)
         for step in ("first", "second"):
-            if transforms is not None:  # SFT(F) = γ ⊙ F + β (eq. 2)
-                gamma, beta = next(transforms)
-                inner = writer.node("Add", [writer.node("Mul", [inner, gamma]), beta])
+            if due is not None:
+                inner = _sft(writer, f"{name}/{step}_sft", getattr(block, f"{step}_sft"), inner, due)
             inner = writer.conv(f"{name}/{step}", inner, getattr(block, step))
             inner = writer.node("Relu", [inner]) if step == "first" else inner
         features = writer.node("Add", [features, inner])
@@ -101,36 +96,26 @@ def _deblurring(writer: "_Writer", network: SFTDec, padded: str, condition: str 
     writer.cropped(whole, "deblurred")
 
 
-def _transforms(writer: "_Writer", modulation: Modulation, condition: str, places: range) -> Iterator[tuple[str, str]]:
-    """γ and β of the transforms at some places, in order."""
-    room = "deblurring/modulation"
-    for place in places:
-        gamma = _map(writer, f"{room}/gamma", modulation.gamma, condition, place)
-        if modulation.offset:
-            offset = writer.constant(f"{room}/offset", np.float32(modulation.offset))
-            gamma = writer.node("Add", [gamma, offset])
-        yield gamma, _map(writer, f"{room}/beta", modulation.beta, condition, place)
+def _sft(writer: "_Writer", name: str, layer: SFTLayer, features: str, condition: str) -> str:
+    """SFT(F) = γ ⊙ F + β (eq. 2)."""
+    gamma = _map(writer, f"{name}/gamma", layer.gamma, condition)
+    if layer.one_plus:
+        gamma = writer.node("Add", [gamma, writer.constant("one", np.float32(1))])
+    beta = _map(writer, f"{name}/beta", layer.beta, condition)
+    return writer.node("Add", [writer.node("Mul", [features, gamma]), beta])
 
 
-def _map(writer: "_Writer", name: str, maps: FullMaps | DecomposedMaps, condition: str, place: int) -> str:
-    """γ or β of a transform: N×C×h×w of a ``FullMaps``; of a ``DecomposedMaps`` C×1×1 ⊗ 1×h×w (fig. 3 and 4)."""
-    if isinstance(maps, FullMaps):
-        hidden = writer.conv(f"{name}/first.{place}", condition, maps.first, (place, len(maps.second)))
-        hidden = writer.node("LeakyRelu", [hidden], alpha=maps.slope)
-        return writer.conv(f"{name}/second.{place}", hidden, _layer(maps.second, place))
-    part = (place, len(maps.excite))
-    squeezed = writer.node("Relu", [writer.conv(f"{name}/squeeze.{place}", "condition_mean", maps.squeeze, part)])
-    channel = writer.conv(f"{name}/excite.{place}", squeezed, _layer(maps.excite, place))
-    spatial = writer.conv(f"{name}/spatial.{place}", condition, maps.spatial, part)
-    if maps.bounded:
+def _map(writer: "_Writer", name: str, part: FullMap | DecomposedMap, condition: str) -> str:
+    """γ or β: N×C×h×w of a ``FullMap``; of a ``DecomposedMap`` C×1×1 ⊗ 1×h×w (fig. 3 and 4)."""
+    if isinstance(part, FullMap):
+        hidden = writer.node("LeakyRelu", [writer.conv(f"{name}/first", condition, part.first)], alpha=part.slope)
+        return writer.conv(f"{name}/second", hidden, part.second)
+    squeezed = writer.node("Relu", [writer.conv(f"{name}/squeeze", "condition_mean", part.squeeze)])
+    channel = writer.conv(f"{name}/excite", squeezed, part.excite)
+    spatial = writer.conv(f"{name}/spatial", condition, part.spatial)
+    if part.bounded:
         channel, spatial = writer.node("Sigmoid", [channel]), writer.node("Sigmoid", [spatial])
     return writer.node("Mul", [channel, spatial])
-
-
-def _layer(layers: nn.ModuleList, place: int) -> nn.Conv2d:
-    layer = layers[place]
-    assert isinstance(layer, nn.Conv2d)
-    return layer
 
 
 class _Writer:
@@ -152,25 +137,19 @@ class _Writer:
         return output
 
     def conv(
-        self, name: str, features: str, layer: nn.Conv2d, part: tuple[int, int] | None = None, output: str | None = None
+        self,
+        name: str,
+        features: str,
+        layer: nn.Conv2d,
+        weight: NDArray[Any] | None = None,
+        output: str | None = None,
     ) -> str:
-        """A convolution; with ``part`` = (place, transforms) the rows of one transform alone."""
-        assert layer.bias is not None
-        weight, bias = _array(layer.weight), _array(layer.bias)
-        if part is not None:
-            each = len(bias) // part[1]
-            rows = slice(part[0] * each, (part[0] + 1) * each)
-            weight, bias = weight[rows], bias[rows]
-        return self._conv(name, features, layer, weight, bias, output)
-
-    def _conv(
-        self, name: str, features: str, layer: nn.Conv2d, weight: NDArray[Any], bias: NDArray[Any], output: str | None
-    ) -> str:
-        inputs = [features, self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)]
-        assert isinstance(layer.padding, tuple)
+        """A convolution, called ``output`` or ``name``; ``weight``: other weights than the layer's."""
+        assert layer.bias is not None and isinstance(layer.padding, tuple)
+        weights = self.constant(f"{name}.weight", _array(layer.weight) if weight is None else weight)
         return self.node(
             "Conv",
-            inputs,
+            [features, weights, self.constant(f"{name}.bias", _array(layer.bias))],
             output or name,
             kernel_shape=layer.kernel_size,
             dilations=layer.dilation,
@@ -181,12 +160,11 @@ class _Writer:
         """``layer(pixel_unshuffle(picture, stem))``; ONNX orders the places before the channels, so the weights do."""
         if stem == 1:
             return self.conv(name, picture, layer)
-        assert layer.bias is not None
         weight = _array(layer.weight)
         outputs, inputs, *kernel = weight.shape
         weight = weight.reshape(outputs, inputs // stem**2, stem**2, *kernel).swapaxes(1, 2).reshape(weight.shape)
         picture = self.node("SpaceToDepth", [picture], f"{name}/unshuffled", blocksize=stem)
-        return self._conv(name, picture, layer, np.ascontiguousarray(weight), _array(layer.bias), None)
+        return self.conv(name, picture, layer, np.ascontiguousarray(weight))
 
     def shuffled(self, features: str, stem: int, output: str | None = None) -> str:
         """``pixel_shuffle(features, stem)``."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from sftdec.networks import DecomposedMaps, FullMaps, Modulation, SFTDec
+from sftdec.networks import DecomposedMap, FullMap, SFTDec, SFTLayer
 
 
 @dataclass(frozen=True)
@@ -36,39 +36,40 @@ def measure_reach(network: SFTDec) -> Reach:
     Raises:
         TypeError: a module whose reach isn't known here.
     """
-    deblurring = network.deblurring
+    deblurring, pools = network.deblurring, network.has_channel_part
     first, blocks, last = reach_of(deblurring.first), reach_of(deblurring.blocks), reach_of(deblurring.last)
-    condition = 0 if network.condition is None else reach_of(network.condition)
-    # the first transform stands before the first block's first convolution, and all of the blocks' see through it
-    transforms = 0 if deblurring.modulation is None else blocks + last
-    spatial = 0 if deblurring.modulation is None else _reach_of_modulation(deblurring.modulation)
-    parts = deblurring.modulation.channel_parts() if deblurring.modulation else []
+    condition = layers = transforms = 0
+    if network.condition is not None:
+        condition = reach_of(network.condition)
+        layers = max(_reach_of_sft(each) for each in deblurring.modules() if isinstance(each, SFTLayer))
+        # the first layer stands before the first block's first convolution, and all of the blocks' see through it
+        transforms = blocks + last
     return Reach(
         stem=network.config.stem,
         defocus=reach_of(network.defocus_map_estimation),
         condition=condition,
         blurred=first + blocks + last,
-        guide=condition + spatial + transforms if deblurring.modulation else 0,
+        guide=condition + layers + transforms,
         transforms=transforms,
-        pools=bool(parts),
-        means=network.config.condition_features if parts else 0,
-        window=parts[0].window if parts else None,
+        pools=pools,
+        means=network.config.condition_features if pools else 0,
+        window=network.feature_window,
     )
 
 
 def reach_of(module: nn.Module) -> int:
-    """Of a chain: its convolutions one after the other, identities beside them; that is every part but modulation.
+    """Of a chain: its convolutions one after the other, identities beside them; an SFT layer sees a pixel's features.
 
     Raises:
         TypeError: a convolution that changes height or width, or a module that isn't known.
     """
     if isinstance(module, nn.Conv2d):
         return _reach_of_convolution(module)
+    if isinstance(module, SFTLayer):
+        return 0
     inner = list(module.children())
     if not inner:
         raise TypeError(f"{type(module).__name__}: how far it sees isn't known; add it to {__name__}")
-    if any(isinstance(each, Modulation) for each in inner):
-        raise TypeError(f"{type(module).__name__}: not a chain; its modulation stands beside it")
     return sum(reach_of(each) for each in inner)
 
 
@@ -81,16 +82,16 @@ def _reach_of_convolution(layer: nn.Conv2d) -> int:
     return reach
 
 
-def _reach_of_modulation(modulation: Modulation) -> int:
-    """γ and β stand side by side, and so do each one's transforms; a channel part sees only the mean."""
+def _reach_of_sft(layer: SFTLayer) -> int:
+    """Of the condition: γ and β stand side by side; a channel part sees only the mean."""
     reach = 0
-    for maps in (modulation.gamma, modulation.beta):
-        if isinstance(maps, FullMaps):
-            reach = max(reach, reach_of(maps.first) + max(reach_of(each) for each in maps.second))
-        elif isinstance(maps, DecomposedMaps):
-            reach = max(reach, reach_of(maps.spatial))
-            if any(reach_of(layer) for layer in (maps.squeeze, *maps.excite)):
-                raise TypeError("DecomposedMaps: expected 1×1 convolutions of the mean")
+    for part in (layer.gamma, layer.beta):
+        if isinstance(part, FullMap):
+            reach = max(reach, reach_of(part))
+        elif isinstance(part, DecomposedMap):
+            reach = max(reach, reach_of(part.spatial))
+            if reach_of(part.squeeze) or reach_of(part.excite):
+                raise TypeError("DecomposedMap: expected 1×1 convolutions of the mean")
         else:
-            raise TypeError(f"{type(maps).__name__}: how far it sees isn't known; add it to {__name__}")
+            raise TypeError(f"{type(part).__name__}: how far it sees isn't known; add it to {__name__}")
     return reach

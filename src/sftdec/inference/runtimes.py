@@ -105,11 +105,11 @@ def _array(part: Tensor) -> Floats:
 def bytes_per_pixel(config: NetworkConfig, precision: Precision) -> float:
     """Memory that PyTorch takes for each pixel of a part in the costlier of map and deblurring.
 
-    What lives at once, counted operation by operation: of a block its features, γ and β of this transform and of the
-    one before it, what is transformed and what comes out of it, six times ``features``; the condition, what β is made
-    of, and the spatial part of each transform. An allocator keeps a little more (``KEPT``).
+    What lives at once, counted operation by operation: of a block its features, what is transformed, γ, 1 + γ, β and
+    what comes out, six times ``features``; the condition, what β is made of, and the spatial part. An allocator keeps
+    a little more (``KEPT``).
     Beside the network there are 60 bytes a pixel in float32.
     """
-    deblurring = 6 * config.features + config.condition_features + config.sft_features + 2 * config.blocks
+    deblurring = 6 * config.features + config.condition_features + config.sft_features + 1
     values = max(deblurring, 6 * config.dme_features) / config.stem**2
     return KEPT * (2 if precision == "bf16" else 4) * values + 60

@@ -1,7 +1,7 @@
 from .blocks import ResidualBlock, conv
 from .map_guided import SMALLEST, MapGuided, Restoration
-from .modulation import DecomposedMaps, FullMaps, Modulation
 from .pooling import pooled
+from .sft import DecomposedMap, FullMap, SFTLayer
 from .sft_dec import SFTDec, build_network
 from .weights import (
     METADATA_KEY,
@@ -17,13 +17,13 @@ from .weights import (
 __all__ = [
     "METADATA_KEY",
     "SMALLEST",
-    "DecomposedMaps",
-    "FullMaps",
+    "DecomposedMap",
+    "FullMap",
     "MapGuided",
-    "Modulation",
     "ResidualBlock",
     "Restoration",
     "SFTDec",
+    "SFTLayer",
     "WeightsError",
     "build_network",
     "check_shapes",

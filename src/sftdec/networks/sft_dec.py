@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pixel_shuffle, pixel_unshuffle
 from torch.utils.checkpoint import checkpoint
 
-from sftdec.networks.blocks import conv
+from sftdec.networks.blocks import ResidualBlock, conv
 from sftdec.networks.map_guided import MapGuided
-from sftdec.networks.modulation import ConditionedResidualBlock, Modulation
+from sftdec.networks.pooling import pooled
+from sftdec.networks.sft import ConditionedResidualBlock
 from sftdec.params import NetworkConfig
 
 
@@ -37,47 +38,35 @@ class ConditionNetwork(nn.Module):
 
 
 class DeblurringNetwork(nn.Module):
-    """Sec. 3.3: conditioned residual blocks between two convolutions, and a global residual.
-
-    ``checkpoint_activations``: in training, each block and its γ and β are computed again for the gradient instead of
-    being kept.
+    """Sec. 3.3: conditioned residual blocks between two convolutions, and a global residual; plain blocks for the
+    baseline.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.stem, self.global_residual = config.stem, config.global_residual
         self.first = conv(3 * config.stem**2, config.features)
-        self.modulation = None if config.modulation == "baseline" else Modulation(config, 2 * config.blocks)
-        self.blocks = nn.ModuleList(ConditionedResidualBlock(config) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(
+            ResidualBlock(config.features, scale=config.block_init)
+            if config.modulation == "baseline"
+            else ConditionedResidualBlock(config)
+            for _ in range(config.blocks)
+        )
         self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
-        self.checkpoint_activations = False
 
-    def forward(self, blurred: Tensor, condition: Tensor | None, mean: Tensor | None = None) -> Tensor:
-        """Picture N×3×H×W and condition N×D×h×w → N×3×H×W; the baseline has no condition.
+    def forward(self, blurred: Tensor, *guides: Tensor | None, checkpointed: bool = False) -> Tensor:
+        """Picture N×3×H×W and the blocks' guides, condition N×D×h×w and its mean → N×3×H×W; the baseline has none.
 
-        ``mean``: the channel parts', N×D×1×1 or N×D×h×w, where ``blurred`` is a part of a picture.
+        ``checkpointed``: of each block only what goes in is kept, and the block is computed again for the gradient.
         """
         features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
-        if self.checkpoint_activations and self.training and torch.is_grad_enabled():
-            features = self._checkpointed(features, condition)
-        else:
-            transforms = self.modulation(condition, mean=mean) if self.modulation else None
-            for block in self.blocks:
-                features = block(features, transforms)
+        for block in self.blocks:
+            if checkpointed:
+                features = checkpoint(block, features, *guides, use_reentrant=False, preserve_rng_state=False)
+            else:
+                features = block(features, *guides)
         made = pixel_shuffle(self.last(features), self.stem)
         return blurred + made if self.global_residual else made
-
-    def _checkpointed(self, features: Tensor, condition: Tensor | None) -> Tensor:
-        """All blocks, N×C×h×w → N×C×h×w; of each, only what goes in is kept."""
-
-        def run(number: int, features: Tensor, condition: Tensor | None) -> Tensor:
-            own = range(2 * number, 2 * number + 2)
-            transforms = self.modulation(condition, own) if self.modulation else None
-            return self.blocks[number](features, transforms)  # type: ignore[no-any-return]
-
-        for number in range(len(self.blocks)):
-            features = checkpoint(run, number, features, condition, use_reentrant=False, preserve_rng_state=False)
-        return features
 
 
 class SFTDec(MapGuided):
@@ -85,33 +74,39 @@ class SFTDec(MapGuided):
 
     ``training_crop``: side (px) of the crops it was trained on, where that is known; it is saved with the weights.
     ``pooling_window``: what ``set_local_pooling`` has set.
+    ``checkpoint_activations``: in training, compute each block again for the gradient: less memory, more time.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
         self.training_crop: int | None = None
         self.pooling_window: int | None = None
+        self.checkpoint_activations = False
         self.condition = ConditionNetwork(config) if config.modulation != "baseline" else None
         self.deblurring = DeblurringNetwork(config)
 
     def deblur(self, blurred: Tensor, guide: Tensor, mean: Tensor | None = None) -> Tensor:
-        """Picture and map, both padded to the stem → the deblurred picture of that size; ``mean``: as the network's."""
-        condition = None if self.condition is None else self.condition(guide)
-        return self.deblurring(blurred, condition, mean)  # type: ignore[no-any-return]
+        """Picture and map, both padded to the stem → the deblurred picture of that size.
 
-    @property
-    def checkpoint_activations(self) -> bool:
-        """Whether training computes each block again for the gradient instead of keeping it: less memory, more time."""
-        return self.deblurring.checkpoint_activations
-
-    @checkpoint_activations.setter
-    def checkpoint_activations(self, wanted: bool) -> None:
-        self.deblurring.checkpoint_activations = wanted
+        ``mean``: the condition's, N×D×1×1 or N×D×h×w, where ``blurred`` is a part of a picture.
+        """
+        checkpointed = self.checkpoint_activations and self.training and torch.is_grad_enabled()
+        if self.condition is None:
+            return self.deblurring(blurred, checkpointed=checkpointed)  # type: ignore[no-any-return]
+        condition = self.condition(guide)
+        if mean is None and self.has_channel_part:
+            mean = pooled(condition, self.feature_window)
+        return self.deblurring(blurred, condition, mean, checkpointed=checkpointed)  # type: ignore[no-any-return]
 
     @property
     def has_channel_part(self) -> bool:
         """Whether γ or β has a channel part, so that ``set_local_pooling`` makes a difference."""
-        return bool(self.deblurring.modulation and self.deblurring.modulation.channel_parts())
+        return self.config.modulation in ("sft_dec", "sft_fdec")
+
+    @property
+    def feature_window(self) -> int | None:
+        """``pooling_window`` in pixels of the condition, rounded up as a crop is."""
+        return None if self.pooling_window is None else -(-self.pooling_window // self.config.stem)
 
     def set_local_pooling(self, window: int | None) -> None:
         """Take the channel parts' means over ``window``×``window`` px around each pixel (TLC); None: over everything.
@@ -129,9 +124,6 @@ class SFTDec(MapGuided):
         if window is not None and window < self.config.stem:
             raise ValueError(f"local pooling: found a window of {window} px, expected {self.config.stem} or more")
         self.pooling_window = window
-        if self.deblurring.modulation:
-            for part in self.deblurring.modulation.channel_parts():
-                part.window = None if window is None else -(-window // self.config.stem)
 
     @contextmanager
     def local_pooling(self, window: int | None) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """Weights that explain themselves: safetensors with the network's configuration in the file's metadata."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,8 +108,29 @@ def load_into(network: SFTDec, path: Path) -> None:
         )
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    tensors = _in_blocks(tensors, network.config.blocks)
     check_shapes(path, tensors, network.state_dict())
     network.load_state_dict(tensors)
+
+
+def _in_blocks(tensors: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
+    """A file's tensors by their names of today.
+
+    Until November 2026 the SFT layers of all blocks lay side by side, numbered, and what reads the condition was one
+    wide convolution for all of them.
+    """
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        old = re.fullmatch(r"deblurring\.modulation\.(gamma|beta)\.(\w+)\.(?:(\d+)\.)?(weight|bias)", name)
+        if old is None:
+            found[name] = tensor
+            continue
+        part, layer, number, kind = old.groups()
+        shares = enumerate(tensor.chunk(2 * blocks)) if number is None else [(int(number), tensor)]
+        for place, share in shares:
+            sft = "second_sft" if place % 2 else "first_sft"
+            found[f"deblurring.blocks.{place // 2}.{sft}.{part}.{layer}.{kind}"] = share
+    return found
 
 
 def check_shapes(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
