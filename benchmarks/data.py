@@ -168,6 +168,7 @@ def loader_against_plain(folder: Path, quick: bool) -> None:
     from PIL import Image
     from scipy import ndimage
 
+    from sftdec.params import AugmentationParams
     from sftdec.patches import CropDataset, batches
 
     torch.set_num_threads(1)
@@ -177,7 +178,8 @@ def loader_against_plain(folder: Path, quick: bool) -> None:
     files = [folder / "blurred.jpg", folder / "sharp.jpg", scenes / first["defocus"]]
     for path, part in zip(files, ("blurred", "sharp"), strict=False):
         Image.open(scenes / first[part]).save(path, quality=95)
-    dataset = CropDataset(PatchStore(make_store(folder / "patches", 96, 512)), SIZE, 0, rotation=180.0)
+    augmentation = AugmentationParams(crop=SIZE, rotation=180.0, flips=True)
+    dataset = CropDataset(PatchStore(make_store(folder / "patches", 96, 512)), augmentation, 0)
     generator = np.random.default_rng(0)
 
     def plain(count: int, room: int) -> None:

@@ -31,7 +31,7 @@ def steppers() -> "Iterator[tuple[str, object]]":
     """A function that takes a step, by the part's name."""
     comparison, params = load_comparison(PARAMS), load_params(Path("params.yaml"))
     common = params.train.common
-    dataset = CropDataset(PatchStore(Path("build/patches")), common.crop, common.seed, common.rotation, common.flips)
+    dataset = CropDataset(PatchStore(Path("build/patches")), common, common.seed)
     batch = next(iter(batches(dataset, 0, 1, common.batch_size, 0)))
     group = Group.alone(common.device)
     for model in comparison.models:

@@ -17,6 +17,7 @@ from sftdec.patches import PatchStore, write_store
 from sftdec.patches.augment import CropDataset, _PositionBatches, batches
 from sftdec.patches.extract import Patch
 from sftdec.runtime.errors import DataError
+from tests.patches.crops import cut
 
 
 def store(root, count, size=16, **options):
@@ -36,7 +37,7 @@ def numbers(stream):
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    return CropDataset(store(tmp_path_factory.mktemp("store"), 23), 8, seed=9)
+    return CropDataset(store(tmp_path_factory.mktemp("store"), 23), cut(8), seed=9)
 
 
 @settings(max_examples=60, deadline=None)
@@ -67,7 +68,7 @@ def train_an_epoch(rank, root, rendezvous, out):
     """One of two DDP processes: an epoch and a half in six steps, stopped after four and gone on with."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
-    dataset = CropDataset(PatchStore(root), 8, seed=9)
+    dataset = CropDataset(PatchStore(root), cut(8), seed=9)
     model = DistributedDataParallel(torch.nn.Linear(1, 1))
     seen, weights = [], []
     for first, last in ((0, 4), (4, 6)):
@@ -85,7 +86,7 @@ def train_an_epoch(rank, root, rendezvous, out):
 
 @pytest.mark.slow
 def test_two_processes_of_ddp_see_each_patch_once_an_epoch_and_step_as_one(tmp_path):
-    dataset = CropDataset(store(tmp_path / "store", 23), 8, seed=9)
+    dataset = CropDataset(store(tmp_path / "store", 23), cut(8), seed=9)
     rendezvous = f"file://{tmp_path / 'rendezvous'}"
     spawn(train_an_epoch, (tmp_path / "store", rendezvous, tmp_path / "seen.pt"), nprocs=2)
     (first, gradients), (second, others) = torch.load(tmp_path / "seen.pt", weights_only=True)

@@ -8,6 +8,7 @@ import pytest
 from sftdec.datasets import Scene
 from sftdec.patches import PatchStore, extract_patches, write_store
 from sftdec.patches.augment import CropDataset
+from tests.patches.crops import cut
 
 
 def checksum(*parts):
@@ -32,7 +33,7 @@ def scene():
 )
 def test_a_seed_and_a_position_give_the_crop_they_always_gave(tmp_path, scene, flips, expected):
     write_store(tmp_path, extract_patches(scene, 16, 16), 16)
-    dataset = CropDataset(PatchStore(tmp_path), 11, seed=7, flips=flips)
+    dataset = CropDataset(PatchStore(tmp_path), cut(11, flips=flips), seed=7)
     crops = [dataset[position] for position in (0, 1, 2, 5, 11, 12, 30, 1000003)]
     pictures = [crop[part] for crop in crops for part in ("blurred", "sharp", "defocus")]
     assert checksum(*(picture.contiguous().numpy().tobytes() for picture in pictures)) == expected

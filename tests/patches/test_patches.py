@@ -14,6 +14,7 @@ from sftdec.patches import PatchStore, extract_patches, windows, write_store
 from sftdec.patches.augment import CropDataset, batches
 from sftdec.patches.files import lay_out
 from sftdec.runtime.errors import DataError
+from tests.patches.crops import cut
 
 
 def scene(height=40, width=50, name="set/one"):
@@ -133,7 +134,7 @@ def test_a_store_works_in_another_process(tmp_path):
 
 @pytest.mark.parametrize("rotation", [0.0, 30.0])
 def test_the_same_position_gives_the_same_crop_and_others_differ(tmp_path, rotation):
-    first, second = (CropDataset(store(tmp_path), 8, seed=3, rotation=rotation) for _ in range(2))
+    first, second = (CropDataset(store(tmp_path), cut(8, rotation), seed=3) for _ in range(2))
     expected = [first[position]["blurred"] for position in (40, 3, 17)]
     found = [second[position]["blurred"] for position in (40, 3, 17)]
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
@@ -145,7 +146,7 @@ def test_blurred_sharp_and_map_move_together(tmp_path):
     flat = Scene("s", "set", "train", "p", 6.0, one.sharp, one.sharp, (one.sharp[..., 0] / np.float32(255)))
     write_store(tmp_path, extract_patches(flat, 64, 64), 64)
     for position in range(12):
-        batch = CropDataset(PatchStore(tmp_path), 24, seed=1)[position]
+        batch = CropDataset(PatchStore(tmp_path), cut(24), seed=1)[position]
         assert torch.equal(batch["blurred"], batch["sharp"])
         assert torch.allclose(batch["defocus"][0], batch["blurred"][0] / 255, atol=1e-4)
 
@@ -154,20 +155,20 @@ def test_a_rotated_crop_has_no_empty_corner(tmp_path):
     bright = np.full((64, 64, 3), 200, np.uint8)
     flat = Scene("s", "set", "train", "p", 6.0, bright, bright, np.ones((64, 64), np.float32))
     write_store(tmp_path, extract_patches(flat, 64, 64), 64)
-    dataset = CropDataset(PatchStore(tmp_path), 40, seed=1, rotation=180.0)
+    dataset = CropDataset(PatchStore(tmp_path), cut(40, 180.0), seed=1)
     for position in range(10):
         batch = dataset[position]
         assert batch["blurred"].min() == 200 and batch["defocus"].min() > 0.99
 
 
 def test_an_epoch_sees_every_patch_once(tmp_path):
-    dataset = CropDataset(store(tmp_path), 16, seed=5)
+    dataset = CropDataset(store(tmp_path), cut(16), seed=5)
     seen = [dataset.patch_at(position) for position in range(36)]
     assert sorted(seen[:12]) == sorted(seen[12:24]) == list(range(12)) and seen[:12] != seen[12:24]
 
 
 def test_batches_resume_in_the_middle_and_are_the_same_with_workers(tmp_path):
-    dataset = CropDataset(store(tmp_path), 8, seed=5)
+    dataset = CropDataset(store(tmp_path), cut(8), seed=5)
     whole = list(batches(dataset, 0, 6, 4))
     assert len(whole) == 6 and whole[0]["blurred"].shape == (4, 3, 8, 8) and whole[0]["defocus"].shape == (4, 1, 8, 8)
     for again in (list(batches(dataset, 3, 6, 4)), list(batches(dataset, 3, 6, 4, workers=1))):

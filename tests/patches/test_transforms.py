@@ -11,6 +11,7 @@ from sftdec.patches.augment import CropDataset
 from sftdec.patches.extract import Patch
 from sftdec.patches.transforms import TurnedCrop, largest_extent
 from sftdec.runtime.errors import DataError
+from tests.patches.crops import cut
 
 SIZE, CROP = 500, 340
 
@@ -30,7 +31,7 @@ def patch(blurred, sharp, defocus):
 
 def dataset_of(root, blurred, sharp, defocus, crop=CROP, **options):
     write_store(root, [patch(blurred, sharp, defocus)], len(sharp))
-    return CropDataset(PatchStore(root), crop, seed=3, **options)
+    return CropDataset(PatchStore(root), cut(crop, **options), seed=3)
 
 
 def eight_bit(levels):

@@ -13,11 +13,12 @@ from .schema import (
     load_params,
     parse_params,
 )
-from .train import CommonParams, LossParams, StageParams, TrainParams
+from .train import AugmentationParams, CommonParams, LossParams, StageParams, TrainParams
 
 __all__ = [
     "MODULATIONS",
     "SIZES",
+    "AugmentationParams",
     "CheckParams",
     "CommonParams",
     "ComputeParams",

@@ -26,7 +26,22 @@ class LossParams(Section):
         return self
 
 
-class CommonParams(Section):
+class AugmentationParams(Section):
+    """How a crop is cut, turned and lit (sec. 4.1.3: random crop, free rotation, flips), and optional light and noise.
+
+    A camera's noise is in what comes in, and what is to come out has none: noise in the sharp picture would only be
+    asked for in vain.
+    """
+
+    crop: PositiveInt  # px
+    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
+    flips: bool  # mirrored, and turned by quarters
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # blurred and sharp times one factor within 1 ± it
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # largest deviation (share of white), on blurred alone
+    channel_shuffle: bool = False  # colours change places, in blurred and sharp alike
+
+
+class CommonParams(AugmentationParams):
     """What the stages of training share."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
@@ -34,12 +49,7 @@ class CommonParams(Section):
     precision: Literal["bf16", "fp32"]
     seed: Annotated[int, Field(ge=0)]
     batch_size: PositiveInt
-    crop: Annotated[int, Field(ge=16)]  # px
-    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
-    flips: bool
-    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # blurred and sharp alike, by up to this share
-    noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # largest deviation (share of white), on blurred alone
-    channel_shuffle: bool = False  # blurred and sharp alike
+    crop: Annotated[int, Field(ge=16)]  # px; a network takes no smaller picture
     workers: Annotated[int, Field(ge=0)]
     beta_1: Share
     beta_2: Share

@@ -14,48 +14,29 @@ from sftdec.patches.store import PatchStore
 from sftdec.runtime import DataError
 
 if TYPE_CHECKING:
-    from sftdec.patches.transforms import Augmentation
+    from sftdec.params import AugmentationParams
 
 Batch = dict[str, torch.Tensor]
-
-
-def build_augmentation(
-    crop: int, rotation: float, flips: bool, brightness: float = 0.0, noise: float = 0.0, channel_shuffle: bool = False
-) -> "Augmentation":
-    """The paper's augmentation and what may be added to it: see ``Augmentation``. Imports albumentations (seconds)."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
-    from sftdec.patches.transforms import Augmentation
-
-    return Augmentation(crop, rotation, flips, brightness, noise, channel_shuffle)
 
 
 class CropDataset(Dataset[Batch]):
     """Augmented crops by *position* in the endless sequence of training: the same position gives the same crop,
     whoever asks and whenever, so that training resumes exactly and workers can't repeat each other.
 
-    An epoch is as many positions as there are patches, and shows each patch once. ``crop`` px, ``rotation`` degrees;
-    the rest as in ``Augmentation``.
+    An epoch is as many positions as there are patches, and shows each patch once.
 
     Raises:
         DataError: the crop, turned as far as it may be, doesn't fit into the store's patches.
     """
 
-    def __init__(
-        self,
-        store: PatchStore,
-        crop: int,
-        seed: int,
-        rotation: float = 0.0,
-        flips: bool = True,
-        brightness: float = 0.0,
-        noise: float = 0.0,
-        channel_shuffle: bool = False,
-    ) -> None:
-        self.store, self.crop, self.seed = store, crop, seed
-        self._augmentation = build_augmentation(crop, rotation, flips, brightness, noise, channel_shuffle)
-        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
-        from sftdec.patches.transforms import largest_extent
+    def __init__(self, store: PatchStore, augmentation: "AugmentationParams", seed: int) -> None:
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
+        from sftdec.patches.transforms import Augmentation, largest_extent  # which takes seconds
 
+        crop, rotation = augmentation.crop, augmentation.rotation
+        self.store, self.crop, self.seed = store, crop, seed
+        self._augmentation = Augmentation(augmentation)
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         needed = largest_extent(crop, rotation)
         if needed > store.size:
             raise DataError(

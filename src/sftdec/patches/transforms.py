@@ -9,6 +9,8 @@ import numpy as np
 from albumentations.core.type_definitions import Targets
 from numpy.typing import NDArray
 
+from sftdec.params import AugmentationParams
+
 Levels = NDArray[Any]
 
 
@@ -68,28 +70,22 @@ def _compose(steps: list[Any], **targets: str) -> Any:
 
 
 class Augmentation:
-    """The paper's augmentation (sec. 4.1.3: random crop, free rotation, flips and turns), and optional light and noise.
-
-    ``crop`` px, ``rotation`` degrees either way. ``brightness``: blurred and sharp are multiplied by one factor within
-    1 ± it (0..1). ``channel_shuffle``: their colours change places, in both alike. ``noise``: the largest standard
-    deviation, as a share of white, of Gaussian noise on the *blurred* picture alone: a camera's noise is in what comes
-    in, and what is to come out has none, so noise in the sharp picture would only be asked for in vain.
+    """What ``AugmentationParams`` ask for, done to a patch.
 
     Blurred, sharp and map are cut and turned as *images*, so that the map too is interpolated linearly. What changes
     light never sees the map, and draws from another source than what moves: the same seed gives the same place.
     """
 
-    def __init__(
-        self, crop: int, rotation: float, flips: bool, brightness: float, noise: float, channel_shuffle: bool
-    ) -> None:
-        steps: list[Any] = [TurnedCrop(crop, rotation, flips)]
-        if rotation == 0:
-            steps = [albumentations.RandomCrop(crop, crop)] + ([albumentations.D4(p=1.0)] if flips else [])
+    def __init__(self, wanted: AugmentationParams) -> None:
+        crop, brightness, noise = wanted.crop, wanted.brightness, wanted.noise
+        steps: list[Any] = [TurnedCrop(crop, wanted.rotation, wanted.flips)]
+        if wanted.rotation == 0:
+            steps = [albumentations.RandomCrop(crop, crop)] + ([albumentations.D4(p=1.0)] if wanted.flips else [])
         self._place = _compose(steps, sharp="image", defocus="image")
         light: list[Any] = []
         if brightness > 0:  # a factor, as exposure is: in albumentations that is the contrast
             light.append(albumentations.RandomBrightnessContrast(0.0, brightness, p=1.0))
-        if channel_shuffle:
+        if wanted.channel_shuffle:
             light.append(albumentations.ChannelShuffle(p=1.0))
         self._light = _compose(light, sharp="image") if light else None
         self._noise = _compose([albumentations.GaussNoise((0.0, noise), p=1.0)]) if noise > 0 else None

@@ -217,8 +217,7 @@ def train_stage(
     """
     stage, common = objective.stage, objective.common
     group = group or Group.alone(common.device)
-    photometric = (common.brightness, common.noise, common.channel_shuffle)
-    dataset = CropDataset(store, common.crop, common.seed, common.rotation, common.flips, *photometric)
+    dataset = CropDataset(store, common, common.seed)
     training = Training(network, dataset, validation, objective, checkpoints, report, picture, group)
     shown: dict[str, str] = {}
     quiet = None if group.first else True  # None: where the output is no terminal
