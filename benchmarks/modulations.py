@@ -23,7 +23,7 @@ from sftdec.datasets import read_index, write_index
 from sftdec.experiments import with_changes
 from sftdec.networks import save_weights
 from sftdec.params import MODULATIONS, Params, parse_params
-from sftdec.training import STAGES, run_training, weights_path
+from sftdec.training import STAGES, train_sft_dec, weights_path
 
 UNIT = "sft_dec"
 STEPS = 51  # reports come each 25: the first 25 warm up, the next 25 are measured
@@ -42,7 +42,7 @@ def short(values: dict[str, object], modulation: str) -> Params:
 def seconds_a_step(params: Params, stage: str, build: Path) -> float:
     """Train a stage and leave its weights; seconds a step between the first and the last report but one."""
     reports: list[tuple[int, float]] = []
-    network, _, saved = run_training(
+    network, _, saved = train_sft_dec(
         STAGES[stage], params, build, build / "checkpoints", lambda step, _: reports.append((step, time.perf_counter()))
     )
     saved.clear()

@@ -21,7 +21,7 @@ from sftdec.experiments import OURS, Trained, fresh_network, load_comparison, ob
 from sftdec.params import load_params
 from sftdec.patches import CropDataset, PatchStore, batches
 from sftdec.runtime import compute_exactly
-from sftdec.training import Group, PeerObjective, Stepper, begin, take_step, train_network
+from sftdec.training import Group, PeerObjective, begin, take_step, train_on_build
 
 STEPS = 6  # a round
 PARAMS = Path("experiments/comparison/params.yaml")
@@ -37,9 +37,8 @@ def steppers() -> "Iterator[tuple[str, object]]":
     for model in comparison.models:
         for objective in objectives(comparison, params, Trained(model, "equal_steps")):
             network = fresh_network(model, comparison, params)
-            state = begin(network, objective, common, group.device)
-            stepper = Stepper.of(network, objective, common, group)
-            yield objective.stage.name, lambda state=state, stepper=stepper: take_step(state, stepper, batch, 1e-4)
+            given = (begin(network, objective, group), objective, group, batch, 1e-4)
+            yield objective.stage.name, lambda given=given: take_step(*given)
 
 
 def seconds(rounds: int) -> None:
@@ -75,7 +74,7 @@ def rates(candidates: list[float], steps: int) -> None:
             )
             with tempfile.TemporaryDirectory() as folder:
                 network = fresh_network(model, comparison, params)
-                _, curve, _ = train_network(network, tried, Path("build"), Path(folder), None)
+                _, curve, _ = train_on_build(network, tried, Path("build"), Path(folder), None)
             last = curve[-1]
             error = last["validation_mae"]
             print(f"{model:15} {rate:8g}  PSNR {last['validation_psnr']:.3f}  "

@@ -25,7 +25,7 @@ from ruamel.yaml import YAML
 from sftdec.datasets import load_scenes
 from sftdec.networks import save_weights
 from sftdec.params import Params, parse_params
-from sftdec.training import STAGES, run_training, weights_path
+from sftdec.training import STAGES, train_sft_dec, weights_path
 
 
 def with_changes(values: Any, changes: dict[str, Any], source: str) -> Params:
@@ -47,7 +47,7 @@ def train(params: Params, build: Path) -> dict[str, float]:
         for part in ("scenes", "patches"):
             (own / part).symlink_to((build / part).resolve())
         for name in ("s1", "s2", "s3"):
-            network, curve, _ = run_training(STAGES[name], params, own, own / "checkpoints")
+            network, curve, _ = train_sft_dec(STAGES[name], params, own, own / "checkpoints")
             save_weights(network, weights_path(own, name))
     validated = pd.DataFrame(curve).dropna(subset="validation_psnr")
     kept = validated.loc[validated["validation_psnr"].idxmax()]

@@ -17,10 +17,10 @@ from sftdec.training import (
     Group,
     Stage,
     joined,
-    run_training,
     stage_inputs,
     stage_params,
     start_processes,
+    train_sft_dec,
     under_torchrun,
     weights_path,
     write_curve,
@@ -58,7 +58,7 @@ def train(stage: Stage, params: Params, group: Group) -> None:
         means = {str(key): round(float(value), 4) for key, value in patches.mean().items()}
         tracker.dataset("patches", index.parent, checksum(index), len(patches), means)
         watched = (lambda step, metrics: tracker.metrics(metrics, step), tracker.picture)
-        network, curve, checkpoints = run_training(
+        network, curve, checkpoints = train_sft_dec(
             stage, params, BUILD, Path(".checkpoints"), *watched, group, find_weights
         )
         if not group.first:

@@ -14,7 +14,7 @@ from sftdec.registry import RegistryError, register, resolve_weights, set_champi
 from sftdec.tracking import read_settings, send_pending, track_stage
 from sftdec.tracking.spool import pending_spools
 from sftdec.training.loop import LOG_EVERY
-from sftdec.training.run import run_training
+from sftdec.training.run import train_sft_dec
 from sftdec.training.schedule import STAGES
 from tests.services.servers import BUCKET, Bucket, Postgres, Process, base_environment
 from tests.tracking.recorded import stage_runs, steps
@@ -62,7 +62,7 @@ def test_a_server_that_is_away_for_a_minute_and_a_database_that_restarts_lose_no
                 postgres.start()
 
         short = params(steps=REPORTS * LOG_EVERY, validate_every=10_000, checkpoint_every=10_000)
-        run_training(STAGES["s1"], short, make_build(root / "build"), root / "checkpoints", report)
+        train_sft_dec(STAGES["s1"], short, make_build(root / "build"), root / "checkpoints", report)
     assert not server.stopped and len(recorded) == REPORTS
     if pending_spools(root):  # the stage closed before the server was asked again
         assert send_pending(root, settings) == 1

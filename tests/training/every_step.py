@@ -13,7 +13,7 @@ from pathlib import Path
 from sftdec.params import load_params
 from sftdec.training import loop
 from sftdec.training.distributed import joined
-from sftdec.training.run import run_training
+from sftdec.training.run import train_sft_dec
 from sftdec.training.schedule import STAGES
 
 loop.LOG_EVERY = 1
@@ -26,5 +26,5 @@ with joined("cpu", os.environ) as group:
         def report(step, metrics, losses=losses):
             losses.append(metrics["loss"])
 
-        run_training(STAGES["s1"], load_params(source), build, out / "checkpoints", report, group=group)
+        train_sft_dec(STAGES["s1"], load_params(source), build, out / "checkpoints", report, group=group)
         (out / f"{source.stem}-{group.rank}.json").write_text(json.dumps(losses))

@@ -9,7 +9,7 @@ from sftdec.datasets import Scene, write_index, write_scene
 from sftdec.networks import save_weights
 from sftdec.params import parse_params
 from sftdec.patches import extract_patches, write_store
-from sftdec.training.run import run_training, weights_path
+from sftdec.training.run import train_sft_dec, weights_path
 from sftdec.training.schedule import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def make_build(folder, *more_splits):
 
 
 def train(build, stage, settings, folder="checkpoints"):
-    network, curve, saved = run_training(STAGES[stage], settings, build, build / folder)
+    network, curve, saved = train_sft_dec(STAGES[stage], settings, build, build / folder)
     save_weights(network, weights_path(build, stage))
     saved.clear()
     return weights_path(build, stage).read_bytes(), curve

@@ -12,7 +12,7 @@ import torch
 
 from sftdec.networks import save_weights
 from sftdec.training import loop
-from sftdec.training.run import run_training, weights_path
+from sftdec.training.run import train_sft_dec, weights_path
 from sftdec.training.schedule import STAGES
 from tests.training.small import make_build, params, train
 
@@ -23,7 +23,7 @@ KILLS = 10
 def long_training(folder):
     """300 steps with a checkpoint every five, as a process of its own can run it."""
     settings = params(steps=300, warm_up=10, validate_every=50, checkpoint_every=5, keep="best")
-    network, _, saved = run_training(STAGES["s1"], settings, folder, folder / "checkpoints")
+    network, _, saved = train_sft_dec(STAGES["s1"], settings, folder, folder / "checkpoints")
     save_weights(network, weights_path(folder, "s1"))
     saved.clear()
 

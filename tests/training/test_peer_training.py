@@ -10,7 +10,7 @@ from sftdec.experiments.definition import BUDGETS
 from sftdec.experiments.training import fresh_network, train_models
 from sftdec.networks import SFTDec, WeightsError, load_weights
 from sftdec.peers import PEERS, build_peer, load_network, save_peer
-from sftdec.training.run import train_network
+from sftdec.training.run import train_on_build
 from tests.training.small import Killed, kill_at, make_build, params
 
 COMPARISON = """
@@ -70,7 +70,7 @@ def test_equal_trainings_give_equal_bytes_also_through_a_kill(comparison, data, 
     (objective,) = objectives(comparison, settings := params(), Trained("dpdnet", "equal_steps"))
     with pytest.raises(Killed):
         network = fresh_network("dpdnet", comparison, settings)
-        train_network(network, objective, tmp_path, tmp_path / "checkpoints", None, report=kill_at(4))
+        train_on_build(network, objective, tmp_path, tmp_path / "checkpoints", None, report=kill_at(4))
     assert list((tmp_path / "checkpoints").glob("dpdnet-*/step-*.pt"))
     assert trained("dpdnet", comparison, tmp_path).weights(tmp_path / "comparison").read_bytes() == whole
 
@@ -82,9 +82,9 @@ def test_a_budget_that_is_done_isnt_trained_again_when_the_next_one_was_stopped(
     def stop_once(network, objective, *given):
         if both[1].budget in objective.stage.name and not stopped:
             raise stopped.append(1) or Killed
-        return train_network(network, objective, *given, report=lambda step, metrics: trained_steps.append(step))
+        return train_on_build(network, objective, *given, report=lambda step, metrics: trained_steps.append(step))
 
-    monkeypatch.setattr(comparison_training, "train_network", stop_once)
+    monkeypatch.setattr(comparison_training, "train_on_build", stop_once)
     given = (comparison, params(), data, data / "checkpoints")
     with pytest.raises(Killed):
         train_models(both, *given)

@@ -11,30 +11,30 @@ import torch
 
 from sftdec.runtime.memory import is_out_of_memory
 from sftdec.training import loop
+from sftdec.training.objective import Objective
 from sftdec.training.recovery import TrainingError, fitting, memory_advice
-from sftdec.training.run import run_training
+from sftdec.training.run import train_sft_dec
 from sftdec.training.schedule import STAGES
-from sftdec.training.step import Stepper
 from tests.training.small import ROOT, Killed, make_build, params, train, values
 
 
 def lose(monkeypatch, bad):
     """Spoil the loss of the steps (counted as they are taken, also again) that ``bad`` holds."""
-    true_losses, taken = Stepper.losses, [0]
+    true_losses, taken = Objective.losses, [0]
 
-    def losses(self, batch):
+    def losses(self, *given):
         taken[0] += 1
-        found = true_losses(self, batch)
+        found = true_losses(self, *given)
         return found._replace(total=found.total * math.nan) if taken[0] in bad else found
 
-    monkeypatch.setattr(Stepper, "losses", losses)
+    monkeypatch.setattr(Objective, "losses", losses)
 
 
 def test_a_loss_that_is_no_number_skips_its_step_and_is_counted(build, monkeypatch):
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     lose(monkeypatch, {4, 7, 8})
     heard = []
-    network, curve, _ = run_training(STAGES["s1"], params(), build, build / "c", lambda _, row: heard.append(row))
+    network, curve, _ = train_sft_dec(STAGES["s1"], params(), build, build / "c", lambda _, row: heard.append(row))
     assert curve[-1]["skipped"] == heard[-1]["skipped"] == 3
     assert len(heard) == 12 and all(math.isfinite(row["loss"]) for row in curve if "loss" in row)
     assert all(torch.isfinite(weights).all() for weights in network.parameters())
@@ -53,7 +53,7 @@ def test_bad_losses_in_a_row_go_back_to_the_last_checkpoint_with_a_smaller_rate(
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     lose(monkeypatch, {6, 7, 8})  # steps 5, 6 and 7, the first time; the checkpoint is of step 4
     common = {"bad_steps": 3, "return_rate": 0.25}
-    _, curve, _ = run_training(STAGES["s1"], params(common=common, decay="none", warm_up=0), build, build / "c")
+    _, curve, _ = train_sft_dec(STAGES["s1"], params(common=common, decay="none", warm_up=0), build, build / "c")
     assert "step 7: 3 losses in a row were no finite number; back to step 4 with 0.25 times" in capsys.readouterr().out
     assert [row["step"] for row in curve] == list(range(1, 13))
     rates = [row["learning_rate"] for row in curve]
@@ -74,7 +74,7 @@ def test_a_return_that_is_cut_off_ends_in_the_same_bytes(build, monkeypatch):
         patch.setattr(loop, "LOG_EVERY", 1)
         lose(patch, {6, 7})
         with pytest.raises(Killed):
-            run_training(STAGES["s1"], settings, build, build / "cut", kill)
+            train_sft_dec(STAGES["s1"], settings, build, build / "cut", kill)
     assert train(build, "s1", settings, "cut")[0] == whole
 
 
@@ -84,7 +84,7 @@ def test_a_training_that_can_not_be_saved_stops_with_the_patches_of_its_last_bat
         TrainingError,
         match=r"stage s1, step \d+: 2 losses .* going back 1 times .*bad_batch\.json.* train\.s1\.learning_rate",
     ):
-        run_training(STAGES["s1"], hopeless, build, build / "c")
+        train_sft_dec(STAGES["s1"], hopeless, build, build / "c")
     (path,) = (build / "c").rglob("bad_batch.json")
     found = json.loads(path.read_text())
     assert len(found["patches"]) == 2 and {"scene", "top", "left", "row"} <= found["patches"][0].keys()
@@ -108,25 +108,25 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(build, monkeypatch):
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")) and is_out_of_memory(MemoryError())
     assert not is_out_of_memory(RuntimeError("shapes don't fit")) and not is_out_of_memory(ValueError())
 
-    def broken(self, batch):
+    def broken(self, *given):
         raise RuntimeError("shapes don't fit")
 
-    monkeypatch.setattr(Stepper, "losses", broken)
+    monkeypatch.setattr(Objective, "losses", broken)
     with pytest.raises(RuntimeError, match="shapes don't fit"):
-        run_training(STAGES["s1"], params(), build, build / "c")
+        train_sft_dec(STAGES["s1"], params(), build, build / "c")
 
 
 def train_with_little_memory(build: Path, source: Path, megabytes: int) -> str:
     """What a process says that may have so much memory more than it has after its imports."""
     script = (
         "import resource, sys; from pathlib import Path\n"
-        "from sftdec.params import load_params; from sftdec.training.run import run_training\n"
+        "from sftdec.params import load_params; from sftdec.training.run import train_sft_dec\n"
         "from sftdec.training.schedule import STAGES; from sftdec.patches import transforms; import torch\n"
         "params, build = load_params(Path(sys.argv[1])), Path(sys.argv[2])\n"
         "torch.set_num_threads(1); torch.ones(64, 64).requires_grad_().mm(torch.ones(64, 64)).sum().backward()\n"
         "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (now + (int(sys.argv[3]) << 20),) * 2)\n"
-        "try: run_training(STAGES['s1'], params, build, build / 'c')\n"
+        "try: train_sft_dec(STAGES['s1'], params, build, build / 'c')\n"
         "except ValueError as error: print(type(error).__name__, error)\n"
     )
     done = subprocess.run(
@@ -158,16 +158,16 @@ def test_memory_that_does_not_suffice_says_which_batch_and_crop_would(tmp_path):
 
 def test_a_stage_ends_early_when_validation_finds_nothing_better(build):
     still = params(steps=60, warm_up=0, validate_every=3, patience=2, learning_rate=1e-12, final_learning_rate=0.0)
-    network, curve, _ = run_training(STAGES["s1"], still, build, build / "c")
+    network, curve, _ = train_sft_dec(STAGES["s1"], still, build, build / "c")
     ended = curve[-1]["step"]
     assert ended < 60 and {"loss", "validation_psnr"} <= curve[-1].keys()
-    again, same, _ = run_training(STAGES["s1"], still, build, build / "c", lambda *_: pytest.fail("it trained on"))
+    again, same, _ = train_sft_dec(STAGES["s1"], still, build, build / "c", lambda *_: pytest.fail("it trained on"))
     assert same == curve and all(map(torch.equal, network.parameters(), again.parameters()))
 
 
 def test_validation_pictures_come_every_so_many_epochs(build):
     shown = {}
     settings = params(steps=12, pictures_every=1.0)  # batches of two: four steps an epoch
-    run_training(STAGES["s1"], settings, build, build / "c", picture=shown.__setitem__)
+    train_sft_dec(STAGES["s1"], settings, build, build / "c", picture=shown.__setitem__)
     assert list(shown) == [f"validation/s1-step-{step:06d}.png" for step in (4, 8, 12)]
     assert all(pixels.shape == (48, 4 * 48, 3) and pixels.dtype == "uint8" for pixels in shown.values())

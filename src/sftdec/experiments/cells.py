@@ -11,7 +11,7 @@ from sftdec.experiments.definition import Cell, Experiment
 from sftdec.networks import SFTDec, save_weights
 from sftdec.params import Params
 from sftdec.runtime import choose_device
-from sftdec.training import STAGES, run_training, write_curve
+from sftdec.training import STAGES, train_sft_dec, write_curve
 
 
 def train_cell(
@@ -27,7 +27,7 @@ def train_cell(
         for part in ("scenes", "patches"):
             (own / part).symlink_to((build / part).resolve())
         (own / "models").symlink_to(start.weights(out).parent.resolve())
-        network, curve, saved = run_training(STAGES[cell.stage], params, own, checkpoints)
+        network, curve, saved = train_sft_dec(STAGES[cell.stage], params, own, checkpoints)
     save_weights(network, cell.weights(out))
     write_curve(cell.curve(out), curve)
     write_per_image(cell.per_image(out), _per_image(network, params, experiment, build))

@@ -7,7 +7,7 @@ from sftdec.experiments.comparison import OURS, Comparison, Trained, objectives
 from sftdec.networks import SFTDec, build_network, save_weights
 from sftdec.params import Params
 from sftdec.peers import AnyNetwork, build_peer, save_peer
-from sftdec.training import Checkpoints, train_network, write_curve
+from sftdec.training import Checkpoints, train_on_build, write_curve
 
 
 def fresh_network(model: str, comparison: Comparison, params: Params) -> AnyNetwork:
@@ -56,7 +56,7 @@ def _train_model(
     done: list[Checkpoints] = []
     taken, before = 0, None
     for objective in objectives(comparison, params, trained):
-        network, curve, saved = train_network(network, objective, build, checkpoints, before)
+        network, curve, saved = train_on_build(network, objective, build, checkpoints, before)
         rows += [{**row, "step": row["step"] + taken} for row in curve]
         taken += int(curve[-1]["step"])
         done.append(saved)

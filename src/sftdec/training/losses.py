@@ -37,7 +37,7 @@ def weighted_deblurring_loss(deblurred: Tensor, sharp: Tensor, defocus: Tensor, 
 
 
 class Losses(NamedTuple):
-    """The terms (scalars), and their weighted sum ``total``."""
+    """The weighted sum ``total``, through which the gradient flows, and its terms (scalars), to look at."""
 
     total: Tensor
     dme: Tensor
@@ -50,15 +50,11 @@ def stage_loss(deblurred: Tensor, estimate: Tensor, sharp: Tensor, defocus: Tens
 
     A term of weight 0 is still measured, but no gradient flows through it.
     """
-    parts = (
-        (weights.lambda_1, defocus_map_loss(estimate if weights.lambda_1 else estimate.detach(), defocus)),
-        (weights.lambda_2, deblurring_loss(deblurred if weights.lambda_2 else deblurred.detach(), sharp)),
-        (
-            weights.lambda_3,
-            weighted_deblurring_loss(
-                deblurred if weights.lambda_3 else deblurred.detach(), sharp, defocus, weights.square_weight
-            ),
-        ),
+    terms = (
+        defocus_map_loss(estimate, defocus),
+        deblurring_loss(deblurred, sharp),
+        weighted_deblurring_loss(deblurred, sharp, defocus, weights.square_weight),
     )
-    total = torch.stack([weight * term for weight, term in parts if weight]).sum()
-    return Losses(total, *(term for _, term in parts))
+    lambdas = (weights.lambda_1, weights.lambda_2, weights.lambda_3)
+    total = torch.stack([weight * term for weight, term in zip(lambdas, terms, strict=True) if weight]).sum()
+    return Losses(total, *(term.detach() for term in terms))

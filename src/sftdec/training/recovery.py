@@ -3,12 +3,18 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
+from tqdm import tqdm
 
-from sftdec.patches import CropDataset
+from sftdec.patches import Batch, CropDataset
+from sftdec.peers import AnyNetwork
 from sftdec.runtime import atomic_path, is_out_of_memory
+from sftdec.training.checkpoint import Checkpoints
+from sftdec.training.distributed import Group
+from sftdec.training.objective import Objective
+from sftdec.training.state import TrainingState
+from sftdec.training.step import losses_of, take_step
 
 IDENTITY = ("dataset", "scene", "top", "left", "row")
 LEAST_CROP = 16  # px
@@ -60,19 +66,83 @@ def memory_advice(share: int, crop: int, parts: int, found: tuple[int, int] | No
     )
 
 
-def probe(step: Callable[[int, int], Any]) -> Callable[[int, int], bool]:
-    """Whether a step (of batch size and crop) finds memory."""
+def _finds_memory(network: AnyNetwork, objective: Objective, device: torch.device) -> Callable[[int, int], bool]:
+    """Whether a gradient of so many crops of so many px, in this process alone and then forgotten, finds memory."""
 
-    def fits(batch_size: int, crop: int) -> bool:
+    def fits(count: int, crop: int) -> bool:
+        pair = {key: torch.zeros(count, 3, crop, crop, dtype=torch.uint8) for key in ("blurred", "sharp")}
+        batch = {**pair, "defocus": torch.zeros(count, 1, crop, crop)}
         try:
-            step(batch_size, crop)
+            losses_of(batch, network, network, objective, device).total.backward()  # type: ignore[no-untyped-call]
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             return False
         finally:
+            network.zero_grad(set_to_none=True)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         return True
 
     return fits
+
+
+def step_or_advice(
+    state: TrainingState, objective: Objective, group: Group, batch: Batch, rate: float
+) -> dict[str, float]:
+    """Take a step; where its memory isn't there, find out what would fit.
+
+    Raises:
+        TrainingError: there is not enough memory; it says what would fit.
+    """
+    try:
+        return take_step(state, objective, group, batch, rate)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    state.optimizer.zero_grad(set_to_none=True)  # here the failed step's tensors are gone
+    common = objective.common
+    share, parts = common.batch_size // group.size, common.accumulate
+    found = fitting(share // parts, common.crop, _finds_memory(state.network, objective, group.device))
+    raise TrainingError(memory_advice(share, common.crop, parts, found))
+
+
+def take_newest(state: TrainingState, checkpoints: Checkpoints, group: Group) -> bool:
+    """Take over the newest checkpoint, which the first process reads for all; whether there is one."""
+    saved = group.from_first(checkpoints.newest() if group.first else None)
+    if saved is not None:
+        state.restore(saved)
+    return saved is not None
+
+
+def go_back(
+    state: TrainingState,
+    objective: Objective,
+    checkpoints: Checkpoints,
+    group: Group,
+    dataset: CropDataset,
+    values: dict[str, float],
+) -> None:
+    """Take the last checkpoint again, with a smaller rate; ``values``: what the step gave that was one too many.
+
+    Raises:
+        TrainingError: that was done often enough.
+    """
+    common, name = objective.common, objective.stage.name
+    at, returns, skipped, factor = state.step, state.returns + 1, state.skipped, state.rate_factor * common.return_rate
+    if returns > common.returns:
+        first = at * common.batch_size
+        path = checkpoints.folder / "bad_batch.json"
+        if group.first:
+            save_batch(path, dataset, range(first, first + common.batch_size), values)
+        raise TrainingError(
+            f"stage {name}, step {at}: {common.bad_steps} losses in a row were no finite number, also after going "
+            f"back {common.returns} times with a smaller learning rate; the patches of the last batch stand in "
+            f"{path}: look at them, {objective.calmer}"
+        )
+    take_newest(state, checkpoints, group)
+    state.returns, state.rate_factor, state.skipped, state.bad_in_a_row = returns, factor, skipped, 0
+    tqdm.write(
+        f"stage {name}, step {at}: {common.bad_steps} losses in a row were no finite number; back to step "
+        f"{state.step} with {factor:g} times the learning rate"
+    )

@@ -1,4 +1,8 @@
-"""One stage of training from the files of the stages before it."""
+"""Training from files.
+
+``train_sft_dec`` is a stage of the paper's from its parameters and the weights of the stage before, ``train_on_build``
+any network that is there already; both come down to ``loop.train_stage``.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -14,11 +18,10 @@ from sftdec.patches import PatchStore
 from sftdec.runtime import atomic_path, compute_exactly
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.distributed import Group
-from sftdec.training.loop import Network, Picture, Report, train_stage
+from sftdec.training.loop import Curve, Network, Picture, Report, train_stage
 from sftdec.training.objective import Objective
 from sftdec.training.schedule import Stage
 
-Curve = list[dict[str, float]]
 _PACKAGE = Path(__file__).parents[1]
 _CODE = (  # what a result depends on
     *("networks", "training", "patches", "params/network.py", "params/train.py", "runtime/devices.py"),
@@ -79,7 +82,7 @@ def initial_weights(stage: Stage, params: StageParams, build: Path, find: Callab
     return file
 
 
-def run_training(
+def train_sft_dec(
     stage: Stage,
     params: Params,
     build: Path,
@@ -107,12 +110,12 @@ def run_training(
     if started_from is not None:
         load_into(network, started_from)
     objective = Objective(stage, stage_params(params, stage), common)
-    return train_network(
+    return train_on_build(
         network, objective, build, checkpoints, started_from, report=report, picture=picture, group=group
     )
 
 
-def train_network(
+def train_on_build(
     network: Network,
     objective: Objective,
     build: Path,
@@ -124,7 +127,7 @@ def train_network(
 ) -> tuple[Network, Curve, Checkpoints]:
     """Train any network on ``build/scenes`` and ``build/patches``; ``started_from``: the file of the weights it has.
 
-    A peer trains in one process. Checkpoints and errors are as ``run_training``'s.
+    A peer trains in one process. Checkpoints and errors are as ``train_sft_dec``'s.
     """
     compute_exactly(objective.common.threads)
     store, index = PatchStore(build / "patches"), read_index(build / "scenes")
