@@ -21,7 +21,7 @@ def test_it_is_what_its_parameter_file_describes_in_at_most_4_mb():
     params = load_params(ROOT / "params.builtin.yaml")
     network = load_weights(builtin_weights())
     assert builtin_weights().stat().st_size <= 4_000_000
-    assert network.config == params.network.config(params.fetch.sigma_max)
+    assert network.config == params.network
     assert network.training_crop == params.train.common.crop
 
 

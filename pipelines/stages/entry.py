@@ -31,4 +31,4 @@ def _room(error: ValueError | OSError) -> str:
 
 def check(params: Path) -> None:
     """Refuse a parameter file that can't be used before anything runs."""
-    run_stage(lambda: print(f"{params}: {load_params(params).network.preset} network, parameters are valid"))
+    run_stage(lambda: print(f"{params}: {load_params(params).network.size} network, parameters are valid"))

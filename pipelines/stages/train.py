@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -46,7 +47,7 @@ def main() -> None:
 def train(stage: Stage, params: Params, group: Group) -> None:
     """Train one stage as one of the group's processes; the first one tracks and writes."""
     shown = {
-        "network": params.network.model_dump(exclude_none=True),
+        "network": asdict(params.network),
         "common": params.train.common.model_dump(),
         stage.name: stage_params(params, stage).model_dump(),
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sftdec.params import ParamsError, load_params, parse_params
+from sftdec.params import NetworkConfig, ParamsError, load_params, parse_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,17 +26,24 @@ def changed(path, value):
 
 def test_the_shipped_files_share_one_schema():
     small, paper = load_params(ROOT / "params.yaml"), load_params(ROOT / "params.paper.yaml")
-    assert small.network.preset == "small" and paper.network.preset == "paper"
+    assert small.network.size == "small" and paper.network.size == "paper"
     assert values().keys() == yaml.safe_load((ROOT / "params.paper.yaml").read_text()).keys()
 
 
 def test_the_paper_file_has_the_papers_numbers():
     paper = load_params(ROOT / "params.paper.yaml")
     assert [getattr(paper.train, stage).epochs for stage in ("s1", "s2", "s3")] == [400, 200, 400]
-    common, config = paper.train.common, paper.network.config(paper.fetch.sigma_max)
+    common, config = paper.train.common, paper.network
     assert (common.batch_size, common.crop, common.beta_1, common.beta_2) == (16, 256, 0.9, 0.999)
     assert paper.train.s1.learning_rate == 1e-4 and config.gamma == "scale"
     assert (config.dme_features, config.features, config.blocks) == (64, 128, 16)
+
+
+def test_the_network_is_a_preset_and_what_differs_from_it_for_maps_in_fetchs_unit():
+    found = changed("network.dme_dilations", [1, 2, 3, 4])
+    found["fetch"]["sigma_max"], found["network"]["reduction"] = 4.0, None  # null: as the preset has it
+    network = parse_params(found, "params.yaml").network
+    assert network == NetworkConfig.of_size("small", sigma_max=4.0, dme_dilations=(1, 2, 3, 4))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,14 @@ def test_the_paper_file_has_the_papers_numbers():
         ("fetch.datasets", ["../x"], "should match pattern"),
         ("network.stem", True, "valid integer"),
         ("network.stem", 3, "1, 2 or 4"),
+        ("network.features", 0, "1 or more"),
+        ("network.features", 8.5, "valid integer"),
+        ("network.slope", float("nan"), "finite number"),
+        ("network.dme_dilations", [1, 2, 4, "two"], "valid integer"),
+        ("network.preset", "huge", "'small' or 'paper'"),
+        ("network.size", "small", "there is no such key"),
+        ("network.sigma_max", 6.0, "there is no such key"),
+        ("network", 3, "valid dictionary"),
     ],
 )
 def test_an_impossible_value_names_the_key_the_value_and_what_is_allowed(key, value, allowed):
@@ -105,8 +120,9 @@ def test_a_crop_that_is_turned_must_leave_no_empty_corners():
 
 def test_a_missing_key_is_named():
     found = values()
-    del found["train"]["s3"]["steps"], found["evaluate"]
-    with pytest.raises(ParamsError, match=r"train\.s3.*exactly one.*evaluate: the key is missing"):
+    del found["train"]["s3"]["steps"], found["evaluate"], found["network"]["preset"]
+    missing = r"network\.preset: the key is missing.*train\.s3.*exactly one.*evaluate: the key is missing"
+    with pytest.raises(ParamsError, match=missing):
         parse_params(found, "params.yaml")
 
 

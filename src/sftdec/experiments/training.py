@@ -12,10 +12,9 @@ from sftdec.training import Checkpoints, train_on_build, write_curve
 
 def fresh_network(model: str, comparison: Comparison, params: Params) -> AnyNetwork:
     """The model as it is before training."""
-    sigma_max = params.fetch.sigma_max
     if model == OURS:
-        return build_network(params.network.config(sigma_max), comparison.seed)
-    return build_peer(model, comparison.network_size, comparison.seed, sigma_max)
+        return build_network(params.network, comparison.seed)
+    return build_peer(model, comparison.network_size, comparison.seed, params.fetch.sigma_max)
 
 
 def save_network(network: AnyNetwork, comparison: Comparison, path: Path) -> None:

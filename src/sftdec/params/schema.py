@@ -7,15 +7,23 @@ file's) and would bring back the outs of another value.
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from sftdec.params.fields import NonNegative, Positive, PositiveInt, Section, Share
+from sftdec.params.fields import Positive, PositiveInt, Section, Share
 from sftdec.params.gate import GateParams
-from sftdec.params.network import Gamma, GammaActivation, Modulation, NetworkConfig
+from sftdec.params.network import ConfigError, Modulation, NetworkConfig
 from sftdec.params.train import CommonParams, LossParams, StageParams, TrainParams
 
 __all__ = [
@@ -26,7 +34,6 @@ __all__ = [
     "FetchParams",
     "GateParams",
     "LossParams",
-    "NetworkParams",
     "Params",
     "ParamsError",
     "PatchesParams",
@@ -105,43 +112,24 @@ class PatchesParams(Section):
     balance_levels: Annotated[int, Field(ge=0)] = 0  # levels of mean sigma with equally many patches; 0: as it comes
 
 
-def _stem(factor: int) -> int:
-    if factor not in (1, 2, 4):  # a Literal would take True for 1
-        raise ValueError(f"found {factor}, expected 1, 2 or 4")
-    return factor
+_KINDS: dict[str, Any] = {key: (kind | None, None) for key, kind in get_type_hints(NetworkConfig).items()}
+del _KINDS["size"], _KINDS["sigma_max"]  # which are the preset's and fetch's to say
+_KINDS |= {"preset": (Literal["small", "paper"], ...), "modulation": (Modulation, ...)}
+_NetworkSection = create_model("_NetworkSection", __base__=Section, **_KINDS)
 
 
-class NetworkParams(Section):
-    """The network: a named size, and whatever is to differ from it."""
-
-    preset: Literal["small", "paper"]
-    modulation: Modulation
-    stem: Annotated[int, AfterValidator(_stem)] | None = None
-    features: PositiveInt | None = None
-    blocks: PositiveInt | None = None
-    dme_features: PositiveInt | None = None
-    dme_blocks: PositiveInt | None = None
-    dme_dilations: list[PositiveInt] | None = None
-    condition_features: PositiveInt | None = None
-    sft_features: PositiveInt | None = None
-    gamma: Gamma | None = None
-    gamma_activation: GammaActivation | None = None
-    reduction: PositiveInt | None = None
-    spatial_kernel: PositiveInt | None = None
-    slope: Share | None = None
-    global_residual: bool | None = None
-    map_init: NonNegative | None = None
-    block_init: NonNegative | None = None
-    output_init: NonNegative | None = None
-    dme_block_init: NonNegative | None = None
-    dme_output_init: NonNegative | None = None
-    dme_centre: NonNegative | None = None
-    dme_relu: bool | None = None
-
-    def config(self, sigma_max: float) -> NetworkConfig:
-        """The network's configuration for maps in units of ``sigma_max`` px."""
-        overrides = self.model_dump(exclude={"preset"}, exclude_none=True)
-        return NetworkConfig.of_size(self.preset, sigma_max=sigma_max, **overrides)
+def _network(values: Any, info: ValidationInfo) -> NetworkConfig:
+    """A named size and whatever is to differ from it, for maps in units of ``fetch.sigma_max`` px."""
+    if isinstance(values, NetworkConfig):
+        return values
+    if isinstance(values, dict):
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    given = _NetworkSection.model_validate(values).model_dump(exclude_none=True)
+    fetch = info.data.get("fetch")  # none, if it is wrong itself
+    try:
+        return NetworkConfig.of_size(given.pop("preset"), sigma_max=fetch.sigma_max if fetch else 1.0, **given)
+    except ConfigError as error:
+        raise ValueError(str(error).removeprefix("network.")) from None
 
 
 class EvaluateParams(Section):
@@ -158,7 +146,7 @@ class Params(Section):
     fetch: FetchParams
     compute: ComputeParams = ComputeParams()
     patches: PatchesParams
-    network: NetworkParams
+    network: Annotated[NetworkConfig, BeforeValidator(_network)]
     train: TrainParams
     evaluate: EvaluateParams
     gate: GateParams
@@ -173,7 +161,6 @@ class Params(Section):
         if self.train.common.crop > self.patches.patch_size:
             allowed = f"at most patches.patch_size={self.patches.patch_size}"
             raise ValueError(f"train.common.crop: found {self.train.common.crop}, expected {allowed}")
-        self.network.config(self.fetch.sigma_max)
         return self
 
 

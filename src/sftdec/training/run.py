@@ -105,7 +105,7 @@ def train_sft_dec(
         TrainingError: the loss stays no finite number, or there is not enough memory.
     """
     common = params.train.common
-    network = build_network(params.network.config(params.fetch.sigma_max), common.seed)
+    network = build_network(params.network, common.seed)
     started_from = initial_weights(stage, stage_params(params, stage), build, find)
     if started_from is not None:
         load_into(network, started_from)
