@@ -24,25 +24,7 @@ from ruamel.yaml.error import YAMLError
 from sftdec.params.fields import Positive, PositiveInt, Section, Share
 from sftdec.params.gate import GateParams
 from sftdec.params.network import ConfigError, Modulation, NetworkConfig
-from sftdec.params.train import CommonParams, LossParams, StageParams, TrainParams
-
-__all__ = [
-    "CheckParams",
-    "CommonParams",
-    "ComputeParams",
-    "EvaluateParams",
-    "FetchParams",
-    "GateParams",
-    "LossParams",
-    "Params",
-    "ParamsError",
-    "PatchesParams",
-    "SourceParams",
-    "StageParams",
-    "TrainParams",
-    "load_params",
-    "parse_params",
-]
+from sftdec.params.train import TrainParams
 
 
 class ParamsError(ValueError):
