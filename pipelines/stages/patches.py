@@ -1,4 +1,4 @@
-"""DVC stage patches: training scenes → build/patches, and the data report."""
+"""DVC stage patches: training scenes → build/patches."""
 
 from pathlib import Path
 
@@ -6,11 +6,10 @@ from pipelines.stages.entry import run_stage
 from sftdec.datasets import read_index, select_scenes
 from sftdec.params import load_params
 from sftdec.patches import extract_store
-from sftdec.reporting import write_data_report
 from sftdec.runtime import compute
 from sftdec.tracking import track_stage
 
-SCENES, OUT, REPORT = Path("build/scenes"), Path("build/patches"), Path("reports/data.html")
+SCENES, OUT = Path("build/scenes"), Path("build/patches")
 
 
 def main() -> None:
@@ -21,10 +20,8 @@ def main() -> None:
         with compute(**params.compute.model_dump()) as run:
             size = cut.pop("patch_size")
             index = extract_store(SCENES, select_scenes(read_index(SCENES), "train"), OUT, size=size, **cut, run=run)
-        write_data_report(SCENES, OUT, REPORT)
         means = {f"{key}_mean": float(index[key].mean()) for key in ("sigma_mean", "sharpness", "brightness")}
         tracker.metrics({"patches": float(len(index)), **means}, step=0)
-        tracker.artifact(REPORT, "data")
         tracker.writes([OUT])
 
 

@@ -1,5 +1,4 @@
 from .crops import Crop, choose_crops
-from .data_report import write_data_report
 from .figures import add_axes, decibels, draw_boxes, gain_colour, show
 from .gallery import Gallery, load_comparisons, save_comparisons
 from .plots import gain_plot, training_curves
@@ -46,6 +45,5 @@ __all__ = [
     "save_figure",
     "show",
     "training_curves",
-    "write_data_report",
     "write_report",
 ]

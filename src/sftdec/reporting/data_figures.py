@@ -1,4 +1,4 @@
-"""What the data report draws: a choice of scenes that stands for all of them, their thumbnails and histograms."""
+"""What a page shows of the data: a choice of scenes that stands for all of them, their thumbnails and histograms."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,8 +1,7 @@
-"""Pages that carry everything they show: pictures as data URIs, one style sheet, text that can't become markup."""
+"""What a page that carries everything it shows needs: pictures as data URIs, and text that can't become markup."""
 
 import base64
 import io
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,6 @@ from sftdec.reporting.figures import reduced
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment
-
-STYLE = "page.css.jinja"
-
-
-def page_style() -> str:
-    """The style sheet of all reports' pages."""
-    return files("sftdec.reporting").joinpath(STYLE).read_text("utf-8")
 
 
 def jpeg_uri(picture: Picture, quality: int) -> str:

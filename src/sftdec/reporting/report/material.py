@@ -36,17 +36,18 @@ class Material:
 
 
 class Fidelity(NamedTuple):
-    """How closely pictures are embedded: greatest width in px of a slider and of a panel, JPEG quality."""
+    """How closely pictures are embedded: greatest width in px of a slider, a panel and a thumbnail; JPEG quality."""
 
     slider: int
     panel: int
+    thumbnail: int
     quality: int
 
 
 FIDELITIES = (
-    Fidelity(960, 1536, 88),
-    Fidelity(800, 1400, 84),
-    Fidelity(640, 1280, 80),
-    Fidelity(520, 1100, 72),
-    Fidelity(400, 900, 62),
+    Fidelity(960, 1536, 240, 88),
+    Fidelity(800, 1400, 220, 84),
+    Fidelity(640, 1280, 200, 80),
+    Fidelity(520, 1100, 160, 72),
+    Fidelity(400, 900, 96, 62),
 )

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from sftdec.evaluation import PROTOCOL
-from sftdec.reporting.embedding import page_environment, page_style
-from sftdec.reporting.report.data import data_part, map_scale
+from sftdec.reporting.embedding import page_environment
+from sftdec.reporting.report.data import data_part, example_groups, map_scale
 from sftdec.reporting.report.making import making_part, training_part
 from sftdec.reporting.report.material import FIDELITIES, Fidelity, Material
 from sftdec.reporting.report.panels import figure_files, shown_comparisons, typical
@@ -14,7 +14,7 @@ from sftdec.reporting.report.result import Rows, key_figures, parameters, pictur
 from sftdec.reporting.report.standing import read_standings
 from sftdec.runtime import atomic_path
 
-PAGE_LIMIT = 6_000_000  # bytes
+PAGE_LIMIT = 8_000_000  # bytes
 OPEN_ROWS = 4  # a longer table of pictures starts folded
 TABLES = ("table1", "table2")  # the comparison's; the ablation's are table3 and readings
 
@@ -22,7 +22,7 @@ TABLES = ("table1", "table2")  # the comparison's; the ablation's are table3 and
 def write_report(path: Path, material: Material) -> None:
     """Write the page, whole or not at all; equal material gives equal bytes, wherever it lies.
 
-    The first 12 comparisons get a slider each. Pictures are embedded as JPEG, as closely as keeps the page under 6 MB.
+    The first 12 comparisons get a slider each. Pictures are embedded as JPEG, as closely as keeps the page under 8 MB.
 
     Raises:
         ValueError: there is no data set, `metrics` and `per_image` are of different ones, or a comparison is of a
@@ -35,7 +35,7 @@ def write_report(path: Path, material: Material) -> None:
     content = _content(material, rows)
     page = b""
     for fidelity in FIDELITIES:
-        page = _render({**content, **_pictures(material, rows, fidelity)})
+        page = _render({**content, **_pictures(material, rows, content, fidelity)})
         if len(page) <= PAGE_LIMIT:
             break
     with atomic_path(path) as temporary:
@@ -61,7 +61,6 @@ def _content(material: Material, rows: Rows) -> dict[str, Any]:
     figures = key_figures(material, rows)
     sigma_max = max((entry["sigma_max"] or 0 for entry in figures), default=0)
     return {
-        "style": page_style(),
         "metrics": material.metrics,
         "figures": figures,
         "rows": names,
@@ -84,8 +83,8 @@ def _table(material: Material, name: str) -> Any:
     return read_published(material.published / f"{name}.md") if material.published else None
 
 
-def _pictures(material: Material, rows: Rows, fidelity: Fidelity) -> dict[str, Any]:
-    """Sliders, panels and charts at one fidelity, and the list of the parts that the page has."""
+def _pictures(material: Material, rows: Rows, content: dict[str, Any], fidelity: Fidelity) -> dict[str, Any]:
+    """Sliders, panels, charts and examples at one fidelity."""
     shown = shown_comparisons(material, rows, fidelity)
     folder = material.published
     compared = []
@@ -100,6 +99,7 @@ def _pictures(material: Material, rows: Rows, fidelity: Fidelity) -> dict[str, A
         "sheet": figure_files(material.figures, "contact_sheet.png", fidelity),
         "compared": compared,
         "panels": panels,
+        "examples": example_groups(content["data"]["examples"], fidelity) if content["data"] else [],
     }
 
 

@@ -1,65 +1,42 @@
-"""What the pages say of the data: scenes by split and size, patches by data set, a few scenes small."""
+"""What the page counts of the data: scenes by split and size, patches by data set, what was refused and why."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
-from sftdec.evaluation import Picture
-from sftdec.photos import read_defocus, read_photo
-from sftdec.reporting.data_figures import coloured, mean_sigma, thumbnail
+from sftdec.reporting.data_figures import mean_sigma
 from sftdec.runtime import DataError
 
 SPLITS = ("train", "validation", "test")
 SIZES = 8  # rows of the table of sizes
+LISTED = 100  # refused scenes of one check that are named
+REASON = 400  # letters of a reason
+CHECKS = {  # what a picture that failed one is
+    "unreadable": "can’t be read",
+    "size": "of unequal size",
+    "pair": "without a partner",
+    "aligned": "not aligned",
+    "sharper": "not sharper",
+    "map": "with an impossible map",
+    "duplicate": "in two splits",
+}
 
 
-class Triple(NamedTuple):
-    """A scene for a contact sheet: its row of the index and three thumbnails, uint8 h×w×3."""
-
-    row: dict[str, Any]
-    blurred: Picture
-    sharp: Picture
-    defocus: Picture
-
-
-def read_patches(path: Path) -> pd.DataFrame:
-    """The index of the patches, a row a patch.
+def read_columns(path: Path, columns: Sequence[str], stage: str) -> pd.DataFrame:
+    """A Parquet file that ``stage`` makes, with at least these columns.
 
     Raises:
-        DataError: it is missing, empty, can't be read or lacks a column.
+        DataError: it is missing, can't be read or lacks a column.
     """
     if not path.exists():
-        raise DataError(f"{path}: there are no patches yet; run the stage before: dvc repro patches")
-    table = with_columns(
-        path, read_table(path, "patches"), ["scene", "dataset", "sigma_mean", "sharpness", "brightness"]
-    )
-    if table.empty:
-        raise DataError(f"{path}: the index holds no patch; run dvc repro -f patches")
-    return table
-
-
-def read_table(path: Path, stage: str) -> pd.DataFrame:
-    """A Parquet file that ``stage`` makes.
-
-    Raises:
-        DataError: it can't be read.
-    """
+        raise DataError(f"{path}: there is no such file yet; run the stage that makes it: dvc repro {stage}")
     try:
-        return pd.read_parquet(path)
+        table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a table that can be read ({error}); run dvc repro -f {stage}") from error
-
-
-def with_columns(path: Path, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The table, read from ``path``, if it has these columns.
-
-    Raises:
-        DataError: it lacks one.
-    """
-    missing = [column for column in columns if column not in table]
-    if missing:
+    if missing := [column for column in columns if column not in table]:
         raise DataError(f"{path}: lacks {', '.join(missing)}; found {', '.join(map(str, table.columns)) or 'nothing'}")
     return table
 
@@ -122,12 +99,21 @@ def patch_table(kept: pd.DataFrame, datasets: Sequence[str]) -> list[dict[str, A
     return table
 
 
-def read_triple(scenes: Path, row: dict[str, Any], side: int) -> Triple:
-    """A scene of an index, its pictures at most ``side`` px wide.
+def refused_by_check(refused: pd.DataFrame) -> list[tuple[str, int, list[dict[str, str]]]]:
+    """Per check, the most frequent first: what its scenes are, how many it refused, and the first 100 of them.
 
-    Raises:
-        DataError: one of them can't be read.
+    ``refused`` has a row a refusal: dataset, scene, check, reason.
     """
-    defocus = coloured(read_defocus(scenes / row["defocus"]))
-    pictures = (read_photo(scenes / row["blurred"]), read_photo(scenes / row["sharp"]), defocus)
-    return Triple(row, *(thumbnail(picture, side) for picture in pictures))
+    groups = [(str(check), rows) for check, rows in refused.groupby("check", sort=True, dropna=False)]
+    groups.sort(key=lambda group: -len(group[1]))
+    return [
+        (CHECKS.get(check, check), len(rows), [_refusal(row) for row in records(rows.head(LISTED))])
+        for check, rows in groups
+    ]
+
+
+def _refusal(row: dict[str, Any]) -> dict[str, str]:
+    """A refused scene's name, its data set's before it unless it begins so, and the reason, cut if it is very long."""
+    dataset, scene, reason = str(row["dataset"]), str(row["scene"]), str(row["reason"])
+    name = scene if scene.startswith(f"{dataset}/") else f"{dataset}: {scene}"
+    return {"name": name, "reason": reason if len(reason) <= REASON else f"{reason[: REASON - 1]}…"}
