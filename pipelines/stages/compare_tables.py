@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
+from pipelines.stages.publish import REPORTS, publish
 from sftdec.experiments import (
     BUDGETS,
     PANEL_BUDGET,
@@ -13,14 +14,13 @@ from sftdec.experiments import (
     Measured,
     Trained,
     load_comparison,
-    publish,
     read_judged,
     read_photographed,
     write_panels,
     write_tables,
 )
 
-BUILD, FOLDER, REPORTS = Path("build/comparison"), Path("experiments/comparison"), Path("reports")
+BUILD, FOLDER = Path("build/comparison"), Path("experiments/comparison")
 
 
 def trainings(comparison: Comparison) -> pd.DataFrame:
@@ -46,12 +46,16 @@ def main() -> None:
     shutil.rmtree(tables, ignore_errors=True)
     training = trainings(comparison)
     measured = Measured(judged[judged["split"] == report.split], costs, training, photographed)
-    write_tables(measured, tables, report.level, report.replicates)
+    written = write_tables(measured, tables, report.level, report.replicates)
     trained = set(training.loc[(training["budget"] == PANEL_BUDGET) & training["trained"], "model"])
     places = (BUILD / "pictures", tables / "panels")
     shown = write_panels(Path("build/scenes"), report.split, *places, comparison.models, trained)
-    for path in publish(tables, REPORTS):
-        print(path)
+    figures = REPORTS / "figures" / "comparison"
+    shutil.rmtree(figures, ignore_errors=True)
+    publish(written)
+    publish(sorted((tables / "panels").iterdir()), figures)
+    for path in written:
+        print(REPORTS / path.name)
     print(f"{judged['model'].nunique()} methods compared; panels of {', '.join(shown)}")
 
 

@@ -4,20 +4,19 @@ from pathlib import Path
 
 from pipelines.stages.entry import run_stage
 from pipelines.stages.publish import REPORTS, publish
-from sftdec.experiments import Experiment, load_experiment, read_cells, readings_report
-from sftdec.runtime import atomic_path
+from sftdec.experiments import Experiment, default_note, load_experiment, read_cells, readings_rows, write_document
 
 BUILD, TABLES, PARAMS = Path("build/readings"), Path("build/tables/readings"), Path("experiments/readings/params.yaml")
+STAGE = "s3"
 
 
 def notes(experiment: Experiment, scenes: int, photos: int) -> list[str]:
-    """How it was trained and judged."""
+    """How it was trained and judged: paragraphs."""
     report = experiment.report
     return [
         "Made by `dvc repro experiments/readings/dvc.yaml`: `params.yaml` with one thing changed at a time, "
         f"{', '.join(f'{stage} {count} steps' for stage, count in experiment.steps.items())}, seeds "
         f"{', '.join(map(str, experiment.seeds))}. What changes only s2 or s3 starts from the default's own weights.",
-        "",
         f"Judged on the {scenes} {report.split} scenes (of {photos} photos) after s3; the test photos are not opened. "
         "An effect is the other reading minus the default, same seed and scene; of a map's error less is better. Its "
         f"{report.level:.0%} interval is a hierarchical parametric bootstrap over seeds and scenes (Student's t at "
@@ -32,12 +31,9 @@ def main() -> None:
     table = read_cells(experiment, BUILD)
     judged = table[table["split"] == report.split]
     said = notes(experiment, len(judged[["dataset", "scene"]].drop_duplicates()), judged["photo"].nunique())
-    page, rows = readings_report(judged, experiment.labels, "s3", report.level, report.replicates, said)
-    with atomic_path(TABLES / "readings.md") as temporary:
-        temporary.write_text(page, "utf-8")
-    with atomic_path(TABLES / "readings.csv") as temporary:
-        rows.to_csv(temporary, index=False, float_format="%.6f")
-    publish([TABLES / "readings.md", TABLES / "readings.csv"])
+    said.append(default_note(judged, STAGE))
+    rows = readings_rows(judged, experiment.labels, STAGE, report.level, report.replicates)
+    publish(write_document(TABLES, "readings", rows, said))
     print(f"{REPORTS / 'readings.md'}: {len(experiment.labels)} readings compared with the default")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
+from sftdec.experiments import read_documents
 from sftdec.params import load_params
 from sftdec.reporting import Material, load_comparisons, write_report
 from sftdec.runtime import checksum
@@ -29,6 +30,7 @@ def main() -> None:
             figures=REPORTS / "figures" / "evaluation",
             scenes=SCENES,
             patches=PATCHES,
+            documents=read_documents(REPORTS),
             published=REPORTS,
             weights=WEIGHTS,
             params=params,

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from pipelines.stages.entry import run_stage
 from pipelines.stages.publish import REPORTS, publish
-from sftdec.experiments import load_experiment, notes, read_cells, table3_report
-from sftdec.runtime import atomic_path
+from sftdec.experiments import load_experiment, notes, read_cells, table3_rows, write_document
 
 BUILD, TABLES, PARAMS = Path("build/table3"), Path("build/tables/table3"), Path("experiments/table3/params.yaml")
 
@@ -16,12 +15,8 @@ def main() -> None:
     table = read_cells(experiment, BUILD)
     judged = table[table["split"] == experiment.report.split]
     report = experiment.report
-    page, rows = table3_report(judged, report.level, report.replicates, notes(experiment, judged))
-    with atomic_path(TABLES / "table3.md") as temporary:
-        temporary.write_text(page, "utf-8")
-    with atomic_path(TABLES / "table3.csv") as temporary:
-        rows.to_csv(temporary, index=False, float_format="%.6f")
-    publish([TABLES / "table3.md", TABLES / "table3.csv"])
+    rows = table3_rows(judged, report.level, report.replicates)
+    publish(write_document(TABLES, "table3", rows, notes(experiment, judged)))
     trainings = len(table[["budget", "variant", "stage", "seed"]].drop_duplicates())
     print(f"{REPORTS / 'table3.md'}: {trainings} trainings compared")
 

@@ -98,10 +98,15 @@ def test_tables_are_made_of_what_there_is_and_published(project, capsys):
     (build / "mprnet").mkdir()
     (build / "mprnet/equal_time.safetensors").touch()
     (build / "pictures").mkdir()
+    older = project / "reports/figures/comparison/panel_1_old.png"
+    older.parent.mkdir(parents=True)
+    older.touch()
     costs().to_csv(build / "costs.csv", index=False)
     compare_tables.main()
     assert "2 methods compared" in capsys.readouterr().out
     page = (project / "reports/table2.md").read_text("utf-8")
     assert page == (build / "tables/table2.md").read_text("utf-8") and "not trained" in page
     assert "| MPRNet | 25.2738 | 0.7869 | not judged |" in page
-    assert (project / "reports/figures/comparison/panel_1_sample_a_0.png").is_file()
+    assert (older.parent / "panel_1_sample_a_0.png").is_file() and not older.exists()
+    published = {path.name for path in (project / "reports").glob("table*")}
+    assert published == {f"table{number}.{ending}" for number in (1, 2) for ending in ("csv", "md", "txt")}

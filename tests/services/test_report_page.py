@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sftdec.evaluation.evaluate import summarise
+from sftdec.experiments.tables.documents import read_documents
 from sftdec.reporting.gallery import Gallery
 from sftdec.reporting.report import Material, write_report
 from tests.evaluation.scenes import halfway, make_curve, make_patches, make_per_image, make_scene, make_scenes
@@ -40,6 +41,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             figures=gallery.folder,
             scenes=folder / "scenes",
             patches=folder / "patches",
+            documents=read_documents(PUBLISHED),
             published=PUBLISHED,
             lineage={"weights": "ab" * 32},
         ),

@@ -6,12 +6,13 @@ from .grid.fill import fill_grid
 from .grid.models import models_at_hand
 from .grid.table import grid_text, write_grid
 from .tables.costs import measure_costs, measured_picture, own_peak
+from .tables.documents import read_documents, write_document
 from .tables.judging import checksum, judge_classical, judge_model, read_judged
 from .tables.methods import BUDGET_TITLES, DECONVOLVED, ORACLE, PANEL_BUDGET, TABLE_2, UNTRAINED, trained_model
 from .tables.photographed import has_rows, named_rows, read_photographed, with_rows
-from .tables.publishing import Measured, publish, write_panels, write_tables
-from .tables.readings import readings_report
-from .tables.table3 import notes, table3_report
+from .tables.publishing import Measured, write_panels, write_tables
+from .tables.readings import default_note, readings_rows
+from .tables.table3 import notes, table3_rows
 from .training import fresh_network, train_models
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "cell_params",
     "checksum",
     "data_at_hand",
+    "default_note",
     "fill_grid",
     "fresh_network",
     "grid_text",
@@ -47,17 +49,18 @@ __all__ = [
     "objectives",
     "own_peak",
     "pairs_digest",
-    "publish",
     "read_cells",
+    "read_documents",
     "read_judged",
     "read_photographed",
-    "readings_report",
-    "table3_report",
+    "readings_rows",
+    "table3_rows",
     "train_cell",
     "train_models",
     "trained_model",
     "with_changes",
     "with_rows",
+    "write_document",
     "write_grid",
     "write_panels",
     "write_tables",

@@ -1,4 +1,5 @@
 from .crops import Crop, choose_crops
+from .document import Block, Cell, Document, Sheet, Spread, markdown
 from .figures import add_axes, decibels, draw_boxes, gain_colour, show
 from .gallery import Gallery, load_comparisons, save_comparisons
 from .plots import gain_plot, training_curves
@@ -27,9 +28,14 @@ __all__ = [
     "MUTED",
     "RULE",
     "WORSE",
+    "Block",
+    "Cell",
     "Crop",
+    "Document",
     "Gallery",
     "Material",
+    "Sheet",
+    "Spread",
     "add_axes",
     "bare",
     "choose_crops",
@@ -39,6 +45,7 @@ __all__ = [
     "gain_plot",
     "house_style",
     "load_comparisons",
+    "markdown",
     "new_figure",
     "png_bytes",
     "save_comparisons",

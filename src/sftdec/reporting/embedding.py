@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sftdec.reporting.figures import reduced
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment
+    from markupsafe import Markup
 
 
 def jpeg_uri(picture: Picture, quality: int) -> str:
@@ -50,7 +52,7 @@ def page_environment(loader: "BaseLoader | None" = None) -> "Environment":
     """Jinja for a page: what is filled in is text unless it is marked safe, and a name that isn't given is an error.
 
     Filters: `fixed` and `signed` (a number with decimals, a true minus), `count` (thousands apart, in one line), `s`
-    (the plural's letter), `verdict` (better, worse or equal, by a gain's sign).
+    (the plural's letter), `verdict` (better, worse or equal, by a gain's sign), `prose` (a document's text).
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -62,4 +64,13 @@ def page_environment(loader: "BaseLoader | None" = None) -> "Environment":
     environment.filters["count"] = lambda value: f"{value:,}".replace(",", "\u202f")
     environment.filters["s"] = lambda value: "" if value == 1 else "s"
     environment.filters["verdict"] = lambda gain: "better" if gain > 0 else "worse" if gain < 0 else "equal"
+    environment.filters["prose"] = _prose
     return environment
+
+
+def _prose(text: str) -> "Markup":
+    """A document's text: what stands between two stars is strong, between backticks code."""
+    from markupsafe import Markup, escape
+
+    strong = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text)))
+    return Markup(re.sub("`(.+?)`", r"<code>\1</code>", strong))

@@ -8,12 +8,10 @@ import pytest
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.metrics import psnr
 from sftdec.evaluation.protocol import PROTOCOL
-from sftdec.experiments.tables.charts import comparison_chart
 from sftdec.experiments.tables.judging import Keeper
-from sftdec.experiments.tables.methods import CLASSICAL, TABLE_1, TABLE_2, trained_model
+from sftdec.experiments.tables.methods import TABLE_1, TABLE_2, trained_model
 from sftdec.experiments.tables.panels import Shown, comparison_panel, map_sheet
-from sftdec.experiments.tables.publishing import Measured, publish, write_panels, write_tables
-from sftdec.experiments.tables.rows import columns_of, table_rows
+from sftdec.experiments.tables.publishing import Measured, write_panels, write_tables
 from tests.evaluation.scenes import halfway, make_scene, texts
 from tests.experiments.tables.planted import all_judged, costs, judged_rows, photographed, training
 
@@ -82,17 +80,6 @@ def test_the_best_honest_figure_is_bold_and_the_true_maps_never(written):
     assert [each.split("|")[1].strip() for each in bold] == ["SFT-Dec's map, deconvolution †"]
 
 
-@pytest.mark.parametrize("table", [TABLE_1, TABLE_2])
-def test_a_chart_names_every_method_and_says_what_is_missing(table):
-    judged = pd.concat([judged_rows("sft_dec"), judged_rows("sft_dec", "equal_steps"), judged_rows("ifan")])
-    rows = table_rows(table, judged, costs(), training(), 0.95, 1000)
-    found = texts(comparison_chart(table, rows, pd.DataFrame(columns=columns_of(table)), 0.95))
-    assert {method.title for method in table.methods} <= set(found)
-    here = {"ifan", "sft_dec", *CLASSICAL}
-    absent = sum(method.judged not in here for method in table.methods)
-    assert found.count("not trained") == 2 * absent + (table is TABLE_2)  # IFAN at equal steps
-
-
 def shown(scene, without=""):
     return [
         Shown(method, None if method.judged == without else halfway(scene), scene.defocus / 2, "not judged")
@@ -118,17 +105,10 @@ def test_a_sheet_of_maps_has_each_methods_error():
         map_sheet([], {})
 
 
-def test_panels_show_what_was_kept_and_the_published_files_replace_older_ones(written, tmp_path):
+def test_panels_show_what_was_kept(tmp_path):
     scene = replace(make_scene("sample/a_0", 40, 48), photo="sample/a")
     write_index(tmp_path / "scenes", [write_scene(tmp_path / "scenes", scene)])
     Keeper(tmp_path / "pictures" / "sft_dec", [scene.name])(scene, halfway(scene), scene.defocus)
-    for path in written.glob("table*"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
     names = write_panels(tmp_path / "scenes", "test", tmp_path / "pictures", tmp_path / "panels", MODELS, ())
     assert names == ["sample/a_0"]
-    old = tmp_path / "reports/figures/comparison/panel_1_old.png"
-    old.parent.mkdir(parents=True)
-    old.touch()
-    published = [path.relative_to(tmp_path / "reports").as_posix() for path in publish(tmp_path, tmp_path / "reports")]
-    assert {"table1.md", "table2.csv", "table2.png", "figures/comparison/maps.png"} <= set(published)
-    assert "figures/comparison/panel_1_sample_a_0.png" in published and not old.exists()
+    assert {path.name for path in (tmp_path / "panels").iterdir()} == {"maps.png", "panel_1_sample_a_0.png"}

@@ -3,7 +3,8 @@
 import pytest
 
 from sftdec.experiments.tables.ablation import Trained
-from sftdec.experiments.tables.readings import readings_report
+from sftdec.experiments.tables.readings import default_note, readings_document, readings_rows
+from sftdec.reporting.document import markdown
 from tests.experiments.tables.test_ablation import planted
 
 LABELS = {"better": "a better reading", "worse": "a worse reading", "same": "a reading like the default"}
@@ -15,11 +16,13 @@ def trained(variant, stage="s3"):
 
 def report(effects, labels=LABELS):
     table = planted({trained(variant): effect for variant, effect in effects.items()}, seed_effect=0.02)
-    return readings_report(table, labels, "s3", 0.95, 2000, ["How it was made."])
+    rows = readings_rows(table, labels, "s3", 0.95, 2000)
+    return markdown(readings_document(rows, ["How it was made.", default_note(table, "s3")])), rows
 
 
 def test_each_reading_supports_what_its_interval_says():
     page, rows = report({"default": 0.0, "better": 0.5, "worse": -0.5, "same": 0.0})
+    assert "How it was made.\n\nThe default: PSNR (dB) 24." in page
     assert "- a better reading: the figures support the other reading." in page
     assert "- a worse reading: the figures support the default." in page
     assert "- a reading like the default: which is better can't be told at this scale" in page
@@ -31,7 +34,7 @@ def test_each_reading_supports_what_its_interval_says():
 def test_of_a_maps_error_less_is_better():
     table = planted({trained("default"): 0.0, trained("better"): 0.0})
     table.loc[table["variant"] == "better", "mae"] = 0.05 + 0.001 * table["seed"] + 0.0001 * table["psnr"]
-    _, rows = readings_report(table, {"better": "maps"}, "s3", 0.95, 2000, [])
+    rows = readings_rows(table, {"better": "maps"}, "s3", 0.95, 2000)
     assert rows.set_index("measure").loc["mae", "supports"] == "the other reading"
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from sftdec.experiments.tables.ablation import Trained
-from sftdec.experiments.tables.table3 import PAPER, STATEMENTS, paper_difference, table3_report
-from tests.experiments.tables.test_ablation import compare, planted
+from sftdec.experiments.tables.table3 import PAPER, STATEMENTS, paper_difference, table3_document, table3_rows
+from sftdec.reporting.document import markdown
+from tests.experiments.tables.test_ablation import planted
 
 BUDGETS = ("equal_steps", "equal_time")
 
@@ -20,7 +21,8 @@ def trainings(effect=lambda place: PAPER[place]["psnr"] - 25, budgets=BUDGETS):
 
 
 def report(effects, seed_effect=0.001, noise=0.001):
-    return table3_report(planted(effects, seed_effect=seed_effect, noise=noise), 0.95, 2000, ["How it was made."])
+    rows = table3_rows(planted(effects, seed_effect=seed_effect, noise=noise), 0.95, 2000)
+    return markdown(table3_document(rows, ["How it was made."])), rows
 
 
 def said(page, statement, heading="## Equal steps"):
@@ -102,11 +104,10 @@ def test_equal_time_takes_the_final_network_from_the_one_budget_it_was_trained_o
 
 
 def test_the_papers_difference_is_that_of_its_cells():
-    table = planted({Trained("equal_steps", "sft_dec", "s3"): 0.5, Trained("equal_steps", "baseline", "s3"): 0.0})
-    found = compare(table, Trained("equal_steps", "sft_dec", "s3"), Trained("equal_steps", "baseline", "s3"))
-    assert paper_difference(found) == pytest.approx(0.5897)
+    found = paper_difference(("sft_dec", "s3"), ("baseline", "s3"), "psnr")
+    assert found == pytest.approx(0.5897)
 
 
 def test_an_empty_table_is_refused():
     with pytest.raises(ValueError, match="no rows"):
-        table3_report(planted({Trained("equal_steps", "sft", "s1"): 0.0}).iloc[:0], 0.95, 2000, [])
+        table3_rows(planted({Trained("equal_steps", "sft", "s1"): 0.0}).iloc[:0], 0.95, 2000)

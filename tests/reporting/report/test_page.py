@@ -11,13 +11,18 @@ from PIL import Image
 
 from sftdec.evaluation.evaluate import summarise
 from sftdec.params import load_params
+from sftdec.reporting.document import Document, Sheet
 from sftdec.reporting.gallery import Comparison, Gallery
 from sftdec.reporting.report import PAGE_LIMIT, Material, write_report
 from tests.evaluation.scenes import halfway, make_curve, make_patches, make_per_image, make_scene, make_scenes
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"
 SECTIONS = ["result", "pictures", "comparison", "ablation", "training", "data", "rows", "making"]
-TABLE = "# Table\n\nA note.\n\n| what | verdict |\n|:--|--:|\n| first | holds |\n"
+
+
+def document(word="first"):
+    table = Sheet(["what", "verdict"], [[word, "holds"]])
+    return Document(f"Table of {word}", ["A note."], {word: [table]}, [table], ["Nothing.", word])
 
 
 def material(per_image, **parts):
@@ -65,9 +70,6 @@ def everything(tmp_path_factory, gallery):
     make_patches(tmp_path / "patches", make_scenes(tmp_path / "scenes", ("train", "train", "test", "test")))
     published = tmp_path / "published"
     (published / "figures" / "comparison").mkdir(parents=True)
-    for name in ("table1", "table2", "table3", "readings"):
-        (published / f"{name}.md").write_text(TABLE.replace("first", f"only in {name}"))
-    Image.new("RGB", (20, 10)).save(published / "table2.png")
     Image.new("RGB", (20, 10)).save(published / "figures" / "comparison" / "panel_1.png")
     save_file({"a": np.zeros((1000, 1230), np.float32)}, tmp_path / "s3.safetensors")
     return {
@@ -76,6 +78,7 @@ def everything(tmp_path_factory, gallery):
         "figures": gallery.folder,
         "scenes": tmp_path / "scenes",
         "patches": tmp_path / "patches",
+        "documents": {name: document(f"only in {name}") for name in ("table1", "table2", "table3", "readings")},
         "published": published,
         "weights": tmp_path / "s3.safetensors",
         "params": load_params(PARAMS),
@@ -101,11 +104,10 @@ def test_the_parts_that_were_not_given_are_left_out(tmp_path):
 
 def test_tables_that_are_not_there_leave_no_hole(tmp_path):
     table = make_per_image([1.0, 0.5])
-    (tmp_path / "table3.md").write_text(TABLE)
-    page = write(tmp_path / "report.html", table, published=tmp_path)
+    page = write(tmp_path / "report.html", table, documents={"table3": document()})
     assert sections(page) == ["result", "ablation", "rows"]
-    (tmp_path / "table3.md").rename(tmp_path / "table1.md")
-    assert sections(write(tmp_path / "other.html", table, published=tmp_path)) == ["result", "comparison", "rows"]
+    page = write(tmp_path / "other.html", table, documents={"table1": document()})
+    assert sections(page) == ["result", "comparison", "rows"]
 
 
 def test_a_page_asks_nothing_of_another_host(tmp_path, everything):
@@ -126,9 +128,9 @@ def test_names_and_tables_are_text_not_markup(tmp_path, gallery):
     table = make_per_image([1.0, 0.5])
     table.loc[0, "scene"] = wild
     pair = gallery.comparisons[0]._replace(scene=wild)
-    (tmp_path / "table3.md").write_text(f"# {wild}\n\n{wild}\n\n| {wild} |\n|:--|\n| {wild} |\n")
-    page = write(tmp_path / "report.html", table, comparisons=[pair], lineage={wild: wild}, published=tmp_path)
-    assert wild not in page and page.count("&lt;script&gt;alert(1)") > 8
+    said = {"table1": document(wild), "table3": document(wild)}
+    page = write(tmp_path / "report.html", table, comparisons=[pair], lineage={wild: wild}, documents=said)
+    assert wild not in page and page.count("&lt;script&gt;alert(1)") > 16
 
 
 def test_a_page_names_every_scene_even_those_without_a_picture(tmp_path, gallery):

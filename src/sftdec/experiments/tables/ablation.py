@@ -5,6 +5,7 @@ All of it works on one table, a row a scene and training: ``COLUMNS``, PSNR in d
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -167,17 +168,15 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
 
 
 def number(value: float, decimals: int, signed: bool = True) -> str:
-    """A figure with a true minus sign; a rounded zero has no sign."""
-    text = f"{value:{'+' if signed else ''}.{decimals}f}"
-    if float(text) == 0:
+    """A figure with a true minus sign; a rounded zero has no sign.
+
+    Of its six decimals, which are all that a CSV file keeps, a half is rounded away from 0.
+    """
+    rounded = Decimal(f"{value:.6f}").quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    text = f"{rounded:{'+' if signed else ''}f}"
+    if rounded == 0:
         text = text.lstrip("+-")
     return text.replace("-", "−")
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table, all columns but the first to the right."""
-    ruler = "|:--|" + "--:|" * (len(head) - 1)
-    return [f"| {' | '.join(head)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def _rows(table: pd.DataFrame, trained: Trained) -> pd.DataFrame:

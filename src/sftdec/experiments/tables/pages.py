@@ -1,4 +1,4 @@
-"""Tables 1 and 2 as Markdown, and what has to be said beside them."""
+"""Tables 1 and 2 as documents, and what has to be said beside them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from sftdec.evaluation import PROTOCOL
-from sftdec.experiments.tables.ablation import markdown_table, number
+from sftdec.experiments.tables.ablation import number
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     DECIMALS,
@@ -17,6 +17,7 @@ from sftdec.experiments.tables.methods import (
     Table,
 )
 from sftdec.experiments.tables.rows import FLOOR
+from sftdec.reporting import Block, Cell, Document, Sheet, Spread
 
 NOTHING = "—"
 NO_FIGURES = "Nothing is measured with the present weights."
@@ -31,22 +32,22 @@ _COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def page(table: Table, rows: pd.DataFrame, photographed: pd.DataFrame, level: float, notes: Sequence[str]) -> str:
-    """The Markdown page of ``rows.table_rows`` and, if there are some, of ``rows.photographed_rows``.
+def comparison_document(table: Table, rows: pd.DataFrame, notes: Sequence[str]) -> Document:
+    """What the rows of the table's CSV file say (``rows.table_rows``, and then ``rows.photographed_rows``).
 
     ``notes``: what is said before the figures. A row without figures says why, and never is left out.
     """
-    lines = [f"# Table {table.number} of the paper, and ours: {table.title}", "", *notes, ""]
-    for each, kind in ((rows, ""), (photographed, ", real photographs")):
-        for (dataset, budget), section in each.groupby(["dataset", "budget"], sort=False):
-            lines += [f"## {BUDGET_TITLES[str(budget)]}: {dataset}{kind}", ""]
-            lines += [*_section(table, section, level), ""]
-    footnote = f"{ADDED} Not in the paper's table. {_footnote(table)}"
-    return "\n".join([*lines, footnote, "", f"Measured so: {PROTOCOL}", ""])
+    rows, parts = rows.fillna({"status": ""}), {}
+    for (dataset, budget, photographed), section in rows.groupby(["dataset", "budget", "photographed"], sort=False):
+        kind = ", real photographs" if photographed else ""
+        parts[f"{BUDGET_TITLES[str(budget)]}: {dataset}{kind}"] = _section(table, section)
+    title = f"Table {table.number} of the paper, and ours: {table.title}"
+    footnotes = (f"{ADDED} Not in the paper's table. {_footnote(table)}", f"Measured so: {PROTOCOL}")
+    return Document(title, notes, parts, footnotes=footnotes)
 
 
-def _section(table: Table, section: pd.DataFrame, level: float) -> list[str]:
-    scenes, photos = (section[column].max() for column in ("scenes", "photos"))
+def _section(table: Table, section: pd.DataFrame) -> list[Block]:
+    scenes, photos, level = (section[column].max() for column in ("scenes", "photos", "level"))
     head = ["", *(f"{whose}: {UNITS[measure]}" for whose in ("paper", "ours") for measure in table.measures)]
     head += [f"{UNITS[measure]} − SFT-Dec's [{level:.0%} interval]" for measure in table.measures]
     head += [
@@ -56,13 +57,13 @@ def _section(table: Table, section: pd.DataFrame, level: float) -> list[str]:
     best = {measure: _best(table, section, measure) for measure in table.measures}
     body = [_row(table, row, best) for _, row in section.iterrows()]
     counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'' if photos == 1 else 's'}."
-    return [NO_FIGURES if pd.isna(scenes) else counted, "", *markdown_table(head, body)]
+    return [NO_FIGURES if pd.isna(scenes) else counted, Sheet(head, body)]
 
 
-def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> list[str]:
+def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> list[Cell]:
     floor = row["method"] == FLOOR
     added = floor or pd.isna(row[f"paper_{table.measures[0]}"])
-    cells = [f"{row['title']} {ADDED}" if added else str(row["title"])]
+    cells: list[Cell] = [f"{row['title']} {ADDED}" if added else str(row["title"])]
     cells += [_shown(row[f"paper_{measure}"], lambda value: f"{value:.4f}") for measure in table.measures]
     for measure in table.measures:
         text = _shown(row[measure], lambda value, digits=DECIMALS[measure]: f"{value:.{digits}f}")  # type: ignore[misc]
@@ -80,15 +81,14 @@ def _best(table: Table, section: pd.DataFrame, measure: Measure) -> float:
     return float(honest.max() if LARGER_IS_BETTER[measure] else honest.min())
 
 
-def _difference(row: "pd.Series[Any]", measure: Measure) -> str:
-    if pd.isna(row[f"{measure}_difference"]):
+def _difference(row: "pd.Series[Any]", measure: Measure) -> Cell:
+    mean, low, high = (float(row[f"{measure}_{part}"]) for part in ("difference", "low", "high"))
+    if pd.isna(mean):
         return NOTHING
-    digits = DECIMALS[measure]
-    mean = number(row[f"{measure}_difference"], digits)
-    if pd.isna(row[f"{measure}_low"]):
-        return mean
-    low, high = (number(row[f"{measure}_{end}"], digits) for end in ("low", "high"))
-    return f"{mean} [{low} … {high}]"
+    text, *ends = (number(value, DECIMALS[measure]) for value in (mean, low, high))
+    if not pd.isna(low):
+        text += f" [{' … '.join(ends)}]"
+    return Spread(text, mean, low, high, 1 if LARGER_IS_BETTER[measure] else -1)
 
 
 def _shown(value: float, said: Callable[[float], str]) -> str:
@@ -121,7 +121,6 @@ def notes(judged: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         "bootstrap (Student's t) over photos, since pictures of one photo aren't independent; one photo has none. "
         "Nothing is corrected for the number of intervals. Time and memory were measured side by side on one machine "
         "(stage `costs`), MP being a million pixels.",
-        "",
         "**What this can show, and what it can't.** It shows that every method goes the same way from patches to "
         f"figures, and how far networks of a size for CPUs{size} get within a budget of minutes on two cores: which of "
         "them learn quickly from little. It doesn't show how good the published networks are: these are narrower and "

@@ -1,24 +1,23 @@
 """The paper's table 3 beside ours, and what our figures say of each statement of its sec. 4.3."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from sftdec.experiments.definition import Budget, Cell, Experiment, StageName
 from sftdec.experiments.tables.ablation import (
-    Difference,
-    MeanOfSeeds,
     Measure,
     Trained,
     check_table,
     difference,
-    markdown_table,
     mean_of_seeds,
     number,
     sentence,
     together,
 )
+from sftdec.reporting import Block, Document, Sheet
 
 NAMES = {"baseline": "baseline", "sft": "+SFT", "sft_dec": "+SFT-Dec", "sft_fdec": "+SFT-FDec"}
 STAGES = {"s1": "s1", "s2": "s2", "s3": "s3", "end_to_end": "end-to-end"}
@@ -39,8 +38,12 @@ PAPER: dict[tuple[str, str], dict[Measure, float]] = {
     for variant, cell in zip(NAMES, row, strict=True)
 } | {(FINAL, "end_to_end"): {"psnr": 26.1143, "ssim": 0.8259}}
 
+COLUMNS = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "seeds",
+           "scenes", "photos", "photos_above_0", "verdict"]  # fmt: skip
+
 Place = tuple[str, str]  # variant, stage
-Found = dict[tuple[str, int, Measure], list[Difference]]  # by budget, number of the statement, measure
+Row = dict[Any, Any]  # of ``COLUMNS``
+Rows = Mapping[tuple[str, str, str, str], Row]  # by budget, first, second ("" of a cell), measure
 
 
 @dataclass(frozen=True)
@@ -87,30 +90,15 @@ STATEMENTS = (
 )
 
 
-def differences(
-    table: pd.DataFrame, budget: str, statement: Statement, measure: Measure, level: float, replicates: int
-) -> list[Difference]:
-    """A statement's differences on a budget; the final network's trainings serve both budgets."""
-    return [
-        difference(table, _trained(budget, first), _trained(budget, second), measure, level, replicates)
-        for first, second in statement.above
-    ]
-
-
-def _trained(budget: str, place: Place) -> Trained:
-    return Trained("equal_steps" if place[0] == FINAL else budget, *place)
-
-
-def paper_difference(pair: Difference) -> float:
+def paper_difference(first: Place, second: Place, measure: Measure) -> float:
     """The paper's figure for a difference."""
-    first, second = (PAPER[each.variant, each.stage][pair.measure] for each in (pair.first, pair.second))
-    return first - second
+    return PAPER[first][measure] - PAPER[second][measure]
 
 
-def table3_report(table: pd.DataFrame, level: float, replicates: int, notes: Sequence[str]) -> tuple[str, pd.DataFrame]:
-    """The Markdown page and the rows of the CSV file from a per-image table (``ablation.COLUMNS``).
+def table3_rows(table: pd.DataFrame, level: float, replicates: int) -> pd.DataFrame:
+    """The rows of the CSV file from a per-image table (``ablation.COLUMNS``): one a cell, one a difference.
 
-    ``notes`` are lines on how it was trained. Cells that are missing are shown so and make no statement hold.
+    Cells that are missing have no figures and make no statement hold.
 
     Raises:
         ValueError: a table that can't be compared, or has no rows.
@@ -118,121 +106,127 @@ def table3_report(table: pd.DataFrame, level: float, replicates: int, notes: Seq
     check_table(table)
     if table.empty:
         raise ValueError("per-image table has no rows; train at least one cell")
-    found: Found = {
-        (budget, index, measure): differences(table, budget, statement, measure, level, replicates)
+    rows = [_cell(table, budget, place, measure) for budget in BUDGET_TITLES for place in PAPER for measure in MEASURES]
+    compared = {
+        _key(budget, measure, *pair): (measure, *pair)
         for budget in BUDGET_TITLES
-        for index, statement in enumerate(STATEMENTS)
+        for statement in STATEMENTS
         for measure in MEASURES
+        for pair in statement.above
     }
-    lines = ["# Table 3 of the paper, and ours", "", *notes, "", *_summary(found), ""]
+    rows += [_difference(table, key, *pair, level, replicates) for key, pair in compared.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _key(budget: str, measure: Measure, first: Place, second: Place) -> tuple[str, str, str, str]:
+    """What tells a difference from the others; the final network's trainings serve both budgets."""
+    own = "equal_steps" if first[0] == second[0] == FINAL else budget
+    return own, " ".join(first), " ".join(second), measure
+
+
+def _trained(budget: str, place: Place) -> Trained:
+    return Trained("equal_steps" if place[0] == FINAL else budget, *place)
+
+
+def _cell(table: pd.DataFrame, budget: str, place: Place, measure: Measure) -> Row:
+    cell = mean_of_seeds(table, _trained(budget, place), measure)
+    ours: Row = {} if cell is None else {"ours": cell.mean, "deviation": cell.deviation, "seeds": cell.seeds}
+    key: Row = {"kind": "cell", "budget": budget, "first": " ".join(place), "measure": measure}
+    return key | {"paper": PAPER[place][measure]} | ours
+
+
+def _difference(
+    table: pd.DataFrame, key: tuple[str, str, str, str], measure: Measure, first: Place, second: Place,
+    level: float, replicates: int,
+) -> Row:  # fmt: skip
+    pair = difference(table, _trained(key[0], first), _trained(key[0], second), measure, level, replicates)
+    interval = pair.interval
+    ours = {} if interval is None else {"ours": interval.mean, "low": interval.low, "high": interval.high}
+    row: Row = {"kind": "difference", **dict(zip(("budget", "first", "second", "measure"), key, strict=True))}
+    row |= {"paper": paper_difference(first, second, measure), "seeds": len(pair.seeds), "scenes": pair.scenes}
+    return row | {"photos": pair.photos, "photos_above_0": pair.photos_above, "verdict": pair.verdict()} | ours
+
+
+def table3_document(rows: pd.DataFrame, notes: Sequence[str]) -> Document:
+    """What the rows of the CSV file say; ``notes`` are paragraphs on how it was trained."""
+    named = rows.assign(second=rows["second"].fillna("")).to_dict("records")
+    of: Rows = {(row["budget"], row["first"], row["second"], row["measure"]): row for row in named}
+    parts: dict[str, list[Block]] = {}
     for budget, title in BUDGET_TITLES.items():
-        lines += [f"## {title}", "", *_cells(table, budget)]
-        for index, statement in enumerate(STATEMENTS):
-            pairs = {measure: found[budget, index, measure] for measure in MEASURES}
-            lines += [f"**{statement.text}**", "", _verdict_line(pairs), "", *_parts(pairs), ""]
-    return "\n".join(lines).rstrip() + "\n", _csv(table, (pair for pairs in found.values() for pair in pairs))
+        parts[title] = [_cells(of, budget, measure) for measure in MEASURES]
+        for statement in STATEMENTS:
+            pairs = {measure: _pairs(of, budget, statement, measure) for measure in MEASURES}
+            parts[title] += [f"**{statement.text}**", _verdict_line(pairs), _parts(statement, pairs)]
+    return Document("Table 3 of the paper, and ours", notes, parts, opening=[_summary(of)])
 
 
-def _summary(found: Found) -> list[str]:
+def _pairs(of: Rows, budget: str, statement: Statement, measure: Measure) -> list[Row]:
+    return [of[_key(budget, measure, *pair)] for pair in statement.above]
+
+
+def _summary(of: Rows) -> Sheet:
     """Each statement once, with what PSNR says of it on either budget."""
-    rows = [
-        [
-            statement.text,
-            *(together(pair.verdict() for pair in found[budget, index, "psnr"]) for budget in BUDGET_TITLES),
-        ]
-        for index, statement in enumerate(STATEMENTS)
-    ]
-    return markdown_table(["What the paper says, by our PSNR", *BUDGET_TITLES.values()], rows)
+    rows = []
+    for statement in STATEMENTS:
+        found = (_pairs(of, budget, statement, "psnr") for budget in BUDGET_TITLES)
+        rows.append([statement.text, *(together(pair["verdict"] for pair in pairs) for pairs in found)])
+    return Sheet(["What the paper says, by our PSNR", *BUDGET_TITLES.values()], rows)
 
 
-def _verdict_line(pairs: dict[Measure, list[Difference]]) -> str:
+def _verdict_line(pairs: dict[Measure, list[Row]]) -> str:
     """The plain sentence."""
-    said = [f"{sentence([pair.verdict() for pair in parts])} by {measure.upper()}" for measure, parts in pairs.items()]
-    missing = sum(pair.interval is None for pair in pairs["psnr"])
+    said = [f"{sentence([pair['verdict'] for pair in parts])} by {name.upper()}" for name, parts in pairs.items()]
+    missing = sum(pd.isna(pair["ours"]) for pair in pairs["psnr"])
     more = f" Not trained with two seeds or more: {missing} of {len(pairs['psnr'])} parts." if missing else ""
     return f"At this scale it {' and '.join(said)}.{more}"
 
 
-def _parts(pairs: dict[Measure, list[Difference]]) -> list[str]:
+def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
     """A row a difference: the paper's, ours with its interval, in how many photos it is above 0, and the verdict."""
     head = ["difference"]
     for measure in MEASURES:
         head += [f"paper, {UNITS[measure]}", "ours", "interval", "photos above 0", "verdict"]
     rows = []
-    for both in zip(*pairs.values(), strict=True):
-        row = [f"{_name(both[0].first)} − {_name(both[0].second)}"]
-        for pair in both:
-            digits = DECIMALS[pair.measure]
-            row += [number(paper_difference(pair), digits), *_shown(pair, digits)]
-        rows.append(row)
-    return markdown_table(head, rows)
+    for (first, second), *both in zip(statement.above, *pairs.values(), strict=True):
+        rows.append([f"{_name(first)} − {_name(second)}", *(cell for pair in both for cell in _shown(pair))])
+    return Sheet(head, rows)
 
 
-def _shown(pair: Difference, digits: int) -> list[str]:
-    if pair.interval is None:
-        return ["—", "—", "—", pair.verdict()]
-    low, high = number(pair.interval.low, digits), number(pair.interval.high, digits)
-    return [
-        number(pair.interval.mean, digits),
-        f"{low} … {high}",
-        f"{pair.photos_above} of {pair.photos}",
-        pair.verdict(),
+def _shown(pair: Row) -> list[str]:
+    digits = DECIMALS[pair["measure"]]
+    paper = number(pair["paper"], digits)
+    if pd.isna(pair["ours"]):
+        return [paper, "—", "—", "—", pair["verdict"]]
+    ours, low, high = (number(pair[part], digits) for part in ("ours", "low", "high"))
+    return [paper, ours, f"{low} … {high}", f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}", pair["verdict"]]
+
+
+def _name(place: Place) -> str:
+    return f"{NAMES[place[0]]} {STAGES[place[1]]}"
+
+
+def _cells(of: Rows, budget: str, measure: Measure) -> Sheet:
+    """The table itself, of one measure: in each cell the paper's figure and ours."""
+    rows = [
+        [title, *(_both(of.get((budget, f"{variant} {stage}", "", measure))) for variant in NAMES)]
+        for stage, title in STAGES.items()
     ]
+    return Sheet([f"{UNITS[measure]}: paper / ours", *NAMES.values()], rows)
 
 
-def _name(trained: Trained) -> str:
-    return f"{NAMES[trained.variant]} {STAGES[trained.stage]}"
-
-
-def _cells(table: pd.DataFrame, budget: str) -> Iterator[str]:
-    """The table itself: a block a measure, in each cell the paper's figure and ours."""
-    for measure in MEASURES:
-        digits, rows = DECIMALS[measure], []
-        for stage, title in STAGES.items():
-            row = [title]
-            for variant in NAMES:
-                if (variant, stage) not in PAPER:
-                    row.append("")
-                    continue
-                ours = mean_of_seeds(table, _trained(budget, (variant, stage)), measure)
-                row.append(f"{PAPER[variant, stage][measure]:.4f} / {_mean(ours, digits)}")
-            rows.append(row)
-        yield from [*markdown_table([f"{UNITS[measure]}: paper / ours", *NAMES.values()], rows), ""]
-
-
-def _mean(cell: MeanOfSeeds | None, digits: int) -> str:
+def _both(cell: Row | None) -> str:
+    """The paper's figure and ours; nothing where the paper has none."""
     if cell is None:
-        return "not trained"
-    mean, deviation, _ = cell
-    return f"{mean:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
-
-
-def _csv(table: pd.DataFrame, pairs: Iterable[Difference]) -> pd.DataFrame:
-    """One row a cell and one a difference, measure and budget."""
-    rows: list[dict[str, object]] = []
-    for budget in BUDGET_TITLES:
-        for (variant, stage), paper in PAPER.items():
-            for measure in MEASURES:
-                cell = mean_of_seeds(table, _trained(budget, (variant, stage)), measure)
-                ours = {} if cell is None else {"ours": cell.mean, "deviation": cell.deviation, "seeds": cell.seeds}
-                rows.append({"kind": "cell", "budget": budget, "first": f"{variant} {stage}", "measure": measure,
-                             "paper": paper[measure], **ours})  # fmt: skip
-    for pair in pairs:
-        budget = pair.first.budget if pair.first.variant != FINAL else pair.second.budget
-        first, second = (f"{each.variant} {each.stage}" for each in (pair.first, pair.second))
-        interval = pair.interval
-        found = {} if interval is None else {"ours": interval.mean, "low": interval.low, "high": interval.high}
-        rows.append({"kind": "difference", "budget": budget, "first": first, "second": second, "measure": pair.measure,
-                     "paper": paper_difference(pair), "seeds": len(pair.seeds), "scenes": pair.scenes,
-                     "photos": pair.photos, "photos_above_0": pair.photos_above, "verdict": pair.verdict(),
-                     **found})  # fmt: skip
-    columns = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "seeds",
-               "scenes", "photos", "photos_above_0", "verdict"]  # fmt: skip
-    return pd.DataFrame(rows).reindex(columns=columns).drop_duplicates(ignore_index=True)
+        return ""
+    digits = DECIMALS[cell["measure"]]
+    ours: str = "not trained" if pd.isna(cell["ours"]) else f"{cell['ours']:.{digits}f}"
+    if not pd.isna(cell["deviation"]):
+        ours += f" ± {cell['deviation']:.{digits}f}"
+    return f"{cell['paper']:.4f} / {ours}"
 
 
 def notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
-    """How it was trained and judged, as far as a reader needs it beside the figures."""
+    """How it was trained and judged, as far as a reader needs it beside the figures: paragraphs."""
     scenes, photos = judged[["dataset", "scene"]].drop_duplicates(), judged["photo"].nunique()
     steps = "; ".join(_steps(experiment, name) for name in [FINAL, *experiment.equal_time])
     report = experiment.report
@@ -240,13 +234,10 @@ def notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
         f"Made by `dvc repro experiments/table3/dvc.yaml`. Seeds {', '.join(map(str, experiment.seeds))} of "
         "initialisation and data order; what isn't said here is as in `params.yaml`, the rule by which a stage keeps "
         "its weights (on the validation photos) included.",
-        "",
         f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}. In equal time: {steps}. "
         "These follow from what a step costs (`step_cost`, measured by `benchmarks/modulations.py`).",
-        "",
         f"Judged on {len(scenes)} {report.split} scenes rendered from {photos} photos, the network's own map guiding "
         "it after every stage. The paper judges on Realistic, so differences compare and levels don't.",
-        "",
         "Ours: mean ± standard deviation over seeds. A difference is paired (same seed, same scene); its "
         f"{report.level:.0%} interval is a hierarchical parametric bootstrap over seeds and scenes (Student's t at "
         "both levels). It speaks of other scenes of these photos; in how many photos the difference is above 0 stands "

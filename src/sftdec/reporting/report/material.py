@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from sftdec.params import Params
+from sftdec.reporting.document import Document
 from sftdec.reporting.gallery import Comparison
 
 
@@ -17,9 +18,10 @@ class Material:
 
     `metrics` is what `summarise` makes of `per_image`; `curves` maps stages to tables for `training_curves`;
     `figures` is the folder of the panels and of the contact sheet; `scenes` and `patches` are the folders that the
-    stages of these names make; `published` is the folder of the tables that experiments left (`table1.md`,
-    `table1.png`, …, `readings.md`, `figures/comparison/*.png`), each of which may be missing; `weights` the file of
-    the network that was judged; `lineage` names what the figures follow from, with their checksums.
+    stages of these names make; `documents` are what experiments say of their figures (`table1`, `table2`, `table3`,
+    `readings`); `published` is the folder of what else they left (`table2.csv`, `figures/comparison/*.png`), each of
+    which may be missing; `weights` the file of the network that was judged; `lineage` names what the figures follow
+    from, with their checksums.
     """
 
     metrics: Mapping[str, Mapping[str, float | int]]
@@ -29,6 +31,7 @@ class Material:
     figures: Path | None = None
     scenes: Path | None = None
     patches: Path | None = None
+    documents: Mapping[str, Document] = field(default_factory=dict)
     published: Path | None = None
     weights: Path | None = None
     params: Params | None = None

@@ -9,14 +9,13 @@ from sftdec.reporting.report.data import data_part, example_groups, map_scale
 from sftdec.reporting.report.making import making_part, training_part
 from sftdec.reporting.report.material import FIDELITIES, Fidelity, Material
 from sftdec.reporting.report.panels import figure_files, shown_comparisons, typical
-from sftdec.reporting.report.published import read_published
 from sftdec.reporting.report.result import Rows, key_figures, parameters, picture_rows
 from sftdec.reporting.report.standing import read_standings
 from sftdec.runtime import atomic_path
 
 PAGE_LIMIT = 8_000_000  # bytes
 OPEN_ROWS = 4  # a longer table of pictures starts folded
-TABLES = ("table1", "table2")  # the comparison's; the ablation's are table3 and readings
+TABLES = ("table1", "table2")  # the comparison's documents; the ablation's are table3 and readings
 
 
 def write_report(path: Path, material: Material) -> None:
@@ -75,30 +74,20 @@ def _content(material: Material, rows: Rows) -> dict[str, Any]:
         "data": data_part(material),
         "making": making_part(material),
         "protocol": PROTOCOL,
-        **{name: _table(material, name) for name in ("table3", "readings")},
+        "compared": [material.documents[name] for name in TABLES if name in material.documents],
+        **{name: material.documents.get(name) for name in ("table3", "readings")},
     }
 
 
-def _table(material: Material, name: str) -> Any:
-    return read_published(material.published / f"{name}.md") if material.published else None
-
-
 def _pictures(material: Material, rows: Rows, content: dict[str, Any], fidelity: Fidelity) -> dict[str, Any]:
-    """Sliders, panels, charts and examples at one fidelity."""
+    """Sliders, panels and examples at one fidelity."""
     shown = shown_comparisons(material, rows, fidelity)
-    folder = material.published
-    compared = []
-    for name in TABLES:
-        page, charts = _table(material, name), figure_files(folder, f"{name}.png", fidelity)
-        if page or charts:
-            compared.append({"name": name, "page": page, "chart": charts[0][1] if charts else ""})
-    panels = figure_files(folder / "figures" / "comparison" if folder else None, "*.png", fidelity)
+    panels = material.published / "figures" / "comparison" if material.published else None
     return {
         "shown": shown,
         "hero": typical(shown),
         "sheet": figure_files(material.figures, "contact_sheet.png", fidelity),
-        "compared": compared,
-        "panels": panels,
+        "panels": figure_files(panels, "*.png", fidelity),
         "examples": example_groups(content["data"]["examples"], fidelity) if content["data"] else [],
     }
 

@@ -1,0 +1,63 @@
+"""What an experiment publishes of its figures: NAME.csv, NAME.txt with how they were made, and a page of both, NAME.md.
+
+The page is made of what stands in the two other files, and so is the report's part.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from sftdec.experiments.tables.methods import TABLE_1, TABLE_2
+from sftdec.experiments.tables.pages import comparison_document
+from sftdec.experiments.tables.readings import readings_document
+from sftdec.experiments.tables.table3 import table3_document
+from sftdec.reporting import Document, markdown
+from sftdec.runtime import DataError, atomic_path
+
+_MAKERS: dict[str, Callable[[pd.DataFrame, Sequence[str]], Document]] = {
+    "table1": partial(comparison_document, TABLE_1),
+    "table2": partial(comparison_document, TABLE_2),
+    "table3": table3_document,
+    "readings": readings_document,
+}
+
+
+def write_document(folder: Path, name: str, rows: pd.DataFrame, notes: Sequence[str]) -> list[Path]:
+    """Write the three files of a document (table1, table2, table3 or readings) and return their paths.
+
+    ``notes`` are paragraphs. Figures have six decimals.
+    """
+    figures, said, page = (folder / f"{name}.{ending}" for ending in ("csv", "txt", "md"))
+    with atomic_path(figures) as temporary:
+        rows.to_csv(temporary, index=False, float_format="%.6f")
+    with atomic_path(said) as temporary:
+        temporary.write_text("\n\n".join(notes) + "\n", "utf-8")
+    with atomic_path(page) as temporary:
+        temporary.write_text(markdown(_read(figures, said)), "utf-8")
+    return [figures, said, page]
+
+
+def read_documents(folder: Path) -> dict[str, Document]:
+    """The documents whose files lie in a folder, by name.
+
+    Raises:
+        DataError: a CSV file without its notes, or without a column that its document needs.
+    """
+    return {
+        name: _read(figures, figures.with_suffix(".txt"))
+        for name in _MAKERS
+        if (figures := folder / f"{name}.csv").is_file()
+    }
+
+
+def _read(figures: Path, said: Path) -> Document:
+    mend = f"make both again with dvc repro of the experiment that publishes {figures.stem}"
+    if not said.is_file():
+        raise DataError(f"{said}: there is no such file, which {figures.name} comes with; {mend}")
+    notes = said.read_text("utf-8").strip().split("\n\n")
+    try:
+        return _MAKERS[figures.stem](pd.read_csv(figures), notes)
+    except KeyError as error:
+        raise DataError(f"{figures}: has no column or row {error}; {mend}") from error

@@ -1,0 +1,43 @@
+"""What experiments publish: figures and notes, and the page that is made of them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sftdec.experiments.tables.documents import read_documents, write_document
+from sftdec.reporting.document import markdown
+from sftdec.runtime.errors import DataError
+from tests.experiments.tables.test_readings import report
+
+REPORTS = Path(__file__).parents[3] / "reports"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    _, rows = report({"default": 0.0, "better": 0.5})
+    write_document(tmp_path, "readings", rows, ["First note.", "Second note."])
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "readings"])
+def test_the_committed_page_is_what_the_committed_figures_and_notes_say(name):
+    assert (REPORTS / f"{name}.md").read_text("utf-8") == markdown(read_documents(REPORTS)[name])
+
+
+def test_what_was_written_is_read_and_what_is_not_there_is_left_out(folder):
+    found = read_documents(folder)
+    assert list(found) == ["readings"] and found["readings"].notes == ["First note.", "Second note."]
+    assert (folder / "readings.md").read_text("utf-8") == markdown(found["readings"])
+
+
+def test_figures_without_their_notes_are_named(folder):
+    (folder / "readings.txt").unlink()
+    with pytest.raises(DataError, match=r"readings\.txt: there is no such file"):
+        read_documents(folder)
+
+
+def test_a_column_that_is_missing_is_named(folder):
+    pd.read_csv(folder / "readings.csv").drop(columns="supports").to_csv(folder / "readings.csv", index=False)
+    with pytest.raises(DataError, match=r"readings\.csv: has no column or row 'supports'"):
+        read_documents(folder)
