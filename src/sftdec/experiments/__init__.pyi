@@ -1,6 +1,6 @@
 from .cells import train_cell
 from .comparison import OURS, Comparison, Trained, load_comparison, objectives
-from .definition import BUDGETS, Cell, Experiment, cell_params, load_experiment, read_cells, with_changes
+from .definition import BUDGETS, Cell, Experiment, StageName, cell_params, load_experiment, read_cells, with_changes
 from .grid.data import data_at_hand, pairs_digest
 from .grid.fill import fill_grid
 from .grid.models import models_at_hand
@@ -12,13 +12,14 @@ from .tables.methods import BUDGET_TITLES, DECONVOLVED, ORACLE, PANEL_BUDGET, TA
 from .tables.photographed import has_rows, named_rows, read_photographed, with_rows
 from .tables.publishing import Measured, write_panels, write_tables
 from .tables.readings import default_note, readings_rows
-from .tables.table3 import notes, table3_rows
+from .tables.table3 import FINAL, table3_rows
 from .training import fresh_network, train_models
 
 __all__ = [
     "BUDGETS",
     "BUDGET_TITLES",
     "DECONVOLVED",
+    "FINAL",
     "ORACLE",
     "OURS",
     "PANEL_BUDGET",
@@ -28,6 +29,7 @@ __all__ = [
     "Comparison",
     "Experiment",
     "Measured",
+    "StageName",
     "Trained",
     "cell_params",
     "checksum",
@@ -45,7 +47,6 @@ __all__ = [
     "measured_picture",
     "models_at_hand",
     "named_rows",
-    "notes",
     "objectives",
     "own_peak",
     "pairs_digest",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,18 @@ class Spread(NamedTuple):
         """Better or worse where the interval lies on one side of 0, else equal: it can't be told."""
         low, high = sorted((self.sign * self.low, self.sign * self.high))
         return "better" if low > 0 else "worse" if high < 0 else "equal"
+
+    def drawn(self, axis: tuple[float, float]) -> dict[str, Any]:
+        """Where 0, the mean and the interval lie on an axis, in per cent of it; what is beyond lies at its end.
+
+        ``dot`` says what marks the mean: "left" or "right" beyond the axis, else "hollow" without an interval, else "".
+        """
+        start, end = axis
+        inside = np.clip([0.0, self.mean, self.low, self.high], start, end)
+        zero, mean, low, high = map(float, (inside - start) / (end - start) * 100)
+        known = not np.isnan(self.low)
+        dot = "left" if self.mean < start else "right" if self.mean > end else "" if known else "hollow"
+        return {"zero": zero, "mean": mean, "low": low, "width": high - low, "known": known, "dot": dot}
 
 
 Cell = str | Spread

@@ -6,6 +6,7 @@ Measure = Literal["mae", "mse", "psnr", "ssim"]
 
 REFERENCE = "sft_dec"  # each other method's figures are compared with its
 DECONVOLVED = "+deconvolution"
+FLOOR = "floor"  # the row that needs no method
 UNTRAINED = "untrained"  # the budget of what learns nothing: its rows stand in every section
 BUDGET_TITLES = {"equal_time": "Equal time", "equal_steps": "Equal steps"}
 PANEL_BUDGET = "equal_time"  # of the panels' pictures

@@ -10,13 +10,13 @@ from sftdec.experiments.tables.ablation import number
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     DECIMALS,
+    FLOOR,
     LARGER_IS_BETTER,
     ORACLE,
     UNITS,
     Measure,
     Table,
 )
-from sftdec.experiments.tables.rows import FLOOR
 from sftdec.reporting import Block, Cell, Document, Sheet, Spread
 
 NOTHING = "—"

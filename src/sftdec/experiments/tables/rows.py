@@ -1,11 +1,20 @@
-"""The figures of a table, a row a method, data set and budget: what its CSV file holds and its page and chart show."""
+"""The figures of a table, a row a method, data set and budget: what its CSV file holds and its page shows."""
 
 import math
 from collections.abc import Collection, Iterable, Iterator
 
 import pandas as pd
 
-from sftdec.experiments.tables.methods import BUDGET_TITLES, ORACLE, REFERENCE, UNTRAINED, Method, Table, trained_model
+from sftdec.experiments.tables.methods import (
+    BUDGET_TITLES,
+    FLOOR,
+    ORACLE,
+    REFERENCE,
+    UNTRAINED,
+    Method,
+    Table,
+    trained_model,
+)
 from sftdec.experiments.tables.pairing import paired_difference
 from sftdec.experiments.tables.photographed import of_newest_pictures
 
@@ -13,7 +22,6 @@ Row = dict[str, object]
 
 COSTS = ["parameters", "gmacs", "seconds", "memory"]  # million; and a megapixel: GMAC, s, MiB
 TRAINING = ["steps", "minutes"]
-FLOOR = "floor"
 NOT_TRAINED, NOT_JUDGED = "not trained", "not judged"
 NOT_MEASURED, OTHER_WEIGHTS = "not measured", "measured with other weights"
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from sftdec.experiments.definition import Budget, Cell, Experiment, StageName
 from sftdec.experiments.tables.ablation import (
     Measure,
     Trained,
@@ -223,31 +222,3 @@ def _both(cell: Row | None) -> str:
     if not pd.isna(cell["deviation"]):
         ours += f" ± {cell['deviation']:.{digits}f}"
     return f"{cell['paper']:.4f} / {ours}"
-
-
-def notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
-    """How it was trained and judged, as far as a reader needs it beside the figures: paragraphs."""
-    scenes, photos = judged[["dataset", "scene"]].drop_duplicates(), judged["photo"].nunique()
-    steps = "; ".join(_steps(experiment, name) for name in [FINAL, *experiment.equal_time])
-    report = experiment.report
-    return [
-        f"Made by `dvc repro experiments/table3/dvc.yaml`. Seeds {', '.join(map(str, experiment.seeds))} of "
-        "initialisation and data order; what isn't said here is as in `params.yaml`, the rule by which a stage keeps "
-        "its weights (on the validation photos) included.",
-        f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}. In equal time: {steps}. "
-        "These follow from what a step costs (`step_cost`, measured by `benchmarks/modulations.py`).",
-        f"Judged on {len(scenes)} {report.split} scenes rendered from {photos} photos, the network's own map guiding "
-        "it after every stage. The paper judges on Realistic, so differences compare and levels don't.",
-        "Ours: mean ± standard deviation over seeds. A difference is paired (same seed, same scene); its "
-        f"{report.level:.0%} interval is a hierarchical parametric bootstrap over seeds and scenes (Student's t at "
-        "both levels). It speaks of other scenes of these photos; in how many photos the difference is above 0 stands "
-        "beside it. A part holds if its interval lies above 0, doesn't if below, else it can't be told; nothing is "
-        "corrected for the number of intervals.",
-    ]  # fmt: skip
-
-
-def _steps(experiment: Experiment, variant: str) -> str:
-    budget: Budget = "equal_steps" if variant == FINAL else "equal_time"
-    stages: tuple[StageName, ...] = ("s1", "s2", "s3")
-    counts = [experiment.steps_of(Cell(variant, stage, 0, budget)) for stage in stages]
-    return f"{variant} {' + '.join(map(str, counts))}"

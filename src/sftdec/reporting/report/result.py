@@ -1,6 +1,6 @@
 """The first part of the page: figures, what they mean in words, and a row for each picture."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -16,15 +16,22 @@ def picture_rows(per_image: pd.DataFrame) -> Rows:
     """Each picture's numbers by (data set, scene), with its gain in dB and its bar's place in per cent."""
     if per_image.empty:
         return {}
-    gains = per_image["psnr"] - per_image["psnr_blurred"]
-    low, high = min(0.0, float(gains.min())), max(0.0, float(gains.max()))
+    bars = gain_bars(per_image["psnr"] - per_image["psnr_blurred"])
+    return {
+        (str(record["dataset"]), str(record["scene"])): {str(key): value for key, value in record.items()} | bar
+        for record, bar in zip(per_image.to_dict("records"), bars, strict=True)
+    }
+
+
+def gain_bars(gains: Iterable[float]) -> list[dict[str, float]]:
+    """Each gain in dB, and where its bar from 0 begins and how long it is, in per cent of what all of them reach."""
+    values = [float(gain) for gain in gains]
+    low, high = min(0.0, *values), max(0.0, *values)
     span = high - low or 1.0
-    rows: dict[tuple[str, str], Row] = {}
-    for record, gain in zip(per_image.to_dict("records"), gains, strict=True):
-        left, right = sorted([(0 - low) / span * 100, (float(gain) - low) / span * 100])
-        bar = {"gain": float(gain), "left": left, "width": right - left}
-        rows[str(record["dataset"]), str(record["scene"])] = {str(key): value for key, value in record.items()} | bar
-    return rows
+    places = [sorted([(0 - low) / span * 100, (gain - low) / span * 100]) for gain in values]
+    return [
+        {"gain": gain, "left": left, "width": right - left} for gain, (left, right) in zip(values, places, strict=True)
+    ]
 
 
 def key_figures(material: Material, rows: Rows) -> list[Row]:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from sftdec.reporting.report.result import gain_bars
+
 COLUMNS = {"dataset", "budget", "method", "title", "psnr"}
 BUDGET = "equal_time"
 INPUT, OWN, TOLD = "floor", "sft_dec", "oracle"  # rows: the blurred photo, ours, and what is given the true map
@@ -40,16 +42,12 @@ def _standing(dataset: str, rows: pd.DataFrame) -> Standing | None:
     inputs, systems = rows[rows["method"] == INPUT], rows[rows["method"] != INPUT]
     if inputs.empty or len(systems) < 2:
         return None
-    gains = systems["psnr"] - float(inputs["psnr"].iloc[0])
-    low, high = min(0.0, float(gains.min())), max(0.0, float(gains.max()))
-    span = high - low or 1.0
-    lines: list[dict[str, Any]] = []
-    for index in gains.sort_values(ascending=False, kind="stable").index:
-        gain, method = float(gains[index]), str(systems.loc[index, "method"])
-        left, right = sorted([(0 - low) / span * 100, (gain - low) / span * 100])
-        bar = {"gain": gain, "left": left, "width": right - left}
-        told = method.startswith(TOLD)
-        lines.append({"title": str(systems.loc[index, "title"]), "own": method == OWN, "told": told, **bar})
+    systems = systems.assign(gain=systems["psnr"] - float(inputs["psnr"].iloc[0]))
+    systems = systems.sort_values("gain", ascending=False, kind="stable")
+    lines = [
+        {"title": str(title), "own": method == OWN, "told": str(method).startswith(TOLD), **bar}
+        for title, method, bar in zip(systems["title"], systems["method"], gain_bars(systems["gain"]), strict=True)
+    ]
     honest = [line for line in lines if not line["told"]]
     place = next((number for number, line in enumerate(honest, start=1) if line["own"]), None)
     return Standing(dataset, lines, place, len(honest))
