@@ -83,6 +83,12 @@ def test_a_document_is_a_markdown_page():
     assert markdown(DOCUMENT) == PAGE
 
 
+def test_texts_begin_alike_and_numbers_end_alike():
+    table = Sheet(["a", "b"], [["x", "y"]])
+    assert "|:--|--:|" in markdown(Document("", [], {"": [table]}))
+    assert "|:--|:--|" in markdown(Document("", [], {"": [table._replace(texts=True)]}))
+
+
 def test_a_bar_in_a_cell_ends_no_cell():
     assert "| a\\|b |\n" in markdown(Document("", [], {"": [Sheet(["a"], [["a|b"]])]}))
 

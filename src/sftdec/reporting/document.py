@@ -45,10 +45,11 @@ Cell = str | Spread
 
 
 class Sheet(NamedTuple):
-    """A table: its heading, and its rows of as many cells."""
+    """A table: its heading, and its rows of as many cells; all but the first column are numbers, if not ``texts``."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    texts: bool = False
 
     def axis(self, column: int) -> tuple[float, float]:
         """From where to where a column's spreads are drawn: all that they hold, and 0.
@@ -81,7 +82,7 @@ class Document:
 
 
 def markdown(document: Document) -> str:
-    """The document as a Markdown page; all columns of its tables but the first to the right."""
+    """The document as a Markdown page; a table's numbers stand to the right."""
     return "\n\n".join(_markdown_blocks(document)) + "\n"
 
 
@@ -96,7 +97,7 @@ def _markdown_blocks(document: Document) -> Iterator[str]:
 
 def _markdown_block(block: Block) -> str:
     if isinstance(block, Sheet):
-        ruler = "|:--|" + "--:|" * (len(block.head) - 1)
+        ruler = "|:--|" + (":--|" if block.texts else "--:|") * (len(block.head) - 1)
         return "\n".join([_markdown_row(block.head), ruler, *map(_markdown_row, block.rows)])
     return block if isinstance(block, str) else "\n".join(f"- {point}" for point in block)
 

@@ -10,6 +10,7 @@ from sftdec.evaluation import PROTOCOL
 from sftdec.experiments.grid.data import GridData
 from sftdec.experiments.grid.fill import Grid
 from sftdec.experiments.grid.models import GridModel
+from sftdec.reporting import Block, Document, Sheet, markdown
 from sftdec.runtime import atomic_path
 
 _SHOWN = (("psnr_gain", "gain (dB)", "+.2f"), ("ssim", "SSIM", ".4f"), ("mae", "map MAE", ".4f"))
@@ -20,7 +21,7 @@ _DIGITS = 12  # of a checksum, in the page
 
 def grid_text(grid: Grid) -> str:
     """The table for a terminal, and below it each failure with its reason."""
-    lines = _aligned([*_head(grid), *_body(grid, bold=False)], ruler=False)
+    lines = _aligned([_head(grid), *_body(grid, bold=False)])
     return "\n".join([*lines, *([""] if grid.failures else []), *failure_lines(grid)])
 
 
@@ -47,24 +48,20 @@ def write_grid(grid: Grid, reports: Path) -> list[Path]:
 
 
 def _page(grid: Grid) -> str:
-    models = [["model", "what it is", "SHA-256"]]
-    models += [
-        [model.name, ", ".join(model.sources), (model.digest or _NONE)[:_DIGITS] if model.kind != "method" else _NONE]
-        for model in grid.models
-    ]
-    parts = [
-        "# Models × data sets",
-        "Made by `sftdec evaluate --all`. The best of each column is bold, the true map's (`oracle`) aside.",
-        _markdown([*_head(grid), *_body(grid, bold=True)]),
-    ]
-    if grid.failures:
-        parts += ["Not measured:", "\n".join(f"- {line}" for line in failure_lines(grid))]
-    parts += [_markdown(_data_rows(grid), texts=True), _markdown(models, texts=True), PROTOCOL]
-    return "\n\n".join(parts) + "\n"
+    failures: list[Block] = ["Not measured:", failure_lines(grid)] if grid.failures else []
+    return markdown(
+        Document(
+            "Models × data sets",
+            ["Made by `sftdec evaluate --all`. The best of each column is bold, the true map's (`oracle`) aside."],
+            {},
+            opening=[Sheet(_head(grid), _body(grid, bold=True)), *failures, _data_sheet(grid), _model_sheet(grid)],
+            footnotes=[PROTOCOL],
+        )
+    )
 
 
-def _head(grid: Grid) -> list[list[str]]:
-    return [["model", *(f"{data.name} {title}" for data in grid.data for _, title, _ in _SHOWN)]]
+def _head(grid: Grid) -> list[str]:
+    return ["model", *(f"{data.name} {title}" for data in grid.data for _, title, _ in _SHOWN)]
 
 
 def _body(grid: Grid, bold: bool) -> list[list[str]]:
@@ -117,34 +114,33 @@ def _of_blurred(grid: Grid, data: GridData) -> list[str]:
     return [_BLURRED[0], *(_text(cell.figures, measure, ".4f") for measure in _BLURRED[1:])]
 
 
-def _data_rows(grid: Grid) -> list[list[str]]:
-    rows = [["data set", "split", "pictures", "PSNR of the blurred (dB)", "SHA-256"]]
+def _data_sheet(grid: Grid) -> Sheet:
+    rows = []
     for data in grid.data:
         cell = next((found for (_, name), found in grid.cells.items() if name == data.name), None)
         blurred = _NONE if cell is None else f"{cell.figures['psnr_blurred']:.2f}"
         rows.append([data.name, data.split, str(data.images), blurred, data.checksum[:_DIGITS]])
-    return rows
+    return Sheet(["data set", "split", "pictures", "PSNR of the blurred (dB)", "SHA-256"], rows, texts=True)
 
 
-def _markdown(rows: Sequence[Sequence[str]], texts: bool = False) -> str:
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(f"| {line} |" for line in _aligned(escaped, True, " | ", texts))
-
-
-def _aligned(rows: Sequence[Sequence[str]], ruler: bool, between: str = "   ", texts: bool = False) -> list[str]:
-    """Columns of one width; the first one begins, the others end alike, or begin, where all hold ``texts``."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        between.join(cell.ljust(width) if texts or not number else cell.rjust(width) for number, (cell, width) in row)
-        for row in (enumerate(zip(cells, widths, strict=True)) for cells in rows)
+def _model_sheet(grid: Grid) -> Sheet:
+    rows = [
+        [model.name, ", ".join(model.sources), (model.digest or _NONE)[:_DIGITS] if model.kind != "method" else _NONE]
+        for model in grid.models
     ]
-    if ruler:
-        marks = [
-            f":{'-' * (width - 1)}" if texts or not number else f"{'-' * (width - 1)}:"
-            for number, width in enumerate(widths)
-        ]
-        lines.insert(1, between.join(marks))
-    return lines
+    return Sheet(["model", "what it is", "SHA-256"], rows, texts=True)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of one width for a terminal; the first one begins, the others end alike."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "   ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
 
 
 def _long(grid: Grid) -> pd.DataFrame:
