@@ -155,3 +155,4 @@ def test_an_interval_that_touches_0_tells_nothing():
 
 def test_a_rounded_zero_has_no_sign():
     assert [number(value, 2) for value in (0.004, -0.004, -0.006, 1)] == ["0.00", "0.00", "−0.01", "+1.00"]
+    assert [number(value, 3) for value in (-0.0005, 0.4335, 0.4334999)] == ["−0.001", "+0.434", "+0.434"]

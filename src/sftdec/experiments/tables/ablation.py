@@ -167,16 +167,13 @@ def sentence(verdicts: Sequence[Verdict]) -> str:
     return f"{verdict} (of {len(verdicts)} parts {counted})"
 
 
-def number(value: float, decimals: int, signed: bool = True) -> str:
-    """A figure with a true minus sign; a rounded zero has no sign.
+def number(value: float, decimals: int) -> str:
+    """A figure with its sign, a true minus among them; a rounded zero has none.
 
     Of its six decimals, which are all that a CSV file keeps, a half is rounded away from 0.
     """
     rounded = Decimal(f"{value:.6f}").quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-    text = f"{rounded:{'+' if signed else ''}f}"
-    if rounded == 0:
-        text = text.lstrip("+-")
-    return text.replace("-", "−")
+    return f"{rounded:+f}".replace("-", "−") if rounded else f"{abs(rounded):f}"
 
 
 def _rows(table: pd.DataFrame, trained: Trained) -> pd.DataFrame:
