@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 SCENES = "coffee_ramp_a|motorcycle_far"  # the gate asks for two photos or more
 LAST = 5  # flows that a median is of
 
-# a flow as `python pipelines/flows/retrain.py` runs it, which also notes the processor time at which each task starts
+# a flow as `python -m pipelines.flows.retrain` runs it, which also notes the processor time at which each task starts
 FLOW = """
 import json, os, sys
 from pathlib import Path

@@ -1,1 +1,8 @@
-"""The Prefect flows; each is a module that runs by itself: ``python -m pipelines.flows.retrain``."""
+"""The Prefect flows; each is a module that runs by itself: `python -m pipelines.flows.retrain`."""
+
+import os
+
+# Prefect reads these once, while it is imported; this is imported before any flow's module is.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")

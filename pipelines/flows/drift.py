@@ -1,27 +1,19 @@
 """Watching what comes in, as a Prefect flow: photos that no longer look like the training's start a retraining.
 
-`python pipelines/flows/drift.py FOLDER` checks once, without a server; `prefect deploy` puts it on a schedule.
+`python -m pipelines.flows.drift FOLDER` checks once, without a server; `prefect deploy` puts it on a schedule.
 """
 
 import argparse
 import base64
 import math
-import os
-import sys
 from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # as a script it doesn't find its package
-    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect reads these once, while it is imported
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from pipelines.flows.retrain import retrain
-from pipelines.flows.tasks import run_once
+from pipelines.flows.tasks import ROOT, run_once
 from sftdec.drift import WINDOW, Comparison, DriftLimits, DriftReport, compare_with_training, find_index
 from sftdec.reporting import png_bytes
 
@@ -54,7 +46,7 @@ def watch(
     Raises:
         ValueError: no photos, no index or no such model; or as `retrain`.
     """
-    checkout = (root or Path(__file__).parents[2]).resolve()
+    checkout = (root or ROOT).resolve()
     limits = DriftLimits(level, min_psi, min_photos)
     found = compare(
         checkout / folder, checkout / index if index else find_index(checkout), model, checkout, limits, window

@@ -1,49 +1,54 @@
-"""What the flows of experiments/ share: an experiment's stages, a task each, and its pages as artifacts."""
+"""An experiment of experiments/ as a Prefect flow: a task a training, its pages as artifacts.
 
-from collections.abc import Iterable
+`python -m pipelines.flows.experiment NAME` runs it without a server; `prefect deploy --all` deploys it, to be started
+by hand. What has to run is DVC's decision: `dvc repro experiments/NAME/dvc.yaml` leaves the same files.
+"""
+
+import argparse
 from pathlib import Path
 
-from prefect import get_run_logger
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
 from pipelines.dvc import StageResult, stage_graph, stage_items, stage_order, up_to_date, with_makers
 from pipelines.flows.artifacts import publish_summary
-from pipelines.flows.tasks import run_named
+from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once
 from sftdec.lineage import DATA_FILE
 
 MAIN = "dvc.yaml"
+PAGES = {"comparison": ("table1", "table2")}  # in reports/; any other experiment has one of its own name
 
 
-def bring_up_to_date(experiment: str, root: Path | None, pages: Iterable[str]) -> list[StageResult]:
-    """Run what has to run of an experiment and of the main pipeline before it; publish each ``reports/PAGE.md``.
+@flow(name="experiment")
+def experiment(name: str, root: Path | None = None) -> list[StageResult]:
+    """Brings an experiment up to date, with the stages of the main pipeline that it reads from; publishes its pages.
 
-    To be called in a flow. ``root``: the DVC project; the checkout that this file lies in if None.
+    Args:
+        name: a folder of experiments/.
+        root: the DVC project; the checkout that this file lies in if left out.
 
     Raises:
         ValueError: there is no such experiment.
         StageFailed: a stage failed; those after it don't run. Those that ran are kept.
     """
-    root = (root or Path(__file__).parents[2]).resolve()
+    root = (root or ROOT).resolve()
     known = sorted(path.parent.name for path in root.glob("experiments/*/dvc.yaml"))
-    if experiment not in known:
-        raise ValueError(f"{root / 'experiments'} has no experiment {experiment}; it has {', '.join(known) or 'none'}")
+    if name not in known:
+        raise ValueError(f"{root / 'experiments'} has no experiment {name}; it has {', '.join(known) or 'none'}")
     log = get_run_logger()
     if (root / DATA_FILE).is_file():
         run_named(DATA_FILE, root)
-    stages = _stages(root, f"experiments/{experiment}/dvc.yaml")
+    stages = _stages(root, f"experiments/{name}/dvc.yaml")
     if up_to_date(stages, root, log.info):
-        log.info("Nothing changed: %s, %d stages", experiment, len(stages))
+        log.info("Nothing changed: %s, %d stages", name, len(stages))
         results = [StageResult(stage, "unchanged", 0.0) for stage in stages]
     else:
-        results = []
-        for stage in stages:
-            results.append(run_named(stage, root, after=results[-1] if results else None))
-    for name in pages:
-        page = root / "reports" / f"{name}.md"
-        if page.is_file():
-            create_markdown_artifact(
-                page.read_text("utf-8"), key=name.replace("_", "-"), description=f"reports/{name}.md"
-            )
+        results = run_in_turn(stages, root)
+    for page in PAGES.get(name, (name,)):
+        path = root / "reports" / f"{page}.md"
+        if path.is_file():
+            key = page.replace("_", "-")
+            create_markdown_artifact(path.read_text("utf-8"), key=key, description=f"reports/{page}.md")
     publish_summary(results)
     return results
 
@@ -53,3 +58,15 @@ def _stages(root: Path, file: str) -> list[str]:
     graph, items = stage_graph(root, MAIN, file), stage_items(root, file, get_run_logger().debug)
     needed = with_makers((stage for stage in graph if stage.startswith(f"{file}:")), graph)
     return [item for stage in stage_order(root, MAIN, file) if stage in needed for item in items.get(stage, [stage])]
+
+
+def main() -> None:
+    """Runs the flow once."""
+    parser = argparse.ArgumentParser(description="Bring an experiment up to date as a Prefect flow.")
+    parser.add_argument("name", help="a folder of experiments/: table3, readings or comparison")
+    name = parser.parse_args().name
+    run_once(lambda: experiment(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -5,16 +5,8 @@ the figures that it was registered with.
 """
 
 import argparse
-import os
-import sys
 from pathlib import Path
 from typing import Any, Literal
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # as a script it doesn't find its package
-    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect reads these once, while it is imported
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 from prefect import State, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -22,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled
 
 from pipelines.flows.artifacts import Figures, publish_comparison, registered_figures
-from pipelines.flows.tasks import run_once
+from pipelines.flows.tasks import ROOT, run_once
 from pipelines.flows.worktree import BusyError, held_worktree
 from sftdec.runtime import checksum
 from sftdec.tracking import read_settings, recorded_outs, track_stage
@@ -50,13 +42,13 @@ def reevaluate(
     Raises:
         ValueError: there is no such version, its file isn't what was registered, or there are no scenes.
     """
-    root = (root or Path(__file__).parents[2]).resolve()
+    root = (root or ROOT).resolve()
     try:
         with held_worktree(root) as worktree:
             place = next((each for each in (worktree, root) if (each / SCENES / "index.parquet").is_file()), None)
             if place is None:
                 raise ValueError(
-                    f"{root / SCENES}: there are no scenes to judge by; run pipelines/flows/retrain.py first"
+                    f"{root / SCENES}: there are no scenes to judge by; run `python -m pipelines.flows.retrain` first"
                 )
             return judge(model, root, place, split, device)
     except BusyError as busy:

@@ -1,21 +1,14 @@
 """The pipeline as a Prefect flow: a task a DVC stage, its output the task's log, its results artifacts.
 
-`python pipelines/flows/retrain.py` runs it without a server; `--serve` stays and runs it every night; with
+`python -m pipelines.flows.retrain` runs it without a server; `--serve` stays and runs it every night; with
 `prefect deploy --all` workers do. It works in a Git worktree of its own (`.retrain/worktree`), on what is committed:
 whoever works in the checkout is not disturbed. What has to run is DVC's decision alone.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # as a script it doesn't find its package
-    os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect reads these once, while it is imported
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 import yaml
 from prefect import State, flow, get_run_logger
@@ -32,7 +25,7 @@ from pipelines.flows.artifacts import (
     where_the_run_is,
 )
 from pipelines.flows.serving import serve
-from pipelines.flows.tasks import run_named, run_once, tracked
+from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once, tracked
 from pipelines.flows.worktree import BusyError, Definition, held_worktree, name_definition, prepare, stage_environment
 from sftdec.lineage import DATA_FILE, is_kept_by_dvc
 from sftdec.tracking import TrackingSettings, read_settings
@@ -68,7 +61,7 @@ def retrain(
         ValueError: there is no such revision, stage, parameter file or section.
         StageFailed: a stage failed; those after it don't run.
     """
-    root = (root or Path(__file__).parents[2]).resolve()
+    root = (root or ROOT).resolve()
     definition = Definition(revision, scale, tuple(datasets or ()), overrides or {}, promote)
     try:
         with held_worktree(root) as place:
@@ -100,9 +93,7 @@ def _retrain(root: Path, place: Path, definition: Definition, stages: list[str])
     (place / GATE).unlink(missing_ok=True)
     with tracked(place, settings) as pipeline_run:
         environment = stage_environment(root, place, settings, pipeline_run)
-        results = []
-        for stage in chosen:
-            results.append(run_named(stage, place, environment, results[-1] if results else None))
+        results = run_in_turn(chosen, place, environment)
     publish_metrics(place, figures, champion)
     publish_figures(place)
     publish_gate(place)

@@ -9,7 +9,6 @@ import urllib.request
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,12 +17,11 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pipelines.dvc import LAST_LINES, background
-from pipelines.flows.tasks import end_cleanly
+from pipelines.flows.tasks import ROOT, end_cleanly
 
 EVERY_NIGHT = "0 2 * * *"
 PORT = 4200  # Prefect's usual one
 START_SECONDS = 180.0
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class ServerError(RuntimeError):
@@ -51,8 +49,7 @@ def prefect_server() -> Iterator[str]:
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-    with background(command, ROOT, {**os.environ, **quiet}) as process:
+    with background(command, ROOT, os.environ) as process:
         said: deque[str] = deque(maxlen=LAST_LINES)
         Thread(target=said.extend, args=(process.stdout,), daemon=True).start()  # a full pipe would stop it
         _await(f"{address}/api/health", process, said)

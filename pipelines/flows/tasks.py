@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from prefect.exceptions import CancelledRun
 from pipelines.dvc import StageFailed, StageResult, reproduce
 from sftdec.tracking import TrackingSettings, close_pipeline_run, open_pipeline_run
 
+ROOT = Path(__file__).resolve().parents[2]  # the checkout that the flows lie in
 FETCH_RETRIES = 2  # the one stage that may meet a disk or a network that comes back
 FETCH_RETRY_SECONDS = 30.0
 
@@ -40,6 +41,14 @@ def run_named(
         retry_delay_seconds=FETCH_RETRY_SECONDS,
     )
     return named(stage, root, environment or {}, after)
+
+
+def run_in_turn(stages: Iterable[str], root: Path, environment: Mapping[str, str] | None = None) -> list[StageResult]:
+    """run_named for each of the stages, one after the other."""
+    results: list[StageResult] = []
+    for stage in stages:
+        results.append(run_named(stage, root, environment, results[-1] if results else None))
+    return results
 
 
 @contextmanager

@@ -33,8 +33,8 @@ def environment(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(environment):
     """The process that serves, and the address of the server that it has started."""
-    command = [sys.executable, str(ROOT / "pipelines/flows/retrain.py"), "--serve", "--revision", "main"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "pipelines.flows.retrain", "--serve", "--revision", "main"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process, re.search(r"one runs at (\S+)", process.stdout.readline())[1]
         finally:
