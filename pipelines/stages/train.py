@@ -53,7 +53,7 @@ def train(stage: Stage, params: Params, group: Group) -> None:
     }
     tracked = None if group.first else False  # None: as the environment says
     reads, name = stage_inputs(BUILD, stage), f"train_{stage.name}"
-    with track_stage(name, Path.cwd(), reads, shown, enabled=tracked, apart=True) as tracker:
+    with track_stage(name, Path.cwd(), reads, shown, enabled=tracked) as tracker:
         index = BUILD / "patches" / "index.parquet"
         patches = pd.read_parquet(index)[["sigma_mean", "sharpness", "brightness"]]
         means = {str(key): round(float(value), 4) for key, value in patches.mean().items()}

@@ -38,7 +38,7 @@ def test_a_server_that_is_away_for_a_minute_and_a_database_that_restarts_lose_no
     settings = read_settings(root, {"MLFLOW_TRACKING_URI": address})
     recorded: list[tuple[int, float]] = []
     went_away = 0.0
-    with track_stage("train_s1", root, settings=settings, apart=True) as tracker:
+    with track_stage("train_s1", root, settings=settings) as tracker:
         assert tracker.run_id(120) is not None
 
         def report(step: int, metrics: dict[str, float]) -> None:

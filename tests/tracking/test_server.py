@@ -59,15 +59,14 @@ class Server:
 
 @pytest.mark.slow
 @pytest.mark.services
-@pytest.mark.parametrize("apart", [False, True], ids=["thread", "process"])
 def test_a_server_that_is_killed_and_comes_back_gets_every_metric_in_order(
-    root: Path, server: Server, apart: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    root: Path, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     settings = read_settings(root, {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{server.port}"})
     server.start()
-    with track_stage("train_s1", root, settings=settings, apart=apart) as tracker:
+    with track_stage("train_s1", root, settings=settings) as tracker:
         for step in range(60):
             if step == 20:
                 assert tracker.run_id() is not None

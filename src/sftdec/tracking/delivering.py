@@ -1,4 +1,4 @@
-"""The process that ``DeliveryApart`` starts: ``python -m sftdec.tracking.delivering``."""
+"""The process that ``Background`` starts: ``python -m sftdec.tracking.delivering``."""
 
 import ctypes
 import json

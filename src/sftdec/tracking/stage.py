@@ -15,10 +15,7 @@ import numpy as np
 
 from sftdec.lineage import flatten, lineage, read_flat_params
 from sftdec.runtime import checksum
-from sftdec.tracking.apart import DeliveryApart
 from sftdec.tracking.background import Background
-from sftdec.tracking.delivery import Delivery
-from sftdec.tracking.sender import Sender
 from sftdec.tracking.settings import TrackingSettings, read_settings
 from sftdec.tracking.spool import FOLDER, Event, Spool
 
@@ -29,16 +26,13 @@ LONGEST_VALUE = 5000  # characters of a tag or parameter; MLflow cuts at 6000 an
 class StageTracker:
     """Records one stage run. Nothing waits for the store; without a spool (tracking off) nothing happens."""
 
-    def __init__(self, root: Path, spool: Spool | None, progress_hint: int | None = None) -> None:
+    def __init__(self, root: Path, spool: Spool | None) -> None:
         self._root = root
         self._spool = spool
-        self._progress_hint = progress_hint
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Named numbers at a step. With a ``progress_hint`` (steps in all), ``progress`` (0..1) is added."""
+        """Named numbers at a step."""
         numbers = {_name(key): float(value) for key, value in values.items()}
-        if self._progress_hint:
-            numbers["progress"] = min(1.0, step / self._progress_hint)
         self._record("metrics", values=numbers, step=int(step))
 
     def log_final_metrics(self, metrics: Mapping[str, Any]) -> None:
@@ -148,19 +142,16 @@ def track_stage(
     root: Path,
     reads: Sequence[Path] = (),
     params: Mapping[str, Any] | None = None,
-    progress_hint: int | None = None,
     enabled: bool | None = None,
     settings: TrackingSettings | None = None,
     deadline: float = 60.0,
-    apart: bool = True,
 ) -> Iterator[StageTracker]:
     """Track one stage of the project at ``root``; ``reads`` are its inputs, relative to the root.
 
     The same stage of the same lineage goes on in its run if that did not finish. Leaving the block sends the
     rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
-    ``settings`` are read from the environment where they are left out. ``apart``: sent by a process of its own;
-    else by a thread, which imports MLflow while the stage may be importing the same packages.
+    ``settings`` are read from the environment where they are left out.
     """
     root = root.resolve()
     settings = settings or read_settings(root)
@@ -172,15 +163,10 @@ def track_stage(
         return
     spool, started = opened
     inputs = {_relative(root, path): root / path for path in reads}
-    delivery: Delivery | DeliveryApart
-    if apart:
-        delivery = DeliveryApart(spool, settings, root, inputs)
-    else:
-        delivery = Delivery(spool, Sender(settings, root), inputs)
-    background = Background(spool, delivery, started)
+    background = Background(spool, settings, root, inputs, started)
     background.start()
     try:
-        yield StageTracker(root, spool, progress_hint)
+        yield StageTracker(root, spool)
     except BaseException as error:
         clean_exit = isinstance(error, SystemExit) and not error.code
         _close(spool, background, deadline, None if clean_exit else f"{type(error).__name__}: {error}")
