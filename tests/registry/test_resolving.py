@@ -1,12 +1,14 @@
 """From an address to the weights that were registered."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from sftdec.builtin import builtin_weights
 from sftdec.networks import load_weights
-from sftdec.registry import RegistryError, champion, history, register, resolve_weights, set_champion
+from sftdec.registry import RegistryError, champion, find_weights, history, register, resolve_weights, set_champion
 from sftdec.tracking import TrackingSettings, read_settings
 from sftdec.tracking.settings import open_client
 
@@ -80,3 +82,20 @@ def test_a_version_without_a_checksum_is_not_trusted(
     open_client(settings).delete_model_version_tag(version.name, "1", "weights_sha256")
     with pytest.raises(RegistryError, match="no tag weights_sha256"):
         resolve_weights("models:/sft-dec/1", root, settings)
+
+
+def test_a_model_that_is_not_named_is_the_champion_and_builtin_where_there_is_none_or_nobody_to_ask(
+    root: Path,
+    settings: TrackingSettings,
+    trained: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    first = register(trained[0], None, {}, root, settings=settings)
+    assert find_weights() == builtin_weights()
+    set_champion(first, "first", {}, root, settings)
+    assert find_weights().read_bytes() == trained[0].read_bytes() and not caplog.messages
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # as where it isn't installed
+    assert find_weights() == builtin_weights() and "MLflow isn't installed" in caplog.text

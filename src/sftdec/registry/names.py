@@ -1,5 +1,7 @@
 """Which model is meant: a weights file, a registered version, or the one that ships with the package."""
 
+import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from sftdec.networks import SFTDec
     from sftdec.peers import AnyNetwork
 
+LOG = logging.getLogger(__name__)
 CHAMPION = "models:/sft-dec@champion"
 DEFAULT_MODEL = f"{CHAMPION} where there is a registry with one, else builtin"
 
@@ -20,16 +23,13 @@ def find_weights(model: str | Path | None = None) -> Path:
 
     ``model``: a file, ``models:/…``, ``builtin``, or None: the champion of the registry in the working directory or
     at ``MLFLOW_TRACKING_URI``, and ``builtin`` where there is no registry or no champion. MLflow is imported only
-    where a registry is asked whose database or files lie elsewhere. Whether a file holds weights is told when it is
-    read.
+    where there is a registry. Whether a file holds weights is told when it is read.
 
     Raises:
         ValueError: a registry that doesn't answer, or no such version in it; the message says what there is.
     """
     from sftdec.builtin import NAME, builtin_weights
 
-    if (model is None or str(model).startswith("models:")) and (found := _find_here(str(model or CHAMPION))):
-        return found
     if model is None:
         model = CHAMPION if _has_champion(Path.cwd()) else NAME
     if str(model) == NAME:
@@ -42,18 +42,15 @@ def find_weights(model: str | Path | None = None) -> Path:
         return resolve_weights(str(model), Path.cwd())
 
 
-def _find_here(model: str) -> Path | None:
-    from sftdec.tracking import find_local_weights, read_settings
-
-    return find_local_weights(model, read_settings(Path.cwd()))
-
-
 def _has_champion(root: Path) -> bool:
     """Whether a version serves; a registry that can't be asked raises, since what serves there isn't known."""
     from sftdec.tracking import read_settings
 
     settings = read_settings(root)
     if not settings.exists:
+        return False
+    if settings.database and find_spec("mlflow") is None:  # a checkout's registry, where only photos are deblurred
+        LOG.warning("%s may have a champion, but MLflow isn't installed to ask it: builtin is taken", settings.uri)
         return False
     from sftdec.registry import champion
 

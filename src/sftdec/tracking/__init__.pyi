@@ -1,5 +1,4 @@
 from .cell_runs import CellRun, CellRuns, now_ms
-from .local_weights import find_local_weights
 from .provenance import recorded_outs
 from .runs import close_pipeline_run, open_pipeline_run
 from .sender import send_pending
@@ -24,7 +23,6 @@ __all__ = [
     "TrackingSettings",
     "close_pipeline_run",
     "experiment_id",
-    "find_local_weights",
     "fluent_store",
     "now_ms",
     "open_client",
