@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import pandas as pd
-import yaml
+
+from sftdec.runtime import dump_yaml, read_yaml
 
 STEPS = {"s1": 60, "s2": 200, "s3": 40, "end_to_end": 60}
 
-params = yaml.safe_load(Path("params.yaml").read_text())
+params = read_yaml(Path("params.yaml"))
 for stage, steps in STEPS.items():
     params["train"][stage] |= {"steps": steps, "warm_up": 10, "validate_every": 100, "checkpoint_every": 50}
 params["evaluate"]["panels"] = 3
-Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+Path("params.yaml").write_text(dump_yaml(params), "utf-8")
 
 path = Path("data/sample/recipes.csv")
 recipes = pd.read_csv(path, dtype=str, keep_default_na=False)

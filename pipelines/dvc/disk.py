@@ -5,9 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from sftdec.lineage import cache_folder
+from sftdec.runtime import read_yaml
 
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|disk is full|File too large|Errno (28|122|27)\b")
 
@@ -37,7 +36,7 @@ def _recorded(root: Path, stage: str | None) -> int:
     """Bytes of a stage's outs as dvc.lock has them; 0 where it hasn't."""
     file, _, name = (stage or "").rpartition(":")
     try:
-        stages = yaml.safe_load((root / (file or "dvc.yaml")).with_name("dvc.lock").read_text("utf-8"))["stages"]
+        stages = read_yaml((root / (file or "dvc.yaml")).with_name("dvc.lock"))["stages"]
         return sum(int(out["size"]) for out in stages[name]["outs"])
-    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError):
+    except (OSError, KeyError, TypeError, ValueError):
         return 0

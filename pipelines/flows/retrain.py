@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
 from prefect import State, flow, get_run_logger
 from prefect.states import Cancelled
 
@@ -28,6 +27,7 @@ from pipelines.flows.serving import serve
 from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once, tracked
 from pipelines.flows.worktree import BusyError, Definition, held_worktree, name_definition, prepare, stage_environment
 from sftdec.lineage import DATA_FILE, is_kept_by_dvc
+from sftdec.runtime import parse_yaml
 from sftdec.tracking import TrackingSettings, read_settings
 
 Results = list[StageResult]
@@ -144,7 +144,10 @@ def _override(text: str) -> tuple[str, Any]:
     key, separator, value = text.partition("=")
     if not separator:
         sys.exit(f"ERROR: --set {text}: found no '=', expected KEY=VALUE, such as train.s3.steps=400")
-    return key, yaml.safe_load(value)
+    try:
+        return key, parse_yaml(value, f"--set {key}")
+    except ValueError as error:
+        sys.exit(f"ERROR: {error}")
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from sftdec.params import Params, ParamsError, parse_params
+from sftdec.runtime import read_yaml
 from sftdec.training import weights_path
 
 Budget = Literal["equal_steps", "equal_time"]
@@ -139,7 +138,7 @@ def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
         raise ParamsError(f"variants: there is no {cell.variant!r}, expected one of {', '.join(experiment.variants)}")
     own = {"train.common.seed": cell.seed, f"train.{cell.stage}.steps": experiment.steps_of(cell)}
     changes = {**experiment.changes, **experiment.variants[cell.variant], **own}
-    return parse_params(with_changes(read_yaml(base), changes), f"{base}, variant {cell.variant}")
+    return parse_params(with_changes(_sections(base), changes), f"{base}, variant {cell.variant}")
 
 
 def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,7 +166,7 @@ def read_typed(kind: type[Kind], path: Path) -> Kind:
         ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
     """
     try:
-        return kind.model_validate(read_yaml(path))
+        return kind.model_validate(_sections(path))
     except ValidationError as error:
         problems = (
             f"{'.'.join(map(str, each['loc']))}: found {each['input']!r}; {each['msg']}"
@@ -178,15 +177,15 @@ def read_typed(kind: type[Kind], path: Path) -> Kind:
         raise ParamsError(f"{path}: " + "; ".join(problems)) from error
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def _sections(path: Path) -> dict[str, Any]:
     """A YAML file's sections as plain values.
 
     Raises:
         ParamsError: it can't be read, or holds something else.
     """
     try:
-        values = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
-    except (OSError, YAMLError) as error:
+        values = read_yaml(path)
+    except (OSError, ValueError) as error:
         raise ParamsError(f"{path}: can't be read ({error}); expected a YAML file") from error
     if not isinstance(values, dict):
         raise ParamsError(f"{path}: found {type(values).__name__}, expected sections of keys")

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sftdec.runtime import checksum
+from sftdec.runtime import checksum, read_yaml
 
 CODE_FOLDERS = ("src", "pipelines")
 DEFINING_FILES = ("params.yaml", "data.dvc", "dvc.yaml")
@@ -81,7 +79,7 @@ def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def read_flat_params(root: Path) -> dict[str, str]:
     """params.yaml as ``section.key: text``; empty where there is no such file."""
     path = root / "params.yaml"
-    loaded = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    loaded = read_yaml(path) if path.is_file() else None
     return flatten(loaded) if isinstance(loaded, Mapping) else {}
 
 

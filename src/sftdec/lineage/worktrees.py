@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-import yaml
+from sftdec.runtime import parse_yaml, read_yaml
 
 DATA, DATA_FILE = "data", "data.dvc"
 DEFINED = ("params.yaml", DATA_FILE)  # what a run may define anew; everything else is the commit's
@@ -149,14 +149,14 @@ def cache_folder(root: Path) -> str:
 def is_kept_by_dvc(folder: Path) -> bool:
     """Whether data.dvc hands data/ over to DVC's cache; else its files lie in Git, and beside it in the checkout."""
     path = folder / DATA_FILE
-    outs = (yaml.safe_load(path.read_text("utf-8")) or {}).get("outs", []) if path.is_file() else []
+    outs = (read_yaml(path) or {}).get("outs", []) if path.is_file() else []
     return any(out.get("path") == DATA and out.get("cache", True) for out in outs)
 
 
 def data_sets(folder: Path) -> list[str] | None:
     """The data sets that the worktree's params.yaml names (fetch.datasets), None if it names none."""
     path = folder / "params.yaml"
-    params = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
+    params = read_yaml(path) if path.is_file() else None
     fetch = params.get("fetch", {}) if isinstance(params, dict) else {}
     return [str(name) for name in fetch["datasets"]] if fetch.get("datasets") else None
 
@@ -241,8 +241,8 @@ def _is_worktree(root: Path, folder: Path) -> bool:
 
 def _is_lock_file(content: bytes) -> bool:
     try:
-        loaded = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError):
+        loaded = parse_yaml(content, "dvc.lock")
+    except ValueError:
         return False
     stages = loaded.get("stages") if isinstance(loaded, dict) else None
     return isinstance(stages, dict) and all(isinstance(each, dict) and each.get("cmd") for each in stages.values())

@@ -18,13 +18,12 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from sftdec.params.fields import Positive, PositiveInt, Section, Share
 from sftdec.params.gate import GateParams
 from sftdec.params.network import ConfigError, Modulation, NetworkConfig
 from sftdec.params.train import TrainParams
+from sftdec.runtime import read_yaml
 
 
 class ParamsError(ValueError):
@@ -183,11 +182,9 @@ def load_params(path: Path) -> Params:
         ParamsError: no file, no YAML, or as ``parse_params``.
     """
     try:
-        values = YAML(typ="safe", pure=True).load(
-            path.read_text(encoding="utf-8")
-        )  # YAML 1.2, as DVC: 1e-4 is a number
+        values = read_yaml(path)
     except FileNotFoundError:
         raise ParamsError(f"{path}: there is no such parameter file") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not YAML ({error})") from error
+    except ValueError as error:
+        raise ParamsError(str(error)) from error
     return parse_params(values, str(path))

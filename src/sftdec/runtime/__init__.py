@@ -1,4 +1,4 @@
-"""What everything stands on: files written whole, memory, devices, processes and clusters, extras."""
+"""What everything stands on: files written whole, YAML, memory, devices, processes and clusters, extras."""
 
 from lazy_loader import attach_stub
 

@@ -5,6 +5,7 @@ from .errors import DataError
 from .extras import MissingExtraError, needs_extra
 from .memory import is_out_of_memory, keep_freed_memory
 from .parallel import Run, compute, run_here
+from .yaml_text import dump_yaml, parse_yaml, read_yaml
 
 __all__ = [
     "DataError",
@@ -17,9 +18,12 @@ __all__ = [
     "choose_device",
     "compute",
     "compute_exactly",
+    "dump_yaml",
     "has_bf16",
     "is_out_of_memory",
     "keep_freed_memory",
     "needs_extra",
+    "parse_yaml",
+    "read_yaml",
     "run_here",
 ]

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from sftdec.params import Params
 from sftdec.reporting.embedding import png_uri
 from sftdec.reporting.plots import training_curves
 from sftdec.reporting.report.material import Material
 from sftdec.reporting.style import png_bytes
+from sftdec.runtime import dump_yaml
 
 LEARNED = {"lambda_1": "map L1", "lambda_2": "picture L1", "lambda_3": "picture weighted L2"}  # eq. 7 and 8
 
@@ -66,6 +66,6 @@ def making_part(material: Material) -> dict[str, Any] | None:
         shown = material.params.model_dump(exclude=left_out, exclude_none=True)
     return {
         "lineage": dict(material.lineage),
-        "params": yaml.safe_dump(shown, sort_keys=False, allow_unicode=True) if shown else "",
+        "params": dump_yaml(shown) if shown else "",
         "digest": digest,
     }
