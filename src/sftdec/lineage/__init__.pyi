@@ -1,14 +1,13 @@
 from .commits import Lineage, flatten, lineage, read_flat_params
+from .git_command import WorktreeError, clean_environment, git
 from .worktrees import (
     DATA_FILE,
-    WorktreeError,
     bring_data,
     cache_folder,
     code_first,
     commit_definition,
     commit_of,
     data_sets,
-    git,
     is_kept_by_dvc,
     mirror_data,
     place_worktree,
@@ -23,6 +22,7 @@ __all__ = [
     "WorktreeError",
     "bring_data",
     "cache_folder",
+    "clean_environment",
     "code_first",
     "commit_definition",
     "commit_of",

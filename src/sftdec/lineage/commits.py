@@ -1,12 +1,12 @@
 """Content-addressed lineage: what a run read, wrote and was made from, as checksums."""
 
 import hashlib
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sftdec.lineage.git_command import WorktreeError, git
 from sftdec.runtime import checksum, read_yaml
 
 CODE_FOLDERS = ("src", "pipelines")
@@ -99,12 +99,9 @@ def _code_hash(root: Path) -> str:
 def _git(root: Path, *arguments: str) -> str | None:
     """What Git prints, or None where there is no Git, no repository or no commit."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=60
-        )
-    except (OSError, subprocess.SubprocessError):
+        return git(root, *arguments, patience=60)
+    except WorktreeError:
         return None
-    return done.stdout
 
 
 def _file_hash(path: Path) -> str | None:

@@ -9,37 +9,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from sftdec.lineage.git_command import WorktreeError, clean_environment, git
 from sftdec.runtime import parse_yaml, read_yaml
 
 DATA, DATA_FILE = "data", "data.dvc"
 DEFINED = ("params.yaml", DATA_FILE)  # what a run may define anew; everything else is the commit's
 KEPT_REFS = "refs/retrain"  # commits that only worktrees were on: Git would clear them away
-
-
-class WorktreeError(ValueError):
-    """A commit that can't be brought into a worktree; the message says why and what mends it."""
-
-
-def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    """What `git ARGUMENTS` prints in a folder.
-
-    Raises:
-        WorktreeError: Git refuses, with its own sentence, or isn't there.
-    """
-    settings = {key: value for key, value in os.environ.items() if key not in ("GIT_DIR", "GIT_WORK_TREE")}
-    command = ["git", "-C", str(folder), *arguments]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=True, env={**settings, **(environment or {})}
-        )
-    except FileNotFoundError as error:
-        raise WorktreeError("git: there is no such command; a run of a commit needs Git, install it") from error
-    except subprocess.CalledProcessError as error:
-        raise WorktreeError(f"{folder}: `git {arguments[0]}` refused: {error.stderr.strip()}") from error
-    return done.stdout
 
 
 def commit_of(root: Path, revision: str) -> str:
@@ -203,7 +181,8 @@ def bring_data(folder: Path) -> None:
 
 def run_dvc_quietly(arguments: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
     """`dvc ARGUMENTS` in a folder, its output kept."""
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder, capture_output=True, text=True)
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=folder, env=clean_environment(), capture_output=True, text=True)
 
 
 def code_first(folder: Path) -> dict[str, str]:
