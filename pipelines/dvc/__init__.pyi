@@ -5,11 +5,7 @@ from .stages import (
     StageFailed,
     StageResult,
     reproduce,
-    stage_graph,
-    stage_items,
-    stage_order,
     up_to_date,
-    with_makers,
 )
 
 __all__ = [
@@ -19,9 +15,5 @@ __all__ = [
     "background",
     "clear_dead_locks",
     "reproduce",
-    "stage_graph",
-    "stage_items",
-    "stage_order",
     "up_to_date",
-    "with_makers",
 ]

@@ -1,21 +1,18 @@
 """DVC's stages one at a time, each in a process group that ends with whoever runs it."""
 
 import os
-import posixpath
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal
-
-import yaml
+from pathlib import Path
+from typing import Literal
 
 from pipelines.dvc.disk import DISK_FULL, full_disk
 from pipelines.dvc.locks import mend_torn_lock
 from pipelines.dvc.processes import own_session
+from sftdec.lineage import clean_environment
 
 LAST_LINES = 15
 UNTRANSFERRED = "ERROR: failed to transfer"
@@ -39,83 +36,6 @@ class StageResult:
     def ran(self) -> bool:
         """Whether the stage's command ran; a result that DVC took from its cache is not a run."""
         return self.outcome == "ran"
-
-
-Graph = dict[str, set[str]]  # a stage → the stages whose outs it reads
-
-
-def stage_graph(root: Path, *files: str) -> Graph:
-    """The stages of some dvc.yaml files (paths below root; ``dvc.yaml`` if none is named), as DVC addresses them.
-
-    A matrix is one stage here. Where a path has ``${…}``, any name may stand.
-
-    Raises:
-        ValueError: a file is missing or has no stages.
-    """
-    made: dict[str, list[PurePosixPath]] = {}
-    read: dict[str, list[PurePosixPath]] = {}
-    for file in files or ("dvc.yaml",):
-        path = root / file
-        stages = (yaml.safe_load(path.read_text("utf-8")) or {}).get("stages") if path.is_file() else None
-        if not stages:
-            raise ValueError(f"{path}: found no stages; the flow needs the root of a DVC project")
-        for name, stage in stages.items():
-            address = name if file == "dvc.yaml" else f"{file}:{name}"
-            body = stage.get("do", stage)
-            place = posixpath.join(posixpath.dirname(file), body.get("wdir", ""))
-            made[address] = [out for key in ("outs", "metrics", "plots") for out in _paths(body.get(key), place)]
-            read[address] = _paths(body.get("deps"), place)
-    return {stage: {maker for maker in made if maker != stage and _overlap(made[maker], read[stage])} for stage in made}
-
-
-def stage_order(root: Path, *files: str) -> list[str]:
-    """The stages of ``stage_graph``, each after those whose outs it reads.
-
-    Raises:
-        ValueError: a file is missing or has no stages, or its stages wait for each other in a circle.
-    """
-    return list(TopologicalSorter(stage_graph(root, *files)).static_order())
-
-
-def with_makers(stages: Iterable[str], graph: Graph) -> set[str]:
-    """The stages, and all those that make what they read, and so on."""
-    found: set[str] = set()
-    waiting = list(stages)
-    while waiting:
-        if (stage := waiting.pop()) not in found:
-            found.add(stage)
-            waiting += graph[stage]
-    return found
-
-
-def stage_items(root: Path, file: str, log: Callable[[str], None]) -> dict[str, list[str]]:
-    """Each stage of a dvc.yaml file with the addresses of its matrix's items; a stage without a matrix has itself.
-
-    Raises:
-        StageFailed: DVC can't read the file.
-    """
-    items: dict[str, list[str]] = {}
-    for line in run_dvc(["stage", "list", "--name-only", file], root, log):
-        stage = line.partition("@")[0]
-        if " " not in line:  # a warning is no name
-            items.setdefault(stage, []).append(line)
-    return items
-
-
-def _paths(entries: Sequence[str | Mapping[str, Any]] | None, place: str) -> list[PurePosixPath]:
-    """The paths of a deps or outs list, whose entries are a path or {path: options}, seen from the root."""
-    names = (entry if isinstance(entry, str) else next(iter(entry)) for entry in entries or ())
-    return [PurePosixPath(posixpath.normpath(posixpath.join(place, name))) for name in names]
-
-
-def _overlap(outs: Sequence[PurePosixPath], deps: Sequence[PurePosixPath]) -> bool:
-    """Whether one of outs is, holds or lies in one of deps."""
-    return any(_within(out.parts, dep.parts) for out in outs for dep in deps)
-
-
-def _within(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether one of two paths begins with the other."""
-    return all(one == other or "${" in one + other for one, other in zip(first, second, strict=False))
 
 
 def reproduce(
@@ -162,7 +82,7 @@ def run_dvc(
     if mended := mend_torn_lock(root):
         log(mended)
     # lines come when they are written, not in blocks
-    whole = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    whole = {**clean_environment(), "PYTHONUNBUFFERED": "1", **(environment or {})}
     interpreter = str(Path(sys.executable).parent)  # the `python` of dvc.yaml
     whole["PATH"] = os.pathsep.join([interpreter, os.environ.get("PATH", os.defpath)])
     lines: list[str] = []

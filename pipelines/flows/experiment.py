@@ -10,12 +10,11 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
-from pipelines.dvc import StageResult, stage_graph, stage_items, stage_order, up_to_date, with_makers
+from pipelines.dvc import StageResult, up_to_date
 from pipelines.flows.artifacts import publish_summary
 from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once
-from sftdec.lineage import DATA_FILE
+from sftdec.lineage import DATA_FILE, stage_order
 
-MAIN = "dvc.yaml"
 PAGES = {"comparison": ("table1", "table2")}  # in reports/; any other experiment has one of its own name
 
 
@@ -38,7 +37,7 @@ def experiment(name: str, root: Path | None = None) -> list[StageResult]:
     log = get_run_logger()
     if (root / DATA_FILE).is_file():
         run_named(DATA_FILE, root)
-    stages = _stages(root, f"experiments/{name}/dvc.yaml")
+    stages = stage_order(root, f"experiments/{name}/dvc.yaml")
     if up_to_date(stages, root, log.info):
         log.info("Nothing changed: %s, %d stages", name, len(stages))
         results = [StageResult(stage, "unchanged", 0.0) for stage in stages]
@@ -51,13 +50,6 @@ def experiment(name: str, root: Path | None = None) -> list[StageResult]:
             create_markdown_artifact(path.read_text("utf-8"), key=key, description=f"reports/{page}.md")
     publish_summary(results)
     return results
-
-
-def _stages(root: Path, file: str) -> list[str]:
-    """The experiment's stages, a matrix item by item, after those of the main pipeline that make what they read."""
-    graph, items = stage_graph(root, MAIN, file), stage_items(root, file, get_run_logger().debug)
-    needed = with_makers((stage for stage in graph if stage.startswith(f"{file}:")), graph)
-    return [item for stage in stage_order(root, MAIN, file) if stage in needed for item in items.get(stage, [stage])]
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from prefect import State, flow, get_run_logger
 from prefect.states import Cancelled
 
-from pipelines.dvc import StageResult, stage_order, up_to_date
+from pipelines.dvc import StageResult, up_to_date
 from pipelines.flows.artifacts import (
     GATE,
     publish_figures,
@@ -26,7 +26,7 @@ from pipelines.flows.artifacts import (
 from pipelines.flows.serving import serve
 from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once, tracked
 from pipelines.flows.worktree import BusyError, Definition, held_worktree, name_definition, prepare, stage_environment
-from sftdec.lineage import DATA_FILE, is_kept_by_dvc
+from sftdec.lineage import DATA_FILE, is_kept_by_dvc, stage_order
 from sftdec.runtime import parse_yaml
 from sftdec.tracking import TrackingSettings, read_settings
 

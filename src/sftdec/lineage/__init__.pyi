@@ -1,5 +1,6 @@
 from .commits import Lineage, flatten, lineage, read_flat_params
 from .git_command import WorktreeError, clean_environment, git
+from .stages import stage_order, stage_outs
 from .worktrees import (
     DATA_FILE,
     bring_data,
@@ -37,4 +38,6 @@ __all__ = [
     "remove_worktree",
     "run_dvc_quietly",
     "share_cache",
+    "stage_order",
+    "stage_outs",
 ]

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from sftdec.lineage import (
     DATA_FILE,
     WorktreeError,
     bring_data,
+    clean_environment,
     code_first,
     commit_of,
     data_sets,
@@ -24,6 +23,7 @@ from sftdec.lineage import (
     remove_worktree,
     run_dvc_quietly,
     share_cache,
+    stage_outs,
 )
 from sftdec.registry import RegistryError, Version, versions
 from sftdec.runtime import checksum
@@ -139,11 +139,11 @@ def run_pipeline(folder: Path, say: Callable[[str], None], root: Path, settings:
     Raises:
         ReproductionError: no stage makes them, or one fails.
     """
-    makers = [stage for stage, outs in _outs(folder).items() if WEIGHTS in outs]
+    makers = [stage for stage, outs in stage_outs(folder).items() if WEIGHTS in outs]
     if not makers:
         raise ReproductionError(f"{folder / 'dvc.yaml'}: no stage makes {WEIGHTS}, so there is nothing to compare")
     registry = f"sqlite:///{root / settings.database}" if settings.database else settings.uri
-    environment = {**os.environ, **code_first(folder), "SFTDEC_TRACKING": "off", "PYTHONUNBUFFERED": "1"}
+    environment = {**clean_environment(), **code_first(folder), "SFTDEC_TRACKING": "off", "PYTHONUNBUFFERED": "1"}
     environment["MLFLOW_TRACKING_URI"] = registry
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     anew = ["--force", "--no-run-cache", "--no-commit"]
@@ -171,7 +171,7 @@ def compare(version: Version, folder: Path, ran: list[str], settings: TrackingSe
         return Verdict(True, f"identical: {version.uri} and the weights trained again, SHA-256 {expected}")
     recorded = recorded_outs(version.run_id, settings) if version.run_id else {}
     recorded[WEIGHTS] = expected
-    outs, unknown = _outs(folder), list[str]()
+    outs, unknown = stage_outs(folder), list[str]()
     first = ""
     for path in (path for stage in ran for path in outs[stage]):
         if path not in recorded:
@@ -183,16 +183,6 @@ def compare(version: Version, folder: Path, ran: list[str], settings: TrackingSe
     silent = f"; not recorded, so not compared: {', '.join(unknown)}" if unknown else ""
     packages = "" if same_packages else "; that commit pins other packages (constraints.txt) than this checkout"
     return Verdict(False, f"{version.uri} differs from the weights trained again: {first}{silent}{packages}")
-
-
-def _outs(folder: Path) -> dict[str, list[str]]:
-    """The outs of each stage of dvc.yaml."""
-    stages = yaml.safe_load((folder / "dvc.yaml").read_text("utf-8"))["stages"]
-    found: dict[str, list[str]] = {}
-    for name, stage in stages.items():
-        outs = stage.get("outs", [])
-        found[name] = [out if isinstance(out, str) else str(next(iter(out))) for out in outs]
-    return found
 
 
 def _same_packages(root: Path, commit: str) -> bool:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from pipelines.dvc import processes
-from pipelines.dvc.stages import StageFailed, reproduce, stage_order
+from pipelines.dvc.stages import StageFailed, reproduce
 
 
 def quiet(line: str) -> None:
@@ -80,18 +80,3 @@ def test_a_checkout_in_use_by_another_dvc_command_gives_a_sentence(sleeping_proj
     finally:
         os.killpg(other.pid, signal.SIGKILL)
         other.wait()
-
-
-def test_a_folder_without_stages_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"dvc\.yaml: found no stages"):
-        stage_order(tmp_path)
-
-
-def test_a_stage_follows_the_makers_of_files_inside_a_folder_that_it_reads(tmp_path):
-    (tmp_path / "dvc.yaml").write_text(
-        "stages:\n"
-        "  evaluate: {cmd: e, deps: [build/curves]}\n"
-        "  s2: {cmd: b, deps: [build/models/s1.bin], plots: [build/curves/s2.csv: {x: step}]}\n"
-        "  s1: {cmd: a, outs: [build/models], plots: [build/curves/s1.csv]}\n"
-    )
-    assert stage_order(tmp_path) == ["s1", "s2", "evaluate"]
