@@ -9,10 +9,10 @@ MEGABYTE = 1e6
 
 
 class SystemSampler:
-    """Samples processor, memory and, where NVIDIA's library is installed and finds a device, GPUs."""
+    """Samples processor, memory (also that of one process) and, where NVIDIA's library finds them, GPUs."""
 
-    def __init__(self) -> None:
-        self._process = psutil.Process()
+    def __init__(self, process: int) -> None:
+        self._process = psutil.Process(process)
         self._nvml = _load_nvml()
         psutil.cpu_percent()  # the first call has nothing to compare with and says 0
 
