@@ -1,6 +1,5 @@
 """DVC's stages one at a time, each in a process group that ends with whoever runs it."""
 
-import os
 import re
 import sys
 import time
@@ -12,7 +11,7 @@ from typing import Literal
 from pipelines.dvc.disk import DISK_FULL, full_disk
 from pipelines.dvc.locks import mend_torn_lock
 from pipelines.dvc.processes import own_session
-from sftdec.lineage import clean_environment
+from sftdec.lineage import dvc_environment
 
 LAST_LINES = 15
 UNTRANSFERRED = "ERROR: failed to transfer"
@@ -81,11 +80,8 @@ def run_dvc(
     """
     if mended := mend_torn_lock(root):
         log(mended)
-    # lines come when they are written, not in blocks
-    whole = {**clean_environment(), "PYTHONUNBUFFERED": "1", **(environment or {})}
-    interpreter = str(Path(sys.executable).parent)  # the `python` of dvc.yaml
-    whole["PATH"] = os.pathsep.join([interpreter, os.environ.get("PATH", os.defpath)])
     lines: list[str] = []
+    whole = {**dvc_environment(), **(environment or {})}
     with own_session([sys.executable, "-m", "dvc", *arguments], root, whole) as process:
         assert process.stdout is not None
         for line in process.stdout:

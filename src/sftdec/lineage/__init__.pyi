@@ -1,5 +1,5 @@
 from .commits import Lineage, flatten, lineage, read_flat_params
-from .git_command import WorktreeError, clean_environment, git
+from .git_command import WorktreeError, git
 from .stages import stage_order, stage_outs
 from .worktrees import (
     DATA_FILE,
@@ -9,6 +9,7 @@ from .worktrees import (
     commit_definition,
     commit_of,
     data_sets,
+    dvc_environment,
     is_kept_by_dvc,
     mirror_data,
     place_worktree,
@@ -23,11 +24,11 @@ __all__ = [
     "WorktreeError",
     "bring_data",
     "cache_folder",
-    "clean_environment",
     "code_first",
     "commit_definition",
     "commit_of",
     "data_sets",
+    "dvc_environment",
     "flatten",
     "git",
     "is_kept_by_dvc",

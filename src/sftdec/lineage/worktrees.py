@@ -182,7 +182,13 @@ def bring_data(folder: Path) -> None:
 def run_dvc_quietly(arguments: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
     """`dvc ARGUMENTS` in a folder, its output kept."""
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=folder, env=clean_environment(), capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env=dvc_environment(), capture_output=True, text=True)
+
+
+def dvc_environment() -> dict[str, str]:
+    """What DVC is run with: this Python as the `python` of dvc.yaml, and its lines when they are written."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**clean_environment(), "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def code_first(folder: Path) -> dict[str, str]:

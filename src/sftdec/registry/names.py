@@ -50,7 +50,9 @@ def _has_champion(root: Path) -> bool:
     if not settings.exists:
         return False
     if settings.database and find_spec("mlflow") is None:  # a checkout's registry, where only photos are deblurred
-        LOG.warning("%s may have a champion, but MLflow isn't installed to ask it: builtin is taken", settings.uri)
+        LOG.warning(
+            "%s may have a champion, but MLflow (extra pipeline) isn't installed: builtin is taken", settings.uri
+        )
         return False
     from sftdec.registry import champion
 

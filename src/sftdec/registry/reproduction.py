@@ -12,10 +12,10 @@ from sftdec.lineage import (
     DATA_FILE,
     WorktreeError,
     bring_data,
-    clean_environment,
     code_first,
     commit_of,
     data_sets,
+    dvc_environment,
     git,
     is_kept_by_dvc,
     mirror_data,
@@ -143,9 +143,8 @@ def run_pipeline(folder: Path, say: Callable[[str], None], root: Path, settings:
     if not makers:
         raise ReproductionError(f"{folder / 'dvc.yaml'}: no stage makes {WEIGHTS}, so there is nothing to compare")
     registry = f"sqlite:///{root / settings.database}" if settings.database else settings.uri
-    environment = {**clean_environment(), **code_first(folder), "SFTDEC_TRACKING": "off", "PYTHONUNBUFFERED": "1"}
-    environment["MLFLOW_TRACKING_URI"] = registry
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    apart = {"SFTDEC_TRACKING": "off", "MLFLOW_TRACKING_URI": registry}
+    environment = {**dvc_environment(), **code_first(folder), **apart}
     anew = ["--force", "--no-run-cache", "--no-commit"]
     command = [sys.executable, "-m", "dvc", "repro", *anew, makers[0]]
     ran, lines = [], []

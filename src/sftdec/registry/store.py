@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sftdec.tracking import TrackingError, TrackingSettings, open_client, server_answers
+from sftdec.tracking import TrackingError, TrackingSettings, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,9 +57,10 @@ def unreproducible(commit: str | None, dirty: bool) -> str:
 @contextmanager
 def open_registry(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     """A client on the registry; what MLflow complains of becomes a ``RegistryError`` naming the address."""
-    if settings.is_remote and not server_answers(settings.uri):
-        raise RegistryError(f"{settings.uri} does not answer; start the MLflow server, or mend MLFLOW_TRACKING_URI")
-    client = open_client(settings)
+    try:
+        client = open_client(settings)
+    except TrackingError as error:
+        raise RegistryError(str(error)) from error
     from mlflow.exceptions import MlflowException
 
     try:

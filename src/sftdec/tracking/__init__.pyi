@@ -9,7 +9,6 @@ from .settings import (
     fluent_store,
     open_client,
     read_settings,
-    server_answers,
 )
 from .spool import FOLDER
 from .stage import StageTracker, track_stage
@@ -30,6 +29,5 @@ __all__ = [
     "read_settings",
     "recorded_outs",
     "send_pending",
-    "server_answers",
     "track_stage",
 ]

@@ -14,7 +14,6 @@ from sftdec.tracking.settings import (
     experiment_id,
     open_client,
     read_settings,
-    server_answers,
     short_patience,
 )
 
@@ -84,8 +83,6 @@ def close_pipeline_run(
 @contextmanager
 def _store(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     """A client that does not wait minutes for a server that is away."""
-    if settings.is_remote and not server_answers(settings.uri):
-        raise TrackingError(f"{settings.uri} does not answer; start the MLflow server, or mend MLFLOW_TRACKING_URI")
     with short_patience():
         client = open_client(settings)
         from mlflow.exceptions import MlflowException

@@ -77,7 +77,12 @@ def silence_mlflow() -> None:
 
 
 def open_client(settings: TrackingSettings) -> "MlflowClient":
-    """A client on the store; the first one of a process imports MLflow (2.6 s)."""
+    """A client on the store; the first one of a process imports MLflow (2.6 s).
+
+    Raises ``TrackingError`` at once where no server answers, which MLflow itself takes minutes to find out.
+    """
+    if settings.is_remote and not server_answers(settings.uri):
+        raise TrackingError(f"{settings.uri} does not answer; start the MLflow server, or mend MLFLOW_TRACKING_URI")
     silence_mlflow()
     from mlflow import MlflowClient
 
