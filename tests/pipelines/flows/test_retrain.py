@@ -194,3 +194,10 @@ def test_a_tracking_store_that_is_away_stops_nothing(project, prefect_server, mo
 def test_an_unknown_stage_is_refused_with_the_names_that_exist(project, prefect_server):
     with pytest.raises(ValueError, match=r"no stage train_s9; it has fetch, train_s1, register"):
         retrain.retrain(stages=["fetch", "train_s9"], root=project)
+
+
+def test_what_is_set_is_read_as_in_params_yaml_and_what_is_no_yaml_is_refused():
+    assert retrain._override("train.s3.learning_rate=1e-4") == ("train.s3.learning_rate", 0.0001)
+    assert retrain._override("fetch.datasets=[sample, ded]") == ("fetch.datasets", ["sample", "ded"])
+    with pytest.raises(SystemExit, match=r"ERROR: --set fetch\.datasets: not YAML"):
+        retrain._override("fetch.datasets=[sample")
