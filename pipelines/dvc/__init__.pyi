@@ -1,3 +1,4 @@
+from .experiments import show_experiment
 from .locks import clear_dead_locks
 from .processes import background
 from .stages import (
@@ -15,5 +16,6 @@ __all__ = [
     "background",
     "clear_dead_locks",
     "reproduce",
+    "show_experiment",
     "up_to_date",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
-from pipelines.dvc import StageResult, up_to_date
+from pipelines.dvc import StageResult, show_experiment, up_to_date
 from pipelines.flows.artifacts import publish_summary
 from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once
 from sftdec.lineage import DATA_FILE, stage_order
@@ -31,9 +31,7 @@ def experiment(name: str, root: Path | None = None) -> list[StageResult]:
         StageFailed: a stage failed; those after it don't run. Those that ran are kept.
     """
     root = (root or ROOT).resolve()
-    known = sorted(path.parent.name for path in root.glob("experiments/*/dvc.yaml"))
-    if name not in known:
-        raise ValueError(f"{root / 'experiments'} has no experiment {name}; it has {', '.join(known) or 'none'}")
+    show_experiment(root, name)
     log = get_run_logger()
     if (root / DATA_FILE).is_file():
         run_named(DATA_FILE, root)

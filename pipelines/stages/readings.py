@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
+from pipelines.stages.made_from import record
 from pipelines.stages.publish import REPORTS, publish
 from sftdec.experiments import Experiment, default_note, load_experiment, read_cells, readings_rows, write_document
 
@@ -33,6 +34,7 @@ def main() -> None:
     said = notes(experiment, len(judged[["dataset", "scene"]].drop_duplicates()), judged["photo"].nunique())
     said.append(default_note(judged, STAGE))
     rows = readings_rows(judged, experiment.labels, STAGE, report.level, report.replicates)
+    record("readings", BUILD.rglob("*.safetensors"), REPORTS)
     publish(write_document(TABLES, "readings", rows, said))
     print(f"{REPORTS / 'readings.md'}: {len(experiment.labels)} readings compared with the default")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
+from pipelines.stages.made_from import outdated
 from sftdec.experiments import read_documents
 from sftdec.params import load_params
 from sftdec.reporting import Material, load_comparisons, write_report
@@ -32,6 +33,7 @@ def main() -> None:
             patches=PATCHES,
             documents=read_documents(REPORTS),
             published=REPORTS,
+            outdated=outdated(Path.cwd(), REPORTS),
             weights=WEIGHTS,
             params=params,
             lineage={str(path): checksum(path) for path in (WEIGHTS, SCENES, PATCHES)},

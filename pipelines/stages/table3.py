@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
+from pipelines.stages.made_from import record
 from pipelines.stages.publish import REPORTS, publish
 from sftdec.experiments import (
     FINAL,
@@ -54,6 +55,7 @@ def main() -> None:
     judged = table[table["split"] == experiment.report.split]
     report = experiment.report
     rows = table3_rows(judged, report.level, report.replicates)
+    record("table3", BUILD.rglob("*.safetensors"), REPORTS)
     publish(write_document(TABLES, "table3", rows, notes(experiment, judged)))
     trainings = len(table[["budget", "variant", "stage", "seed"]].drop_duplicates())
     print(f"{REPORTS / 'table3.md'}: {trainings} trainings compared")

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sftdec.experiments.comparison import Trained, load_comparison, objectives
+from sftdec.experiments.comparison import Trained, load_comparison
 from sftdec.experiments.definition import BUDGETS
+from sftdec.experiments.teaching import objectives
 from sftdec.params import ParamsError, load_params
 from sftdec.peers import RECIPES
-from sftdec.training.objective import PeerObjective
+from sftdec.training.peer_objective import PeerObjective
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "experiments/comparison/params.yaml"

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipelines.dvc.experiments import show_experiment
 from sftdec.experiments.cells import train_cell
 from sftdec.experiments.definition import Cell, cell_params, load_experiment, read_cells
 from sftdec.networks import load_weights
@@ -124,6 +125,7 @@ def test_dvc_reads_the_experiment_whose_files_exist(tmp_path, name):
     project = shutil.copytree(ROOT, tmp_path / "project", ignore=skipped)
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=project, check=True)
+    show_experiment(project, name)
     listed = [sys.executable, "-m", "dvc", "stage", "list", "--name-only", f"experiments/{name}/dvc.yaml"]
     names = subprocess.run(listed, cwd=project, check=True, capture_output=True, text=True).stdout.split()
     experiment = load_experiment(ROOT / "experiments" / name / "params.yaml")

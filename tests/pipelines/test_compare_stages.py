@@ -1,7 +1,5 @@
 """The comparison's stages after its trainings: what they are declared to read, and what they leave."""
 
-import ast
-import importlib
 import shutil
 import sys
 from dataclasses import replace
@@ -15,7 +13,6 @@ from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.evaluate import write_per_image
 from sftdec.experiments.comparison import load_comparison
 from sftdec.experiments.definition import BUDGETS
-from sftdec.experiments.grid.code import _OF_KIND
 from sftdec.experiments.tables.methods import CLASSICAL, MAP_ALSO_DECONVOLVED
 from sftdec.experiments.tables.photographed import COLUMNS, read_photographed
 from tests.evaluation.scenes import make_scene
@@ -46,27 +43,6 @@ def test_every_network_that_is_trained_is_judged_and_every_file_that_a_stage_rea
     for name in ("judge", "deconvolution", "classical", "costs", "tables"):
         read = [path for path in STAGES[name]["deps"] if not path.startswith("build/")]
         assert [path for path in read if not (ROOT / path).exists()] == []
-
-
-def optics_of(folder):
-    """The files of the optics that a folder's code takes something from, straight or through the package."""
-    imports = [
-        node
-        for file in (ROOT / folder).glob("*.py")
-        for node in ast.walk(ast.parse(file.read_text("utf-8")))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sftdec.optics")
-    ]
-    found = [getattr(importlib.import_module(node.module), name.name) for node in imports for name in node.names]
-    straight = {node.module for node in imports if node.module != "sftdec.optics"}
-    modules = straight | {each.__module__ for each in found if each.__module__.startswith("sftdec.optics.")}
-    return {f"src/{module.replace('.', '/')}.py" for module in modules}
-
-
-@pytest.mark.parametrize("stage", ["deconvolution", "classical", "costs"])
-def test_a_stage_with_deconvolution_depends_on_the_optics_that_the_grid_counts_too(stage):
-    listed = {f"src/sftdec/{name}" for name in _OF_KIND["method"] if name.startswith("optics/")}
-    assert listed == optics_of("src/sftdec/classical") and len(listed) > 1
-    assert listed <= set(STAGES[stage]["deps"])
 
 
 def test_the_committed_file_of_real_pairs_has_the_columns_that_are_read():

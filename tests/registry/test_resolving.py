@@ -98,4 +98,4 @@ def test_a_model_that_is_not_named_is_the_champion_and_builtin_where_there_is_no
     set_champion(first, "first", {}, root, settings)
     assert find_weights().read_bytes() == trained[0].read_bytes() and not caplog.messages
     monkeypatch.setitem(sys.modules, "mlflow", None)  # as where it isn't installed
-    assert find_weights() == builtin_weights() and "MLflow isn't installed" in caplog.text
+    assert find_weights() == builtin_weights() and "isn't installed: builtin is taken" in caplog.text

@@ -25,7 +25,7 @@ from sftdec.patches import PatchStore, extract_patches, write_store
 from sftdec.runtime.atomic import atomic_path
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.losses import blur_weight, deblurring_loss, defocus_map_loss, stage_loss, weighted_deblurring_loss
-from sftdec.training.run import StageOrderError, train_sft_dec, weights_path, write_curve
+from sftdec.training.run import StageOrderError, code_hashes, train_sft_dec, weights_path, write_curve
 from sftdec.training.schedule import STAGES, learning_rate, total_steps
 from tests.training.small import Killed, kill_at, params, scenes, train
 
@@ -344,3 +344,12 @@ def test_other_training_pictures_are_another_training(build):
     steps = []
     train_sft_dec(STAGES["s1"], params(), build, build / "c", lambda step, _: steps.append(step))
     assert steps
+
+
+def test_a_checkpoints_key_holds_the_code_that_decides_the_result_and_no_rivals():
+    own = code_hashes("sftdec.training.run", "sftdec.training.objective", "sftdec.networks.sft_dec")
+    decides = {"networks/blocks.py", "patches/augment.py", "params/network.py", "training/step.py", "datasets/scene.py"}
+    assert decides <= own.keys() and not {"params/schema.py", "runtime/atomic.py", "__init__.py"} & own.keys()
+    assert {name for name in own if name.startswith("peers/")} == {"peers/truth.py"}
+    peer = code_hashes("sftdec.training.run", "sftdec.training.peer_objective", "sftdec.peers.nafnet")
+    assert {"peers/nafnet.py", "training/peer_objective.py"} <= peer.keys() and "peers/ifan.py" not in peer

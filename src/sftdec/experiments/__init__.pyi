@@ -1,19 +1,22 @@
 from .cells import train_cell
-from .comparison import OURS, Comparison, Trained, load_comparison, objectives
+from .comparison import OURS, Comparison, Trained, load_comparison
 from .definition import BUDGETS, Cell, Experiment, StageName, cell_params, load_experiment, read_cells, with_changes
 from .grid.data import data_at_hand, pairs_digest
 from .grid.fill import fill_grid
 from .grid.models import models_at_hand
 from .grid.table import grid_text, write_grid
+from .models import fresh_network
 from .tables.costs import measure_costs, measured_picture, own_peak
 from .tables.documents import read_documents, write_document
-from .tables.judging import checksum, judge_classical, judge_model, read_judged
+from .tables.judged import read_judged
+from .tables.judging import checksum, judge_classical, judge_model
 from .tables.methods import BUDGET_TITLES, DECONVOLVED, ORACLE, PANEL_BUDGET, TABLE_2, UNTRAINED, trained_model
 from .tables.photographed import has_rows, named_rows, read_photographed, with_rows
 from .tables.publishing import Measured, write_panels, write_tables
 from .tables.readings import default_note, readings_rows
 from .tables.table3 import FINAL, table3_rows
-from .training import fresh_network, train_models
+from .teaching import objectives
+from .training import train_models
 
 __all__ = [
     "BUDGETS",

@@ -6,22 +6,17 @@ each the same number of steps. A network whose training has several parts, such 
 one after another and shares the budget out among them.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sftdec.experiments.definition import Budget, ReportParams, read_typed
-from sftdec.params import Params, StageParams
-from sftdec.peers import PEERS, RECIPES, Recipe
-from sftdec.training import STAGES, Objective, PeerObjective, Stage
+from sftdec.peers import RECIPES
 
 OURS = "sft_dec"
 _STAGES = ("s1", "s2", "s3")
-_WARM_UP = 50  # steps of the short schedule, at most a tenth of all
-_LOOKS = 8  # at the validation photos, in a training's part
 
 ModelName = Annotated[str, Field(pattern=r"^\w+$")]
 Positive = Annotated[float, Field(gt=0)]
@@ -84,7 +79,7 @@ def part_names(model: str) -> tuple[str, ...]:
     if model == OURS:
         return _STAGES
     if model not in RECIPES:
-        raise ValueError(f"models.{model}: there is no such network, expected of {', '.join((OURS, *PEERS))}")
+        raise ValueError(f"models.{model}: there is no such network, expected of {', '.join((OURS, *RECIPES))}")
     return tuple(recipe.name for recipe in RECIPES[model])
 
 
@@ -111,51 +106,3 @@ def load_comparison(path: Path) -> Comparison:
         ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
     """
     return read_typed(Comparison, path)
-
-
-def objectives(comparison: Comparison, params: Params, trained: Trained) -> Iterator[Objective]:
-    """How each part of a model's training is taught, in order; lengths are those of the budget.
-
-    Every part keeps its last weights, averaged as ``params.train.common`` says; ``params`` also has the batch, the
-    crop, the threads, and all that SFT-Dec's stages are trained by.
-    """
-    common = params.train.common.model_copy(update={"seed": comparison.seed})
-    for name, steps in comparison.steps_of(trained.model, trained.budget).items():
-        warm_up = min(_WARM_UP, steps // 10)
-        looked: dict[str, Any] = {
-            "steps": steps,
-            "epochs": None,
-            "validate_every": max(1, steps // _LOOKS),
-            "keep": "last",
-            "patience": None,
-            "pictures_every": None,
-        }
-        if trained.model == OURS:
-            own: StageParams = getattr(params.train, name)
-            changed = {**own.model_dump(), **looked, "warm_up": min(own.warm_up, warm_up)}
-            yield Objective(_named(STAGES[name], trained), StageParams.model_validate(changed), common)
-            continue
-        recipe = next(each for each in RECIPES[trained.model] if each.name == name)
-        if comparison.schedule == "short":
-            recipe = _short(recipe, comparison.models[trained.model][name], warm_up / steps, common.gradient_clip)
-        stage = _named(Stage(name, guided_by_truth=False, after=recipe.after), trained)
-        length = {**params.train.s2.model_dump(), **looked, "warm_up": 0}
-        yield PeerObjective(stage, StageParams.model_validate(length), common, recipe)
-
-
-def _named(stage: Stage, trained: Trained) -> Stage:
-    """The stage with a name of its own among the checkpoints."""
-    return replace(stage, name=f"{trained.model}-{trained.budget}-{stage.name}")
-
-
-def _short(recipe: Recipe, part: PartParams, warm_up: float, clip: float | None) -> Recipe:
-    """A recipe for a training of minutes: published rates are meant for hundreds of thousands of steps."""
-    assert part.learning_rate is not None
-    return replace(
-        recipe,
-        learning_rate=part.learning_rate,
-        final_learning_rate=0.0,
-        decay="cosine",
-        warm_up=warm_up,
-        gradient_clip=recipe.gradient_clip or clip,
-    )

@@ -1,8 +1,9 @@
 from .build import PEERS, AnyNetwork, AnyPeer, PeerSize, build_peer
 from .did_anet import DIDANet, build_did_anet
-from .peer import Peer, PeerConfig, Restored, Truth
+from .peer import Peer, PeerConfig, Restored
 from .published import PublishedWeightsError, load_published
 from .recipes import RECIPES, Recipe
+from .truth import Truth
 from .weights import load_network, read_identity, save_peer
 
 __all__ = [

@@ -9,7 +9,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from sftdec.networks import MapGuided, ResidualBlock, Restoration, conv
 from sftdec.params import NetworkConfig
-from sftdec.peers.peer import Truth
+from sftdec.peers.truth import Truth
 
 _AS_RELEASED = {  # beside ``paper`` size: weights at kaiming's scale, and the map network sees the picture as it is
     "block_init": 1.0,

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, interpolate, leaky_relu, max_pool2d, mse_loss, pad
 
-from sftdec.peers.peer import Peer, PeerConfig, Restored, Truth, padded, parts
+from sftdec.peers.peer import Peer, PeerConfig, Restored, padded, parts
+from sftdec.peers.truth import Truth
 
 SIZES: dict[str, dict[str, Any]] = {"published": {"width": 64}, "small": {"width": 8}}
 PUBLISHED_SIGMA_MAX = 7.0  # px: the released weights' map, as its code reads it

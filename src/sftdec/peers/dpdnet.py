@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, interpolate, max_pool2d, mse_loss, pad
 
-from sftdec.peers.peer import Peer, PeerConfig, Restored, Truth, parts
+from sftdec.peers.peer import Peer, PeerConfig, Restored, parts
+from sftdec.peers.truth import Truth
 
 SIZES: dict[str, dict[str, Any]] = {"published": {"width": 64}, "small": {"width": 11}}
 _LEVELS = 5  # of the U-Net, the bottleneck among them

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, mse_loss, pad
 
-from sftdec.peers.peer import Peer, PeerConfig, Restored, Truth, padded, parts
+from sftdec.peers.peer import Peer, PeerConfig, Restored, padded, parts
+from sftdec.peers.truth import Truth
 
 SIZES: dict[str, dict[str, Any]] = {
     "published": {"width": 32, "filters": 17},

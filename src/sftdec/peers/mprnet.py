@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, pad
 
-from sftdec.peers.peer import Peer, PeerConfig, Restored, Truth, padded
+from sftdec.peers.peer import Peer, PeerConfig, Restored, padded
+from sftdec.peers.truth import Truth
 
 SIZES: dict[str, dict[str, Any]] = {  # small without a bottleneck: two units were often both dead
     "published": {"width": 96, "wider": 48, "original_wider": 32, "original_blocks": 8, "reduction": 4},

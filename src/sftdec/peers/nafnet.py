@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pixel_shuffle
 
-from sftdec.peers.peer import Peer, PeerConfig, Restored, Truth
+from sftdec.peers.peer import Peer, PeerConfig, Restored
+from sftdec.peers.truth import Truth
 
 _DEEP: dict[str, Any] = {"encoder_blocks": (1, 1, 1, 28), "middle_blocks": 1, "decoder_blocks": (1, 1, 1, 1)}
 _FLAT: dict[str, Any] = {"middle_blocks": 1, "decoder_blocks": (1, 1, 1)}

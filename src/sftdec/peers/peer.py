@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from sftdec.networks import SMALLEST
+from sftdec.peers.truth import Truth
 
 
 class Restored(NamedTuple):
@@ -21,14 +22,6 @@ class Restored(NamedTuple):
     deblurred: Tensor
     defocus: Tensor | None = None
     stages: tuple[Tensor, ...] = ()
-
-
-class Truth(NamedTuple):
-    """What a loss compares with: ``blurred`` and ``sharp`` N×3×H×W in 0..1, ``defocus`` N×1×H×W in 0..1."""
-
-    blurred: Tensor
-    sharp: Tensor
-    defocus: Tensor
 
 
 class PeerConfig(NamedTuple):

@@ -3,17 +3,20 @@ from .checksums import checksum
 from .devices import Precision, autocast, choose_device, compute_exactly, has_bf16
 from .errors import DataError
 from .extras import MissingExtraError, needs_extra
+from .imports import Imports, below
 from .memory import is_out_of_memory, keep_freed_memory
 from .parallel import Run, compute, run_here
 from .yaml_text import dump_yaml, parse_yaml, read_yaml
 
 __all__ = [
     "DataError",
+    "Imports",
     "MissingExtraError",
     "Precision",
     "Run",
     "atomic_path",
     "autocast",
+    "below",
     "checksum",
     "choose_device",
     "compute",

@@ -16,7 +16,6 @@ PROJECT = "sftdec"
 # What is imported under another name than it is installed by; "-", "_" and "." are one anyway.
 INSTALLED_AS = {
     "cv2": "opencv-python-headless",
-    "markdown_it": "markdown-it-py",
     "PIL": "pillow",
     "psycopg2": "psycopg2-binary",
     "ruamel": "ruamel-yaml",

@@ -1,8 +1,10 @@
 from .checkpoint import Checkpoints
 from .distributed import Group, joined, start_processes, under_torchrun
 from .losses import stage_loss
-from .objective import Objective, PeerObjective
-from .run import stage_inputs, stage_params, train_on_build, train_sft_dec, weights_path, write_curve
+from .objective import Objective
+from .peer_objective import PeerObjective
+from .places import stage_inputs, weights_path
+from .run import stage_params, train_on_build, train_sft_dec, write_curve
 from .schedule import STAGES, Stage
 from .state import begin
 from .step import take_step

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from sftdec.datasets import Scene
 from sftdec.patches import Batch, CropDataset, PatchStore, batches
-from sftdec.peers import AnyNetwork
 from sftdec.training.checkpoint import Checkpoints
 from sftdec.training.distributed import Group
 from sftdec.training.objective import Objective
@@ -19,8 +18,11 @@ from sftdec.training.schedule import total_steps
 from sftdec.training.state import begin
 from sftdec.training.validation import validate, validation_picture
 
+if TYPE_CHECKING:
+    from sftdec.peers import AnyNetwork
+
 LOG_EVERY = 25  # steps
-Network = TypeVar("Network", bound=AnyNetwork)
+Network = TypeVar("Network", bound="AnyNetwork")
 Report = Callable[[int, dict[str, float]], None]
 Picture = Callable[[str, NDArray[np.uint8]], None]
 Curve = list[dict[str, float]]

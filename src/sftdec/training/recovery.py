@@ -3,18 +3,21 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from tqdm import tqdm
 
 from sftdec.patches import Batch, CropDataset
-from sftdec.peers import AnyNetwork
 from sftdec.runtime import atomic_path, is_out_of_memory
 from sftdec.training.checkpoint import Checkpoints
 from sftdec.training.distributed import Group
 from sftdec.training.objective import Objective
 from sftdec.training.state import TrainingState
 from sftdec.training.step import losses_of, take_step
+
+if TYPE_CHECKING:
+    from sftdec.peers import AnyNetwork
 
 IDENTITY = ("dataset", "scene", "top", "left", "row")
 LEAST_CROP = 16  # px
@@ -66,7 +69,7 @@ def memory_advice(share: int, crop: int, parts: int, found: tuple[int, int] | No
     )
 
 
-def _finds_memory(network: AnyNetwork, objective: Objective, device: torch.device) -> Callable[[int, int], bool]:
+def _finds_memory(network: "AnyNetwork", objective: Objective, device: torch.device) -> Callable[[int, int], bool]:
     """Whether a gradient of so many crops of so many px, in this process alone and then forgotten, finds memory."""
 
     def fits(count: int, crop: int) -> bool:

@@ -15,35 +15,23 @@ from sftdec.datasets import load_scene, read_index
 from sftdec.networks import SFTDec, WeightsError, build_network, load_into
 from sftdec.params import NetworkConfig, Params, StageParams
 from sftdec.patches import PatchStore
-from sftdec.runtime import atomic_path, compute_exactly
+from sftdec.runtime import Imports, atomic_path, checksum, compute_exactly
 from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.distributed import Group
 from sftdec.training.loop import Curve, Network, Picture, Report, train_stage
 from sftdec.training.objective import Objective
+from sftdec.training.places import weights_path
 from sftdec.training.schedule import Stage
 
-_PACKAGE = Path(__file__).parents[1]
-_CODE = (  # what a result depends on
-    *("networks", "training", "patches", "params/network.py", "params/train.py", "runtime/devices.py"),
-    *("evaluation/metrics.py", "datasets/scene.py", "photos/images.py"),
+_NO_RESULT = (  # of the code that a training runs; values of parameters are in a checkpoint's key themselves
+    *("params/schema.py", "params/fields.py"),
+    *(f"runtime/{name}.py" for name in ("atomic", "checksums", "errors", "extras", "imports", "memory", "yaml_text")),
 )
-
 _JUDGED_BY = ("blurred", "sharp", "defocus")
 
 
 class StageOrderError(ValueError):
     """A stage was started without what the stage before it makes."""
-
-
-def weights_path(build: Path, stage: str) -> Path:
-    """Where a stage's weights lie."""
-    return build / "models" / f"{stage}.safetensors"
-
-
-def stage_inputs(build: Path, stage: Stage) -> list[Path]:
-    """What a stage reads: scenes (for validation), patches, and the weights of the stage before."""
-    before = [] if stage.after is None else [weights_path(build, stage.after)]
-    return [build / "scenes", build / "patches", *before]
 
 
 def stage_params(params: Params, stage: Stage) -> StageParams:
@@ -139,7 +127,7 @@ def train_on_build(
         recipe=repr(getattr(objective, "recipe", None)),
         weights="fresh" if started_from is None else hashlib.sha256(started_from.read_bytes()).hexdigest(),
         patches=file_hashes(build / "patches"),
-        code=file_hashes(*(_PACKAGE / part for part in _CODE)),
+        code=code_hashes("sftdec.training.run", type(objective).__module__, type(network).__module__),
         validation=[[str(row[f"{part}_sha256"]) for part in _JUDGED_BY] for row in judged.to_dict("records")],
         torch=torch.__version__,
         processes=1 if group is None else group.size,
@@ -147,6 +135,15 @@ def train_on_build(
     saved = Checkpoints(checkpoints, objective.stage.name, checkpoint_key(**inputs), inputs)
     validation = [load_scene(build / "scenes", row) for row in judged.to_dict("records")]
     return *train_stage(network, store, validation, objective, saved, report, picture, group), saved
+
+
+def code_hashes(*modules: str) -> dict[str, str]:
+    """SHA-256 of the source of modules of ours, and of all that they lead to and that decides a training's result."""
+    imports, package = Imports(), Path(__file__).parents[1]
+    left_out = {package / name for name in _NO_RESULT}
+    ours = [module for module in modules if module.startswith(f"{package.name}.")]
+    files = {file for module in ours for file in imports.closure(module, lambda _, to: to not in left_out)}
+    return {path.relative_to(package).as_posix(): checksum(path) for path in sorted(files)}
 
 
 def write_curve(path: Path, curve: Curve) -> None:

@@ -3,15 +3,17 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sftdec.peers import AnyNetwork
 from sftdec.training.distributed import Group
 from sftdec.training.objective import Objective
+
+if TYPE_CHECKING:
+    from sftdec.peers import AnyNetwork
 
 
 @dataclass
@@ -22,8 +24,8 @@ class TrainingState:
     """
 
     model: nn.Module
-    network: AnyNetwork
-    average: AnyNetwork
+    network: "AnyNetwork"
+    average: "AnyNetwork"
     optimizer: torch.optim.Optimizer
     step: int = 0
     averaged: int = 0  # how often the average has followed the network
@@ -90,7 +92,7 @@ class TrainingState:
             self.validations_since_best = 0
 
 
-def begin(network: AnyNetwork, objective: Objective, group: Group) -> TrainingState:
+def begin(network: "AnyNetwork", objective: Objective, group: Group) -> TrainingState:
     """The state before the first step: the network on its device, its average, and the optimizer."""
     common = objective.common
     network = network.to(group.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]

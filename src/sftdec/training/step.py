@@ -2,18 +2,21 @@
 
 import math
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from sftdec.patches import Batch
-from sftdec.peers import AnyNetwork, Truth
+from sftdec.peers import Truth
 from sftdec.runtime import autocast
 from sftdec.training.distributed import Group
 from sftdec.training.losses import Losses
 from sftdec.training.objective import Objective
 from sftdec.training.state import TrainingState
+
+if TYPE_CHECKING:
+    from sftdec.peers import AnyNetwork
 
 TERMS = ("loss", "loss_dme", "loss_df", "loss_wd")  # as in ``Losses``
 
@@ -55,7 +58,7 @@ def _gradient(state: TrainingState, objective: Objective, group: Group, batch: B
 
 
 def losses_of(
-    batch: Batch, model: nn.Module, network: AnyNetwork, objective: Objective, device: torch.device
+    batch: Batch, model: nn.Module, network: "AnyNetwork", objective: Objective, device: torch.device
 ) -> Losses:
     """The losses of a batch; ``model``: the network as it is called."""
     truth = _to_device(batch, device)

@@ -1,6 +1,7 @@
 """How a network does on the validation photos while it trains, in figures and in a picture."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,18 +10,20 @@ from torch import Tensor
 
 from sftdec.datasets import Scene
 from sftdec.evaluation import psnr, ssim, to_uint8
-from sftdec.networks import Restoration
 from sftdec.params import CommonParams
-from sftdec.peers import AnyNetwork, Restored
 from sftdec.runtime import autocast
 from sftdec.training.distributed import Group
 from sftdec.training.schedule import Stage
+
+if TYPE_CHECKING:
+    from sftdec.networks import Restoration
+    from sftdec.peers import AnyNetwork, Restored
 
 FIGURES = ("validation_psnr", "validation_ssim", "validation_mae")
 PICTURED = 2  # photos of a validation picture
 
 
-def _restore(network: AnyNetwork, scene: Scene, stage: Stage, common: CommonParams) -> Restoration | Restored:
+def _restore(network: "AnyNetwork", scene: Scene, stage: Stage, common: CommonParams) -> "Restoration | Restored":
     device = next(network.parameters()).device
     blurred = torch.from_numpy(scene.blurred.copy()).permute(2, 0, 1)[None].to(device).float() / 255
     guide = torch.from_numpy(scene.defocus)[None, None].to(device) if stage.guided_by_truth else None
@@ -29,11 +32,11 @@ def _restore(network: AnyNetwork, scene: Scene, stage: Stage, common: CommonPara
     return restored
 
 
-def _pixels(restored: Restoration | Restored) -> NDArray[np.uint8]:
+def _pixels(restored: "Restoration | Restored") -> NDArray[np.uint8]:
     return to_uint8(restored.deblurred[0].float().permute(1, 2, 0).cpu().numpy())
 
 
-def _map(restored: Restoration | Restored, scene: Scene) -> Tensor:
+def _map(restored: "Restoration | Restored", scene: Scene) -> Tensor:
     """The estimated map, H×W in 0..1; no numbers of a network that estimates none."""
     if restored.defocus is None:
         return torch.full(scene.defocus.shape, torch.nan)
@@ -41,7 +44,7 @@ def _map(restored: Restoration | Restored, scene: Scene) -> Tensor:
 
 
 def validate(
-    network: AnyNetwork, scenes: Sequence[Scene], stage: Stage, common: CommonParams, group: Group
+    network: "AnyNetwork", scenes: Sequence[Scene], stage: Stage, common: CommonParams, group: Group
 ) -> dict[str, float]:
     """Means over the validation photos, guided as in this stage: PSNR (dB), SSIM, and the maps' absolute error,
     which is no number of a network that estimates none.
@@ -59,7 +62,7 @@ def validate(
 
 
 def validation_picture(
-    network: AnyNetwork, scenes: Sequence[Scene], stage: Stage, common: CommonParams
+    network: "AnyNetwork", scenes: Sequence[Scene], stage: Stage, common: CommonParams
 ) -> NDArray[np.uint8]:
     """The first validation photos, a row each: blurred, deblurred, sharp, estimated map; uint8 H×W×3."""
     rows = []

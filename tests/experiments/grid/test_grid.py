@@ -231,7 +231,9 @@ def test_cells_wait_for_a_store_that_is_away_and_are_sent_once(
     ],
 )
 def test_a_cell_depends_on_the_code_of_its_kind_alone(tmp_path: Path, changed: str, kinds: set[str]) -> None:
-    package = shutil.copytree(Path(sftdec.__file__).parent, tmp_path / "sftdec", ignore=shutil.ignore_patterns("_*"))
+    package = shutil.copytree(
+        Path(sftdec.__file__).parent, tmp_path / "sftdec", ignore=shutil.ignore_patterns("__pycache__")
+    )
     before = {kind: code_checksum(kind, package) for kind in ("sft_dec", "peer", "method")}
     (package / changed).write_text((package / changed).read_text() + "\n")
     assert {kind for kind in before if code_checksum(kind, package) != before[kind]} == kinds

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sftdec.experiments.tables.costs import COLUMNS as COST_COLUMNS
-from sftdec.experiments.tables.judging import JUDGED_COLUMNS
+from sftdec.experiments.tables.judged import JUDGED_COLUMNS
 from sftdec.experiments.tables.methods import BUDGET_TITLES, CLASSICAL, TABLE_1, TABLE_2, UNTRAINED
 from sftdec.experiments.tables.photographed import COLUMNS as PHOTOGRAPHED
 

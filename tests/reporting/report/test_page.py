@@ -110,6 +110,17 @@ def test_tables_that_are_not_there_leave_no_hole(tmp_path):
     assert sections(page) == ["result", "comparison", "rows"]
 
 
+def test_results_that_are_older_than_their_code_are_said_to_be_at_their_table(tmp_path, everything):
+    page = write(tmp_path / "report.html", make_per_image([1.0, 0.5]), **everything)
+    assert "Older than" not in page
+    said = {name: f"Older than the code of {name}." for name in ("comparison", "table3", "readings")}
+    page = write(tmp_path / "report.html", make_per_image([1.0, 0.5]), **{**everything, "outdated": said})
+    ablation = page.index('<section id="ablation"')
+    assert page.index('<section id="comparison"') < page.index(said["comparison"]) < page.index("only in table1")
+    assert ablation < page.index(said["table3"]) < page.index("only in table3")
+    assert 0 < page.index(said["readings"]) - page.index("only in readings") < 200  # below its title
+
+
 def test_a_page_asks_nothing_of_another_host(tmp_path, everything):
     page = without_pictures(write(tmp_path / "report.html", make_per_image([1.0, 0.5]), **everything))
     assert "http:" not in page and "https:" not in page and "//" not in page

@@ -4,21 +4,16 @@ import hashlib
 from pathlib import Path
 
 from sftdec.experiments.grid.models import Kind
-from sftdec.runtime import checksum
+from sftdec.runtime import Imports, checksum
 
-_MEASURING = (
-    "datasets/scene.py",
-    "evaluation/evaluate.py",
-    "evaluation/metrics.py",
-    "inference/deblur.py",
-    "photos/images.py",
-    "runtime/devices.py",
-)
+_MEASURING = ("sftdec.datasets.scene", "sftdec.evaluation.evaluate")
 _OF_KIND: dict[Kind, tuple[str, ...]] = {
-    "sft_dec": ("networks/*.py", "params/network.py"),
-    "peer": ("networks/*.py", "params/network.py", "peers/*.py"),
-    "method": ("classical/*.py", "evaluation/classical.py", "optics/colour.py", "optics/psf.py"),
+    "sft_dec": ("sftdec.networks.weights",),
+    "peer": ("sftdec.peers.weights", "sftdec.peers.published"),
+    "method": ("sftdec.evaluation.classical",),
 }
+_NO_RESULT = ("runtime/atomic.py", "runtime/errors.py", "photos/errors.py")
+_NETWORKS = ("networks/", "params/")  # a classical method has none
 
 
 def code_checksum(kind: Kind, package: Path | None = None) -> str:
@@ -26,11 +21,14 @@ def code_checksum(kind: Kind, package: Path | None = None) -> str:
 
     ``package``: where they are looked for; left out, the one that runs.
     """
-    package = package or Path(__file__).parents[2]
-    names = sorted(
-        file.relative_to(package).as_posix()
-        for pattern in (*_MEASURING, *_OF_KIND[kind])
-        for file in package.glob(pattern)
-    )
+    package = (package or Path(__file__).parents[2]).resolve()
+    left_out = (*_NO_RESULT, *(_NETWORKS if kind == "method" else ()))
+
+    def counts(_: Path, imported: Path) -> bool:
+        return not imported.relative_to(package).as_posix().startswith(left_out)
+
+    imports = Imports({"sftdec": package.parent})
+    files = {file for module in (*_MEASURING, *_OF_KIND[kind]) for file in imports.closure(module, counts)}
+    names = sorted(file.relative_to(package).as_posix() for file in files)
     lines = "".join(f"{name}\0{checksum(package / name)}\n" for name in names)
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sftdec.datasets import load_scene, read_index, select_scenes
 from sftdec.experiments.tables.documents import write_document
-from sftdec.experiments.tables.judging import panel_scenes
+from sftdec.experiments.tables.judged import panel_scenes
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     PANEL_BUDGET,

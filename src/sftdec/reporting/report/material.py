@@ -21,7 +21,7 @@ class Material:
     stages of these names make; `documents` are what experiments say of their figures (`table1`, `table2`, `table3`,
     `readings`); `published` is the folder of what else they left (`table2.csv`, `figures/comparison/*.png`), each of
     which may be missing; `weights` the file of the network that was judged; `lineage` names what the figures follow
-    from, with their checksums.
+    from, with their checksums; `outdated` has a sentence by experiment where its tables are older than the code.
     """
 
     metrics: Mapping[str, Mapping[str, float | int]]
@@ -33,6 +33,7 @@ class Material:
     patches: Path | None = None
     documents: Mapping[str, Document] = field(default_factory=dict)
     published: Path | None = None
+    outdated: Mapping[str, str] = field(default_factory=dict)
     weights: Path | None = None
     params: Params | None = None
     lineage: Mapping[str, str] = field(default_factory=dict)

@@ -74,6 +74,7 @@ def _content(material: Material, rows: Rows) -> dict[str, Any]:
         "data": data_part(material),
         "making": making_part(material),
         "protocol": PROTOCOL,
+        "outdated": material.outdated,
         "compared": [material.documents[name] for name in TABLES if name in material.documents],
         **{name: material.documents.get(name) for name in ("table3", "readings")},
     }
