@@ -87,7 +87,7 @@ def test_the_registered_model_gives_the_evaluate_stages_own_figures(project):
 
 def test_changing_s3_re_runs_s3_and_what_follows_from_it_only(project):
     set_params(project, train__s3__learning_rate=0.0001, train__s3__keep="last")  # best may be the start, as before
-    output = dvc(project, "repro")
+    output = dvc(project, "repro", tracking=False)
     ran = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
     assert ran[:2] == ["train_s3", "evaluate"] and sorted(ran[2:]) == ["register", "report"]
 
@@ -95,7 +95,7 @@ def test_changing_s3_re_runs_s3_and_what_follows_from_it_only(project):
 def test_a_stage_killed_in_the_middle_goes_on_to_the_same_bytes_and_two_repros_at_once_are_refused(project):
     set_params(project, train__s1__steps=150, train__s1__validate_every=1000, train__common__seed=7)
     undisturbed = "build/models/s1.safetensors"
-    dvc(project, "repro", "--single-item", "train_s1")
+    dvc(project, "repro", "--single-item", "train_s1", tracking=False)
     expected = outs(project)[undisturbed]
 
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--force", "--no-run-cache", "train_s1"]
@@ -104,7 +104,7 @@ def test_a_stage_killed_in_the_middle_goes_on_to_the_same_bytes_and_two_repros_a
     while not list((project / ".checkpoints").rglob("step-*.pt")):
         assert running.poll() is None and time.monotonic() < patience, "no checkpoint was written"
         time.sleep(0.05)
-    refused = dvc(project, "repro", "--single-item", "train_s1", check=False)
+    refused = dvc(project, "repro", "--single-item", "train_s1", check=False, tracking=False)
     assert "busy" in refused or "lock" in refused
     stage = psutil.Process(running.pid).children(recursive=True)
     os.killpg(running.pid, signal.SIGKILL)  # DVC first: at its stage's end it writes a note, of which half would stay
@@ -114,7 +114,7 @@ def test_a_stage_killed_in_the_middle_goes_on_to_the_same_bytes_and_two_repros_a
     running.wait()
     assert list((project / ".checkpoints").rglob("step-*.pt")) and not (project / undisturbed).exists()
 
-    again = dvc(project, "repro", "--single-item", "--force", "--no-run-cache", "train_s1")
+    again = dvc(project, "repro", "--single-item", "--force", "--no-run-cache", "train_s1", tracking=False)
     assert "Running stage 'train_s1'" in again
     assert outs(project)[undisturbed] == expected
     assert not list((project / ".checkpoints").rglob("step-*.pt"))

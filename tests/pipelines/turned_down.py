@@ -20,9 +20,10 @@ def environment():
     return {**kept, "PATH": path, "PYTHONPATH": "", "DO_NOT_TRACK": "1"}
 
 
-def dvc(project, *arguments, check=True):
+def dvc(project, *arguments, check=True, tracking=True):
     command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True)
+    environ = environment() if tracking else {**environment(), "SFTDEC_TRACKING": "off"}
+    done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

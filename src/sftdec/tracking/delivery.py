@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sftdec.runtime import checksum
-from sftdec.tracking.sender import Sender, StoreAway
+from sftdec.tracking.sender import Sender, StoreAway, StoreShut
 from sftdec.tracking.spool import Spool
 
 LOG = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class Delivery(threading.Thread):
         self._abandoned = threading.Event()
         self._older_sent = False
         self._away: str | None = None
+        self._shut = False
 
     def run(self) -> None:
         """The loop; ends when everything is sent after ``finish``, or the store is away by then."""
@@ -40,7 +41,7 @@ class Delivery(threading.Thread):
         while not self._abandoned.is_set():
             closing = self._closing.is_set()
             self._attempt()
-            if closing and (self._away is None or self._sender.settings.is_remote):
+            if closing and (self._away is None or self._shut or self._sender.settings.is_remote):
                 break  # a database that another process has locked is worth another attempt, a server is not
             if closing:
                 time.sleep(SEND_EVERY / 4)
@@ -77,7 +78,7 @@ class Delivery(threading.Thread):
             self._sender.send(self._spool)
             self._away = None
         except StoreAway as away:
-            self._away = str(away)
+            self._away, self._shut = str(away), isinstance(away, StoreShut)
         except Exception as error:  # whatever it is, it must not reach the training
             LOG.debug("sending failed", exc_info=True)
             self._away = f"the tracking data could not be sent ({error!r})"

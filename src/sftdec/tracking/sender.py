@@ -46,6 +46,10 @@ class StoreAway(Exception):
     """The store did not answer, or could not serve; what was to be sent stays where it is."""
 
 
+class StoreShut(StoreAway):
+    """The store takes nothing until somebody mends it, such as a deleted experiment: waiting doesn't help."""
+
+
 class Refused(Exception):
     """The store answers and will never take this event."""
 
@@ -272,7 +276,7 @@ class Sender:
         try:
             result = function(*arguments)
         except TrackingError as error:
-            raise StoreAway(str(error)) from error
+            raise StoreShut(str(error)) from error
         except Exception as error:
             code = str(getattr(error, "error_code", ""))
             if code in REFUSALS:
