@@ -92,6 +92,7 @@ def test_changing_s3_re_runs_s3_and_what_follows_from_it_only(project):
     assert ran[:2] == ["train_s3", "evaluate"] and sorted(ran[2:]) == ["register", "report"]
 
 
+@pytest.mark.services  # it kills what it runs beside
 def test_a_stage_killed_in_the_middle_goes_on_to_the_same_bytes_and_two_repros_at_once_are_refused(project):
     set_params(project, train__s1__steps=150, train__s1__validate_every=1000, train__common__seed=7)
     undisturbed = "build/models/s1.safetensors"

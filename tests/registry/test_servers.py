@@ -30,6 +30,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(log.read_text())
 
 
+@pytest.mark.services
 @pytest.mark.slow
 def test_a_version_behind_a_tracking_server_is_registered_and_fetched_over_http(
     root: Path, trained: list[Path], tmp_path: Path
@@ -55,6 +56,7 @@ def test_a_version_behind_a_tracking_server_is_registered_and_fetched_over_http(
         server.wait()
 
 
+@pytest.mark.services
 @pytest.mark.slow
 def test_a_served_version_answers_over_http_and_says_400_to_what_is_no_image(
     root: Path, settings: TrackingSettings, trained: list[Path], tmp_path: Path

@@ -37,6 +37,7 @@ def run(context, function, argument):
 
 
 @pytest.mark.slow
+@pytest.mark.services  # it kills what it runs beside
 def test_a_training_killed_ten_times_at_random_moments_ends_in_the_same_bytes(tmp_path):
     context = multiprocessing.get_context("forkserver")  # where what is slow to import is imported once
     slow_imports = ["sftdec.patches.transforms", "skimage.metrics", "torch._dynamo"]
