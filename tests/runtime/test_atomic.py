@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,19 @@ def test_a_block_that_writes_nothing_is_an_error_that_names_the_file(tmp_path: P
         atomic_path(tmp_path / "weights"),
     ):
         pass
+
+
+def test_a_file_that_the_system_refuses_leaves_the_old_one_whole(tmp_path):
+    target = tmp_path / "weights.bin"
+    target.write_bytes(b"old")
+    script = (
+        "import resource, signal, sys; from pathlib import Path; from sftdec.runtime.atomic import atomic_path\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "with atomic_path(Path(sys.argv[1])) as temporary: temporary.write_bytes(bytes(5000))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(target)], capture_output=True, text=True)
+    assert done.returncode != 0 and "weights.bin could not be written" in done.stderr
+    assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
 
 
 @pytest.mark.parametrize(("written", "needed"), [(b"x" * 1500, "more than 1,500 bytes"), (b"", "it needs more in")])

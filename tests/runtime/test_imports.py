@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sftdec.runtime.imports import Imports, below
+from tests.files import write_files
 
 LAZY = """\"\"\"A door.\"\"\"
 
@@ -30,10 +31,7 @@ FILES = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    return tmp_path
+    return write_files(tmp_path, FILES)
 
 
 def imports(project: Path) -> Imports:

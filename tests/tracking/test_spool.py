@@ -11,6 +11,14 @@ from sftdec.tracking import spool as spool_module
 from sftdec.tracking.spool import Spool, pending_spools
 
 
+def opened(folder: Path) -> Spool:
+    """A new spool with its opening event."""
+    spool = Spool.acquire(folder, create=True)
+    assert spool is not None
+    spool.append({"kind": "open", "time": 1})
+    return spool
+
+
 def test_a_spool_has_one_owner_at_a_time(tmp_path: Path) -> None:
     first = Spool.acquire(tmp_path / "one", create=True)
     assert first is not None
@@ -30,8 +38,8 @@ def test_a_half_written_event_is_dropped_and_the_next_one_is_whole(tmp_path: Pat
     assert spool.header is None
     spool.append({"kind": "open", "time": 1})
     spool.release()
-    with (tmp_path / "one" / "events.jsonl").open("a") as opened:
-        opened.write('{"kind": "metr')
+    with (tmp_path / "one" / "events.jsonl").open("a") as events:
+        events.write('{"kind": "metr')
     again = Spool.acquire(tmp_path / "one")
     assert again is not None
     again.append({"kind": "close", "time": 2})
@@ -39,19 +47,15 @@ def test_a_half_written_event_is_dropped_and_the_next_one_is_whole(tmp_path: Pat
 
 
 def test_a_broken_line_in_the_middle_does_not_hide_what_follows(tmp_path: Path) -> None:
-    spool = Spool.acquire(tmp_path / "one", create=True)
-    assert spool is not None
-    spool.append({"kind": "open", "time": 1})
-    with (tmp_path / "one" / "events.jsonl").open("a") as opened:
-        opened.write('{"kind": "me\n')
+    spool = opened(tmp_path / "one")
+    with (tmp_path / "one" / "events.jsonl").open("a") as events:
+        events.write('{"kind": "me\n')
     spool.append({"kind": "close", "time": 2})
     assert [event["kind"] for event, _ in spool.read(0)] == ["open", "close"]
 
 
 def test_a_spool_that_is_shared_leaves_the_lock_with_its_owner(tmp_path: Path) -> None:
-    owner = Spool.acquire(tmp_path / "one", create=True)
-    assert owner is not None
-    owner.append({"kind": "open", "time": 1})
+    owner = opened(tmp_path / "one")
     shared = Spool.share(tmp_path / "one")
     shared.release()
     assert shared.header == {"kind": "open", "time": 1}
@@ -76,20 +80,16 @@ def test_a_spool_whose_owner_deletes_it_just_then_is_made_anew(tmp_path: Path, m
 
 
 def test_what_is_recorded_after_the_spool_was_let_go_is_not_written(tmp_path: Path) -> None:
-    spool = Spool.acquire(tmp_path / "one", create=True)
-    assert spool is not None
-    spool.append({"kind": "open", "time": 1})
+    spool = opened(tmp_path / "one")
     spool.release()
     spool.append({"kind": "metric", "time": 2})
     assert spool.last == {"kind": "open", "time": 1}
 
 
 def test_an_event_that_is_just_being_written_is_not_read_yet(tmp_path: Path) -> None:
-    spool = Spool.acquire(tmp_path / "one", create=True)
-    assert spool is not None
-    spool.append({"kind": "open", "time": 1})
-    with (tmp_path / "one" / "events.jsonl").open("a") as opened:
-        opened.write('{"kind": "clo')
+    spool = opened(tmp_path / "one")
+    with (tmp_path / "one" / "events.jsonl").open("a") as events:
+        events.write('{"kind": "clo')
     assert [event["kind"] for event, _ in spool.read(0)] == ["open"]
 
 

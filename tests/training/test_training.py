@@ -1,14 +1,9 @@
-"""Losses by their equations, the stages, resuming to the same bits, checkpoints that stay whole."""
+"""Losses by their equations, the stages, resuming to the same bits."""
 
 import hashlib
 import io
-import json
 import re
-import resource
-import signal
-import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +11,14 @@ import pytest
 import torch
 
 from sftdec.builtin import builtin_weights
-from sftdec.datasets import read_index, write_index
 from sftdec.networks import WeightsError, build_network, load_weights, save_weights
 from sftdec.params import LossParams, load_params
 from sftdec.params.network import NetworkConfig
 from sftdec.params.train import InitialParams
-from sftdec.patches import PatchStore, extract_patches, write_store
-from sftdec.runtime.atomic import atomic_path
-from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.losses import blur_weight, deblurring_loss, defocus_map_loss, stage_loss, weighted_deblurring_loss
-from sftdec.training.run import StageOrderError, code_hashes, train_sft_dec, weights_path, write_curve
+from sftdec.training.run import StageOrderError, train_sft_dec, weights_path, write_curve
 from sftdec.training.schedule import STAGES, learning_rate, total_steps
-from tests.training.small import Killed, kill_at, params, scenes, train
+from tests.training.small import Killed, kill_at, params, train
 
 ROOT = Path(__file__).parents[2]
 EQUATION_7 = LossParams(lambda_1=0.2, lambda_2=0.9, lambda_3=0.0)
@@ -147,15 +138,6 @@ def test_a_training_that_is_cut_off_goes_on_to_the_same_bytes_and_curve(build, k
     assert resumed == whole and same_curve == curve
 
 
-def test_another_parameter_starts_afresh_and_leaves_the_old_checkpoint_aside(build):
-    with pytest.raises(Killed):
-        train_sft_dec(STAGES["s1"], params(), build, build / "cut", kill_at(10))
-    with pytest.warns(UserWarning, match=r"s1-\w+: a checkpoint of other parameters, .* starts afresh"):
-        fresh, _ = train(build, "s1", params(learning_rate=0.02), "cut")
-    assert fresh == train(build, "s1", params(learning_rate=0.02))[0]
-    assert list((build / "cut").rglob("*.pt"))
-
-
 def test_what_is_reported_has_every_term(build):
     heard = {}
     train_sft_dec(STAGES["end_to_end"], params(), build, build / "c", lambda step, metrics: heard.update(metrics))
@@ -218,17 +200,6 @@ def test_initial_weights_that_are_not_the_ones_meant_are_refused(build, tmp_path
         train_sft_dec(STAGES["s1"], settings, build, build / "c")
 
 
-@pytest.mark.parametrize("part", ["blurred", "sharp", "defocus"])
-def test_other_validation_photos_or_maps_are_another_training(build, part):
-    *_, before = train_sft_dec(STAGES["s1"], params(), build, build / "c")
-    index = read_index(build / "scenes")
-    index.loc[index["split"] == "validation", f"{part}_sha256"] = "0" * 64
-    write_index(build / "scenes", index.to_dict("records"))
-    with pytest.warns(UserWarning, match="other parameters, inputs or code"):
-        *_, after = train_sft_dec(STAGES["s1"], params(), build, build / "c")
-    assert after.folder != before.folder
-
-
 def test_training_is_quiet_where_the_output_is_no_terminal(build, capfd):
     train(build, "s1", params())
     assert capfd.readouterr() == ("", "")
@@ -251,105 +222,7 @@ def test_training_lowers_the_loss(build):
     assert losses[-1] < 0.9 * losses[0]
 
 
-def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path):
-    saved = Checkpoints(tmp_path, "s1", checkpoint_key(a=1))
-    for step in (4, 8, 12):
-        saved.save(step, {"step": step})
-    files = sorted(saved.folder.glob("*.pt"))
-    assert len(files) == 2 and saved.newest()["step"] == 12
-    files[-1].write_bytes(files[-1].read_bytes()[:50])
-    with pytest.warns(UserWarning, match="can't be read"):
-        assert saved.newest()["step"] == 8
-    saved.clear()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert saved.newest() is None
-
-
-def test_a_checkpoint_says_which_parameters_and_inputs_it_belongs_to(build):
-    *_, saved = train_sft_dec(STAGES["s1"], params(learning_rate=0.0017), build, build / "c")
-    found = json.loads(saved.newest()["inputs"])
-    assert found["stage"]["learning_rate"] == 0.0017 and "patches/blurred.npy" in found["patches"]
-
-
-def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
-    for folder, text in (("", "a"), ("peers", "b")):
-        (tmp_path / folder).mkdir(exist_ok=True)
-        (tmp_path / folder / "__init__.py").write_text(text)
-    assert len(set(file_hashes(tmp_path).values())) == 2
-
-
-def test_a_file_that_can_not_be_written_leaves_the_old_one_whole(tmp_path):
-    target = tmp_path / "weights.bin"
-    target.write_bytes(b"old")
-    script = (
-        "import resource, signal, sys; from pathlib import Path; from sftdec.runtime.atomic import atomic_path\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "with atomic_path(Path(sys.argv[1])) as temporary: temporary.write_bytes(bytes(5000))"
-    )
-    done = subprocess.run([sys.executable, "-c", script, str(target)], capture_output=True, text=True)
-    assert done.returncode != 0 and "weights.bin could not be written" in done.stderr
-    assert target.read_bytes() == b"old" and list(tmp_path.iterdir()) == [target]
-
-
-@pytest.mark.parametrize("what", ["checkpoint", "patches"])
-def test_a_disk_that_fills_up_loses_nothing(tmp_path, what):
-    scene = next(iter(scenes()))
-    patches = list(extract_patches(scene, 24, 24))
-    saved = Checkpoints(tmp_path, "s1", "key")
-    saved.save(1, {"step": 1})
-    write_store(tmp_path / "store", patches[:1], 24)
-    limits, old_handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))
-    try:
-        with pytest.raises(OSError, match=r"could not be written|File too large|too large"):
-            if what == "checkpoint":
-                saved.save(2, {"step": 2, "network": torch.zeros(10_000)})
-            else:
-                write_store(tmp_path / "store", patches, 24)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, old_handler)
-    assert saved.newest()["step"] == 1 and len(PatchStore(tmp_path / "store")) == 1
-    assert not list(tmp_path.rglob("*.part"))
-
-
-def test_an_atomic_write_that_is_interrupted_leaves_nothing_behind(tmp_path):
-    with pytest.raises(Killed), atomic_path(tmp_path / "a.txt") as temporary:
-        temporary.write_text("half")
-        raise Killed
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_curve_is_written_the_same_each_time(tmp_path):
     curve = [{"step": 25.0, "loss": 0.123456789}, {"step": 50.0, "loss": 0.1, "validation_psnr": 30.5}]
     write_curve(tmp_path / "a.csv", curve)
     assert (tmp_path / "a.csv").read_text() == "step,loss,validation_psnr\n25,0.12345679,\n50,0.1,30.5\n"
-
-
-def test_a_finished_training_whose_result_was_lost_is_not_done_again(build):
-    network, curve, saved = train_sft_dec(STAGES["s1"], params(), build, build / "c")
-    steps = []
-    again, same_curve, _ = train_sft_dec(STAGES["s1"], params(), build, build / "c", lambda step, _: steps.append(step))
-    assert steps == [] and same_curve == curve and list(saved.folder.glob("*.pt"))
-    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
-
-
-def test_other_training_pictures_are_another_training(build):
-    train_sft_dec(STAGES["s1"], params(), build, build / "c")
-    blurred = build / "patches" / "blurred.npy"
-    levels = bytearray(blurred.read_bytes())
-    levels[len(levels) // 4] ^= 1  # one bit of a blurred picture
-    blurred.write_bytes(levels)
-    steps = []
-    train_sft_dec(STAGES["s1"], params(), build, build / "c", lambda step, _: steps.append(step))
-    assert steps
-
-
-def test_a_checkpoints_key_holds_the_code_that_decides_the_result_and_no_rivals():
-    own = code_hashes("sftdec.training.run", "sftdec.training.objective", "sftdec.networks.sft_dec")
-    decides = {"networks/blocks.py", "patches/augment.py", "params/network.py", "training/step.py", "datasets/scene.py"}
-    assert decides <= own.keys() and not {"params/schema.py", "runtime/atomic.py", "__init__.py"} & own.keys()
-    assert {name for name in own if name.startswith("peers/")} == {"peers/truth.py"}
-    peer = code_hashes("sftdec.training.run", "sftdec.training.peer_objective", "sftdec.peers.nafnet")
-    assert {"peers/nafnet.py", "training/peer_objective.py"} <= peer.keys() and "peers/ifan.py" not in peer

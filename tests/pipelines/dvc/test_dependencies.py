@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.dvc.dependencies import differences, write
+from tests.files import write_files
 
 GIVEN = """# a pipeline
 stages:
@@ -65,10 +66,7 @@ FILES = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    return tmp_path
+    return write_files(tmp_path, FILES)
 
 
 def test_code_is_written_and_data_comments_and_order_stay(project):
