@@ -21,6 +21,7 @@ from sftdec.reporting.style import (
     VIOLET,
     bare,
     house_style,
+    legend_above,
     new_figure,
 )
 
@@ -213,17 +214,4 @@ def _legend(figure: "Figure", colours: Mapping[str, str], columns: int) -> None:
 
     room = 34 if columns == 2 else 22  # letters
     names = [name if len(name) <= room else f"{name[: room - 1]}…" for name in colours]
-    handles = [Patch(color=colour, label=name) for name, colour in zip(names, colours.values(), strict=True)]
-    place = ((LEFT - 0.05) / figure.get_size_inches()[0], 1)
-    legend = figure.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=place,
-        ncols=columns,
-        handlelength=1.0,
-        columnspacing=1.6,
-        borderaxespad=0.4,
-        borderpad=0.2,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a name may hold a dollar sign
+    legend_above(figure, [Patch(color=colour) for colour in colours.values()], names, columns, LEFT - 0.05, 1.0)

@@ -16,6 +16,7 @@ from sftdec.reporting.style import (
     WORSE,
     bare,
     house_style,
+    legend_above,
     new_figure,
 )
 
@@ -132,18 +133,7 @@ def _legend(figure: "Figure", axes: "Axes", columns: int) -> None:
     """Each loss once, although every stage draws it, above everything else."""
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    place = (0.62 / figure.get_size_inches()[0], 1)
-    figure.legend(
-        once.values(),
-        once.keys(),
-        loc="upper left",
-        bbox_to_anchor=place,
-        ncols=columns,
-        handlelength=1.4,
-        columnspacing=1.6,
-        borderaxespad=0.4,
-        borderpad=0.2,
-    )
+    legend_above(figure, [*once.values()], [*once], columns, 0.62, 1.4)
 
 
 def gain_plot(per_image: pd.DataFrame, width: float = 9.6) -> "Figure":

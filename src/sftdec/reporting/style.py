@@ -1,7 +1,7 @@
 """One look for all figures and the report: colours, type and how a figure becomes a file."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,3 +97,25 @@ def save_figure(figure: "Figure", path: Path) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
     return path
+
+
+def legend_above(
+    figure: "Figure", handles: Sequence[Any], labels: Sequence[str], columns: int, left: float, handle: float
+) -> None:
+    """A legend above a figure's panels, ``left`` inches from its edge; a dollar sign in a label is one.
+
+    ``handle``: the length of the handles, in letters.
+    """
+    legend = figure.legend(
+        handles,
+        labels,
+        loc="upper left",
+        bbox_to_anchor=(left / figure.get_size_inches()[0], 1),
+        ncols=columns,
+        handlelength=handle,
+        columnspacing=1.6,
+        borderaxespad=0.4,
+        borderpad=0.2,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
