@@ -1,4 +1,4 @@
-from .commits import Lineage, flatten, lineage, read_flat_params
+from .commits import flatten, lineage, read_flat_params
 from .git_command import WorktreeError, git
 from .stages import stage_order, stage_outs
 from .worktrees import (
@@ -20,7 +20,6 @@ from .worktrees import (
 
 __all__ = [
     "DATA_FILE",
-    "Lineage",
     "WorktreeError",
     "bring_data",
     "cache_folder",

@@ -1,10 +1,10 @@
-from .build import PEERS, AnyNetwork, AnyPeer, PeerSize, build_peer
+from .build import PEERS, AnyNetwork, AnyPeer, build_peer
 from .did_anet import DIDANet, build_did_anet
-from .peer import Peer, PeerConfig, Restored
+from .peer import Restored
 from .published import PublishedWeightsError, load_published
 from .recipes import RECIPES, Recipe
 from .truth import Truth
-from .weights import load_network, read_identity, save_peer
+from .weights import load_network, save_peer
 
 __all__ = [
     "PEERS",
@@ -12,9 +12,6 @@ __all__ = [
     "AnyNetwork",
     "AnyPeer",
     "DIDANet",
-    "Peer",
-    "PeerConfig",
-    "PeerSize",
     "PublishedWeightsError",
     "Recipe",
     "Restored",
@@ -23,6 +20,5 @@ __all__ = [
     "build_peer",
     "load_network",
     "load_published",
-    "read_identity",
     "save_peer",
 ]

@@ -11,13 +11,12 @@ from .settings import (
     read_settings,
 )
 from .spool import FOLDER
-from .stage import StageTracker, track_stage
+from .stage import track_stage
 
 __all__ = [
     "FOLDER",
     "CellRun",
     "CellRuns",
-    "StageTracker",
     "TrackingError",
     "TrackingSettings",
     "close_pipeline_run",
