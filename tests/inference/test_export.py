@@ -33,7 +33,7 @@ TINY = {
     "dme_block_init": 0.5,
     "dme_output_init": 0.5,
 }
-OTHERWISE = {"gamma": "scale", "gamma_activation": "sigmoid", "global_residual": False, "dme_relu": True}
+OTHERWISE = {"gamma": "scale", "gamma_activation": "sigmoid", "global_residual": False, "dme_relu": True, "merge": True}
 
 
 def network(**changes):

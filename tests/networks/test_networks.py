@@ -37,6 +37,7 @@ def test_an_untrained_network_returns_the_blurred_picture(modulation, size):
 
 
 READINGS = (
+    {"merge": True},
     {"spatial_kernel": 7},
     {"slope": 0.3},
     {"global_residual": False},
@@ -81,10 +82,12 @@ def test_the_given_map_guides_the_deblurring_and_the_returned_map_stays_the_esti
     assert torch.equal(own.defocus, far.defocus)
 
 
-def test_the_paper_size_has_did_anets_map_network():
-    net = build_network(NetworkConfig.of_size("paper"))
+def test_the_paper_size_has_did_anets_two_networks_but_for_what_guides():
+    net = build_network(NetworkConfig.of_size("paper", modulation="baseline"))
     assert sum(p.numel() for p in net.defocus_map_estimation.parameters()) == 334_721
     assert len(net.deblurring.blocks) == 16 and net.config.features == 128
+    map_as_a_fourth_channel = 128 * 9
+    assert sum(p.numel() for p in net.deblurring.parameters()) == 4_878_467 - map_as_a_fourth_channel
 
 
 def sft_layer(**changes):
@@ -116,6 +119,22 @@ def test_the_layer_gives_gamma_times_features_plus_beta(modulation, gamma):
 def test_each_modulation_decomposes_what_it_should(modulation, gamma, beta):
     layer, *_ = sft_layer(modulation=modulation)
     assert (isinstance(layer.gamma, DecomposedMap), isinstance(layer.beta, DecomposedMap)) == (gamma, beta)
+
+
+@pytest.mark.parametrize("size", ["paper", "small"])
+@pytest.mark.parametrize("modulation", ["sft", "sft_dec", "sft_fdec"])
+def test_every_modulation_starts_by_letting_features_pass_as_they_are(modulation, size):
+    net = build_network(NetworkConfig.of_size(size, modulation=modulation, blocks=2), seed=3)
+    gammas, betas = [], []
+    for layer in net.modules():
+        if isinstance(layer, SFTLayer):
+            layer.gamma.register_forward_hook(lambda part, given, made: gammas.append(made))
+            layer.beta.register_forward_hook(lambda part, given, made: betas.append(made))
+    with torch.no_grad():
+        net(picture(count=4), torch.rand(4, 1, 32, 40))
+    gamma, beta = torch.stack(gammas) + (net.config.gamma == "one_plus"), torch.stack(betas)
+    assert abs(gamma.mean() - 1) < 0.1 and gamma.std() < 0.25
+    assert abs(beta.mean()) < 0.1 and beta.std() < 0.25
 
 
 @pytest.mark.parametrize("modulation", MODULATIONS)
@@ -175,6 +194,14 @@ def test_weights_come_back_with_their_configuration_and_equal_networks_give_equa
     loaded = load_weights(tmp_path / "a.safetensors")
     assert loaded.config == net.config and not loaded.training
     assert torch.equal(loaded(picture()).defocus, net(picture()).defocus)
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_weights_of_before_a_field_stand_for_what_was_then(tmp_path, merge):
+    net = network(merge=merge)
+    save_weights(net, tmp_path / "a.safetensors")
+    assert load_weights(tmp_path / "a.safetensors").config == net.config
+    assert ("merge" in net.config.to_json()) is merge  # so that files, and their checksums, stay as they were
 
 
 def test_weights_remember_the_crop_they_were_trained_on_where_it_is_known(tmp_path):

@@ -91,6 +91,8 @@ def _deblurring(writer: "_Writer", network: SFTDec, padded: str, condition: str 
             inner = writer.conv(f"{name}/{step}", inner, getattr(block, step))
             inner = writer.node("Relu", [inner]) if step == "first" else inner
         features = writer.node("Add", [features, inner])
+    if part.merge is not None:
+        features = writer.conv("deblurring/merge", features, part.merge)
     made = writer.shuffled(writer.conv("deblurring/last", features, part.last), part.stem)
     whole = writer.node("Add", [padded, made]) if part.global_residual else made
     writer.cropped(whole, "deblurred")

@@ -38,6 +38,7 @@ def measure_reach(network: SFTDec) -> Reach:
     """
     deblurring, pools = network.deblurring, network.has_channel_part
     first, blocks, last = reach_of(deblurring.first), reach_of(deblurring.blocks), reach_of(deblurring.last)
+    last += 0 if deblurring.merge is None else reach_of(deblurring.merge)
     condition = layers = transforms = 0
     if network.condition is not None:
         condition = reach_of(network.condition)

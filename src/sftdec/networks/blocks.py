@@ -4,13 +4,15 @@ import torch
 from torch import Tensor, nn
 
 
-def conv(inputs: int, outputs: int, kernel: int = 3, dilation: int = 1, scale: float = 1.0) -> nn.Conv2d:
-    """A convolution that keeps H and W; kaiming-normal weights times ``scale``, zero bias (as DID-ANet initialises)."""
+def conv(
+    inputs: int, outputs: int, kernel: int = 3, dilation: int = 1, scale: float = 1.0, bias: float = 0.0
+) -> nn.Conv2d:
+    """A convolution that keeps H and W; kaiming-normal weights times ``scale`` (DID-ANet), each output's ``bias``."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=dilation * (kernel // 2), dilation=dilation)
     nn.init.kaiming_normal_(layer.weight)
     with torch.no_grad():
         layer.weight.mul_(scale)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    nn.init.constant_(layer.bias, bias)  # type: ignore[arg-type]
     return layer
 
 

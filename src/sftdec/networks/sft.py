@@ -12,13 +12,13 @@ from sftdec.params import NetworkConfig
 
 
 class FullMap(nn.Module):
-    """γ or β whole: conv1×1 → LeakyReLU → conv1×1 (fig. 3)."""
+    """γ or β whole: conv1×1 → LeakyReLU → conv1×1 (fig. 3). It starts around ``start``."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, start: float = 0.0) -> None:
         super().__init__()
         self.slope = config.slope
         self.first = conv(config.condition_features, config.sft_features, 1)
-        self.second = conv(config.sft_features, config.features, 1, scale=config.map_init)
+        self.second = conv(config.sft_features, config.features, 1, scale=config.map_init, bias=start)
 
     def forward(self, condition: Tensor, mean: Tensor | None) -> Tensor:
         """N×D×H×W → N×C×H×W; no use for the condition's mean."""
@@ -29,16 +29,19 @@ class DecomposedMap(nn.Module):
     """γ or β as channel part C×1×1 ⊗ spatial part 1×H×W (fig. 4).
 
     The channel part is squeeze-excite's, the spatial part a convolution to one channel as CBAM's; each ends in a
-    sigmoid or is left linear (``config.gamma_activation``).
+    sigmoid, and their product starts around 1/4, or is left linear (``config.gamma_activation``) and starts around
+    ``start``, 0 or 1.
     """
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, start: float = 0.0) -> None:
         super().__init__()
         squeezed = max(1, config.condition_features // config.reduction)
         self.bounded = config.gamma_activation == "sigmoid"
         self.squeeze = conv(config.condition_features, squeezed, 1)
-        self.excite = conv(squeezed, config.features, 1, scale=1.0 if self.bounded else config.map_init)
-        self.spatial = conv(config.condition_features, 1, config.spatial_kernel)
+        start = 0.0 if self.bounded else start
+        self.excite = conv(squeezed, config.features, 1, scale=1.0 if self.bounded else config.map_init, bias=start)
+        scale = config.map_init if start else 1.0  # beside a channel part around 0 the product is small as it is
+        self.spatial = conv(config.condition_features, 1, config.spatial_kernel, scale=scale, bias=start)
 
     def forward(self, condition: Tensor, mean: Tensor | None) -> Tensor:
         """N×D×H×W and its mean N×D×1×1, or N×D×H×W where each pixel has one of its own → N×C×H×W."""
@@ -51,14 +54,15 @@ class DecomposedMap(nn.Module):
 class SFTLayer(nn.Module):
     """SFT(F) = γ ⊙ F + β, with γ and β made of the condition (eq. 2).
 
-    ``modulation``: ``sft`` has both whole, ``sft_dec`` (the paper's) decomposes γ, ``sft_fdec`` both.
+    ``modulation``: ``sft`` has both whole, ``sft_dec`` (the paper's) decomposes γ, ``sft_fdec`` both. At first F
+    passes nearly as it is: the ablation's four networks start alike, as the baseline without any such layer.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.gamma = (FullMap if config.modulation == "sft" else DecomposedMap)(config)
-        self.beta = (DecomposedMap if config.modulation == "sft_fdec" else FullMap)(config)
         self.one_plus = config.gamma == "one_plus"
+        self.gamma = (FullMap if config.modulation == "sft" else DecomposedMap)(config, 0.0 if self.one_plus else 1.0)
+        self.beta = (DecomposedMap if config.modulation == "sft_fdec" else FullMap)(config)
 
     def forward(self, features: Tensor, condition: Tensor, mean: Tensor | None) -> Tensor:
         """N×C×H×W, the condition N×D×H×W and its mean (see ``DecomposedMap``) → N×C×H×W."""

@@ -38,9 +38,7 @@ class ConditionNetwork(nn.Module):
 
 
 class DeblurringNetwork(nn.Module):
-    """Sec. 3.3: conditioned residual blocks between two convolutions, and a global residual; plain blocks for the
-    baseline.
-    """
+    """Sec. 3.3: conditioned residual blocks, the baseline's plain ones, between convolutions; a global residual."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -52,6 +50,7 @@ class DeblurringNetwork(nn.Module):
             else ConditionedResidualBlock(config)
             for _ in range(config.blocks)
         )
+        self.merge = conv(config.features, config.features) if config.merge else None
         self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
 
     def forward(self, blurred: Tensor, *guides: Tensor | None, checkpointed: bool = False) -> Tensor:
@@ -65,7 +64,7 @@ class DeblurringNetwork(nn.Module):
                 features = checkpoint(block, features, *guides, use_reentrant=False, preserve_rng_state=False)
             else:
                 features = block(features, *guides)
-        made = pixel_shuffle(self.last(features), self.stem)
+        made = pixel_shuffle(self.last(features if self.merge is None else self.merge(features)), self.stem)
         return blurred + made if self.global_residual else made
 
 
