@@ -5,16 +5,18 @@ import io
 import re
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from sftdec.builtin import builtin_weights
-from sftdec.networks import WeightsError, build_network, load_weights, save_weights
+from sftdec.networks import Restoration, WeightsError, build_network, load_weights, save_weights
 from sftdec.params import LossParams, load_params
 from sftdec.params.network import NetworkConfig
-from sftdec.params.train import InitialParams
+from sftdec.params.train import InitialParams, LossNorm
+from sftdec.peers import Truth, build_did_anet
 from sftdec.training.losses import blur_weight, deblurring_loss, defocus_map_loss, stage_loss, weighted_deblurring_loss
 from sftdec.training.run import StageOrderError, train_sft_dec, weights_path, write_curve
 from sftdec.training.schedule import STAGES, learning_rate, total_steps
@@ -35,8 +37,8 @@ def pictures(seed=0):
 def test_losses_are_equations_3_to_8_by_hand():
     deblurred, estimate, sharp, defocus = pictures()
     d, e, s, m = (x.numpy().astype(np.float64) for x in (deblurred, estimate, sharp, defocus))
-    weight = m / m.mean(axis=(1, 2, 3), keepdims=True)
-    dme, df, wd = np.abs(e - m).mean(), np.abs(d - s).mean(), ((weight * (d - s)) ** 2).mean()
+    lengths = np.sqrt(((d - s) ** 2).sum(axis=1, keepdims=True))
+    dme, df, wd = np.abs(e - m).mean(), np.abs(d - s).mean(), (m / m.mean() * lengths).mean()
     assert defocus_map_loss(estimate, defocus).item() == pytest.approx(dme, rel=1e-5)
     assert deblurring_loss(deblurred, sharp).item() == pytest.approx(df, rel=1e-5)
     assert weighted_deblurring_loss(deblurred, sharp, defocus).item() == pytest.approx(wd, rel=1e-5)
@@ -46,12 +48,44 @@ def test_losses_are_equations_3_to_8_by_hand():
     assert [term.item() for term in stage_loss(*given, EQUATION_8)[1:]] == pytest.approx([dme, df, wd])
 
 
-def test_the_weight_is_squared_or_not_as_asked():
+@pytest.mark.parametrize("defocus", [pictures()[3], torch.zeros(2, 1, 8, 9) + 0.002], ids=["blurred", "hardly blurred"])
+def test_the_weighted_loss_is_that_of_did_anet_s_code(defocus):
+    deblurred, estimate, sharp, _ = pictures()
+    network = build_did_anet(NetworkConfig.of_size("small", features=8, blocks=1))
+    theirs = network.loss(Restoration(deblurred, estimate), Truth(deblurred, sharp, defocus))
+    plain = torch.linalg.vector_norm(deblurred - sharp, dim=1).mean()
+    weighted = weighted_deblurring_loss(deblurred, sharp, defocus)
+    assert theirs.item() == pytest.approx((plain + 9 * weighted + 2 * defocus_map_loss(estimate, defocus)).item())
+
+
+def test_the_other_norms_square_the_difference_and_its_weight_or_not():
     deblurred, _, sharp, defocus = pictures()
     d, s, m = (x.numpy().astype(np.float64) for x in (deblurred, sharp, defocus))
-    expected = (m / m.mean(axis=(1, 2, 3), keepdims=True) * (d - s) ** 2).mean()
-    found = weighted_deblurring_loss(deblurred, sharp, defocus, square_weight=False).item()
-    assert found == pytest.approx(expected, rel=1e-5)
+    weight = m / m.mean(axis=(1, 2, 3), keepdims=True)
+    for norm, expected in (("square", (weight * (d - s)) ** 2), ("weighted_square", weight * (d - s) ** 2)):
+        found = weighted_deblurring_loss(deblurred, sharp, defocus, norm).item()
+        assert found == pytest.approx(expected.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("norm", get_args(LossNorm))
+def test_a_pixel_that_is_right_pulls_nowhere(norm):
+    deblurred, _, sharp, defocus = pictures()
+    deblurred[:, :, :4] = sharp[:, :, :4]
+    weighted_deblurring_loss(deblurred.requires_grad_(), sharp, defocus, norm).backward()
+    assert (deblurred.grad[:, :, :4] == 0).all() and (deblurred.grad[:, :, 4:] != 0).any()
+
+
+def test_the_weighted_loss_pulls_in_eq_8_about_a_quarter_as_strongly_as_the_plain_one():
+    """A norm beside a norm: as a square its gradient was a fiftieth and less, and stage s3 did next to nothing."""
+    deblurred, estimate, sharp, defocus = pictures()
+    deblurred = (sharp + 0.05 * (deblurred - 0.5)).requires_grad_()
+
+    def pull(**weights):
+        loss = LossParams(**{"lambda_1": 0.0, "lambda_2": 0.0, "lambda_3": 0.0} | weights)
+        total = stage_loss(deblurred, estimate, sharp, defocus, loss).total
+        return torch.autograd.grad(total, deblurred)[0].norm().item()
+
+    assert 0.1 < pull(lambda_3=0.1) / pull(lambda_2=0.9) < 0.4
 
 
 def test_a_term_of_weight_0_moves_nothing():
@@ -63,10 +97,11 @@ def test_a_term_of_weight_0_moves_nothing():
     assert estimate.grad.abs().sum() > 0 and not any(term.requires_grad for term in terms)
 
 
-def test_a_map_without_blur_weighs_every_pixel_alike():
-    assert torch.equal(blur_weight(torch.zeros(1, 1, 4, 4)), torch.ones(1, 1, 4, 4))
-    mixed = torch.stack([torch.zeros(1, 4, 4), torch.full((1, 4, 4), 0.5)])
-    assert torch.allclose(blur_weight(mixed), torch.ones(2, 1, 4, 4))
+def test_maps_without_blur_weigh_every_pixel_alike():
+    none, half = torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.5)
+    assert torch.equal(blur_weight(none), torch.ones(1, 1, 4, 4))
+    assert torch.equal(blur_weight(torch.cat([none, half])), torch.cat([none, 4 * half]))  # by the batch's mean
+    assert torch.equal(blur_weight(torch.cat([none, half]), each=True), torch.ones(2, 1, 4, 4))
 
 
 def moved_by(build, **changes):

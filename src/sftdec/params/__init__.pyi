@@ -9,7 +9,7 @@ from .schema import (
     load_params,
     parse_params,
 )
-from .train import AugmentationParams, CommonParams, LossParams, StageParams
+from .train import AugmentationParams, CommonParams, LossNorm, LossParams, StageParams
 
 __all__ = [
     "MODULATIONS",
@@ -20,6 +20,7 @@ __all__ = [
     "ConfigError",
     "FetchParams",
     "GateParams",
+    "LossNorm",
     "LossParams",
     "NetworkConfig",
     "Params",

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from sftdec.params.fields import NonNegative, Positive, PositiveInt, Section, Share
 
+LossNorm = Literal["pixel", "square", "weighted_square"]
+
 
 class LossParams(Section):
     """A stage's loss: λ1·L_dme + λ2·L_df + λ3·L_wd. Eq. 7 has λ3 = 0, eq. 8 has λ1 = 0.
@@ -17,7 +19,9 @@ class LossParams(Section):
     lambda_1: NonNegative  # of L_dme, eq. 3
     lambda_2: NonNegative  # of L_df, eq. 4
     lambda_3: NonNegative  # of L_wd, eq. 5
-    square_weight: bool = True  # eq. 5 reads as a norm of weight times difference; false weights the square: alike
+    norm: LossNorm = (
+        "pixel"  # of eq. 5: each pixel's length as in DID-ANet's code, or squares, weighted before or after
+    )
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> Self:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sftdec.params import LossParams
+from sftdec.params import LossNorm, LossParams
 
 _LEAST_MEAN = 1e-3  # of a map, in eq. 6: a picture without blur has mean 0
 
@@ -24,16 +24,25 @@ def deblurring_loss(deblurred: Tensor, sharp: Tensor) -> Tensor:
     return (deblurred.float() - sharp).abs().mean()
 
 
-def blur_weight(defocus: Tensor) -> Tensor:
-    """W_dm, eq. 6: each true map divided by its own mean, N×1×H×W; 1 everywhere where there is no blur at all."""
-    mean = defocus.mean((1, 2, 3), keepdim=True)
+def blur_weight(defocus: Tensor, each: bool = False) -> Tensor:
+    """W_dm, eq. 6: the true maps divided by their mean, that of all or of ``each``, N×1×H×W; 1 where none has blur."""
+    mean = defocus.mean((1, 2, 3), keepdim=True) if each else defocus.mean()
     return (defocus / mean.clamp_min(_LEAST_MEAN)).where(mean > _LEAST_MEAN, defocus.new_ones(()))
 
 
-def weighted_deblurring_loss(deblurred: Tensor, sharp: Tensor, defocus: Tensor, square_weight: bool = True) -> Tensor:
-    """L_wd, eq. 5: mean of the squared differences, weighted by the true blur before squaring or after."""
-    weight, difference = blur_weight(defocus), deblurred.float() - sharp
-    return (weight * difference).square().mean() if square_weight else (weight * difference.square()).mean()
+def weighted_deblurring_loss(deblurred: Tensor, sharp: Tensor, defocus: Tensor, norm: LossNorm = "pixel") -> Tensor:
+    """L_wd, eq. 5: the mean over pixels of W_dm times the length of the difference's three channels, as DID-ANet's.
+
+    W_dm is by the mean of all maps that are given, a batch or what one process computes at once of it. The other
+    readings take squared differences, weighted before squaring (``square``) or after (``weighted_square``), and
+    divide each map by its own mean.
+    """
+    difference = deblurred.float() - sharp
+    if norm == "pixel":
+        lengths = torch.linalg.vector_norm(difference, dim=1, keepdim=True)  # whose gradient is 0 where there is none
+        return (blur_weight(defocus) * lengths).mean()  # type: ignore[no-any-return]
+    weight = blur_weight(defocus, each=True)
+    return (weight * difference).square().mean() if norm == "square" else (weight * difference.square()).mean()
 
 
 class Losses(NamedTuple):
@@ -53,7 +62,7 @@ def stage_loss(deblurred: Tensor, estimate: Tensor, sharp: Tensor, defocus: Tens
     terms = (
         defocus_map_loss(estimate, defocus),
         deblurring_loss(deblurred, sharp),
-        weighted_deblurring_loss(deblurred, sharp, defocus, weights.square_weight),
+        weighted_deblurring_loss(deblurred, sharp, defocus, weights.norm),
     )
     lambdas = (weights.lambda_1, weights.lambda_2, weights.lambda_3)
     total = torch.stack([weight * term for weight, term in zip(lambdas, terms, strict=True) if weight]).sum()
