@@ -1,6 +1,6 @@
 from .checkpoint import Checkpoints
 from .distributed import Group, joined, start_processes, under_torchrun
-from .engine import Engine, EngineError, Feed
+from .engine import Engine, EngineError, Feed, captures
 from .losses import stage_loss
 from .objective import Objective
 from .peer_objective import PeerObjective
@@ -21,6 +21,7 @@ __all__ = [
     "PeerObjective",
     "Stage",
     "begin",
+    "captures",
     "joined",
     "stage_inputs",
     "stage_loss",
