@@ -13,10 +13,11 @@ ROOT = Path(__file__).parents[1]
 WITHOUT = """
 import sys
 
+NAMES = {"mlflow", "prefect", "dvc", "dask", "distributed", "psutil", "requests", "hypothesis", "matplotlib", "h5py"}
+
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"mlflow", "prefect", "dvc", "dask", "distributed", "psutil", "requests", "filelock",
-                                      "hypothesis", "matplotlib", "h5py", "torchmetrics", "onnx", "onnxruntime"}:
+        if name.partition(".")[0] in NAMES:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Missing())
