@@ -1,6 +1,5 @@
 """Augmented crops and batches, in an order that depends on the seed and the position alone."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,6 @@ class CropDataset(Dataset[Batch]):
     """
 
     def __init__(self, store: PatchStore, augmentation: "AugmentationParams", seed: int) -> None:
-        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
         from sftdec.patches.transforms import Augmentation, largest_extent  # which takes seconds
 
         crop, rotation = augmentation.crop, augmentation.rotation
