@@ -57,7 +57,7 @@ def make_per_image(gains, dataset="sample", blurred=25.0):
 
 
 def make_curve(steps=30, validated=True):
-    """A training curve: `loss_wd` never measured, `validation_psnr` every tenth step."""
+    """A training curve: `loss_wd` never measured, validation figures every tenth step."""
     step = np.arange(1, steps + 1)
     psnr = np.where((step % 10 == 0) & validated, 24 + step / 10, np.nan)
     loss = 1 / step
@@ -69,6 +69,7 @@ def make_curve(steps=30, validated=True):
             "loss_df": loss / 3,
             "loss_wd": np.nan,
             "validation_psnr": psnr,
+            "validation_mae": 1 / psnr,
         }
     )
 

@@ -13,12 +13,12 @@ from tests.evaluation.scenes import make_curve, make_per_image, texts
 @pytest.mark.parametrize("width", [9.6, 4.4])
 def test_stages_follow_one_another_on_one_axis(width):
     figure = training_curves({"s1": make_curve(30), "s2": make_curve(20)}, width)
-    losses, quality = figure.axes
-    assert losses.get_xlim() == quality.get_xlim() == (0, 50)
-    assert [line.get_xdata().tolist() for line in quality.lines if line.get_marker() == "o"] == [
-        [10, 20, 30],
-        [40, 50],
-    ]
+    losses, quality, maps = figure.axes
+    assert losses.get_xlim() == quality.get_xlim() == maps.get_xlim() == (0, 50)
+    for axes, column in ((quality, "validation_psnr"), (maps, "validation_mae")):
+        points = [line for line in axes.lines if line.get_marker() == "o"]
+        assert [line.get_xdata().tolist() for line in points] == [[10, 20, 30], [40, 50]]
+        assert points[0].get_ydata().tolist() == make_curve(30)[column].dropna().tolist()
     assert Image.open(io.BytesIO(png_bytes(figure))).width == round(width * 160)
 
 

@@ -1,6 +1,6 @@
 """Plots of numbers: how training went and what each picture gained."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,17 +28,17 @@ LOSSES = {
     "loss": ("total loss", INK),
     "loss_dme": ("map, L1", AMBER),
     "loss_df": ("picture, L1", BETTER),
-    "loss_wd": ("picture, weighted L2", VIOLET),
+    "loss_wd": ("picture, weighted", VIOLET),
 }
 NAMED_BARS = 40  # more pictures than this and a bar is too thin for its name
 GAIN_ROOM = 0.82  # inches for the heading and the axis of one data set
 
 
 def training_curves(curves: Mapping[str, pd.DataFrame], width: float = 9.6) -> "Figure":
-    """Losses (logarithmic) and, below, validation PSNR (dB), the stages one after another on one axis.
+    """Losses (logarithmic) and, below, validation PSNR (dB) and map error, the stages one after another on one axis.
 
     `curves`: per stage a table with `step` (from the stage's own start) and `loss`, and where measured
-    `loss_dme`, `loss_df`, `loss_wd` and `validation_psnr`; gaps are NaN. `width` in inches.
+    `loss_dme`, `loss_df`, `loss_wd`, `validation_psnr` and `validation_mae`; gaps are NaN. `width` in inches.
 
     Raises:
         ValueError: there is no stage, or one's table is empty or lacks `step` or `loss`.
@@ -50,28 +50,34 @@ def training_curves(curves: Mapping[str, pd.DataFrame], width: float = 9.6) -> "
             found = ", ".join(map(str, table.columns)) or "no columns"
             raise ValueError(f"curve {stage} has {len(table)} rows of {found}; expected rows of step, loss, …")
     with house_style():
-        height, head = 4.4, 0.52 if width > 6 else 0.68
+        height, head = 5.2, 0.52 if width > 6 else 0.68
         figure = new_figure(width, height)
         left, right = 0.62 / width, 1 - 0.2 / width
         top = 1 - head / height
-        losses = figure.add_axes((left, 0.435, right - left, top - 0.435))
-        quality = figure.add_axes((left, 0.1, right - left, 0.285), sharex=losses)
-        start, measured = 0.0, False
+        losses = figure.add_axes((left, 0.51, right - left, top - 0.51))
+        quality = figure.add_axes((left, 0.275, right - left, 0.2), sharex=losses)
+        maps = figure.add_axes((left, 0.085, right - left, 0.155), sharex=losses)
+        below = {"validation_psnr": (quality, BETTER), "validation_mae": (maps, AMBER)}
+        start, measured = 0.0, dict.fromkeys(below, False)
         for stage, table in curves.items():
             _draw_losses(losses, table, start)
-            measured |= _draw_quality(quality, table, start)
+            for column, (axes, colour) in below.items():
+                measured[column] |= _draw_validation(axes, table, column, start, colour)
             end = start + float(table["step"].max())
-            _mark_stage(losses, quality, stage, (start, end))
+            _mark_stage((losses, quality, maps), stage, (start, end))
             start = end
         losses.set(yscale="log", ylabel="loss", xlim=(0, start))
         losses.tick_params(labelbottom=False, which="both")
-        quality.set(xlabel="step", ylabel="validation PSNR, dB")
-        bare(losses)
-        bare(quality)
-        _quiet_ticks(losses, quality, width)
+        quality.tick_params(labelbottom=False)
+        quality.set(ylabel="PSNR, dB")
+        maps.set(xlabel="step", ylabel="map MAE")
+        for axes in (losses, quality, maps):
+            bare(axes)
+        _quiet_ticks(losses, (quality, maps), width)
         _legend(figure, losses, columns=4 if width > 6 else 2)
-        if not measured:
-            quality.text(0.5, 0.5, "not measured", transform=quality.transAxes, ha="center", color=MUTED)
+        for column, (axes, _) in below.items():
+            if not measured[column]:
+                axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=MUTED)
     return figure
 
 
@@ -90,23 +96,22 @@ def _draw_losses(axes: "Axes", table: pd.DataFrame, start: float) -> None:
         axes.plot(steps, smooth, color=colour, linewidth=1.5 if total else 1.1, label=label)
 
 
-def _draw_quality(axes: "Axes", table: pd.DataFrame, start: float) -> bool:
-    """A stage's validation PSNR; whether it has any."""
-    if "validation_psnr" not in table or table["validation_psnr"].notna().sum() == 0:
+def _draw_validation(axes: "Axes", table: pd.DataFrame, column: str, start: float, colour: str) -> bool:
+    """A stage's validation figures of one kind; whether it has any."""
+    if column not in table or table[column].notna().sum() == 0:
         return False
-    points = table.loc[np.isfinite(table["validation_psnr"]), ["step", "validation_psnr"]]
+    points = table.loc[np.isfinite(table[column]), ["step", column]]
     size = 3.2 if len(points) <= 60 else 0
-    steps = points["step"] + start
-    axes.plot(steps, points["validation_psnr"], color=BETTER, marker="o", markersize=size, clip_on=False)
+    axes.plot(points["step"] + start, points[column], color=colour, marker="o", markersize=size, clip_on=False)
     return True
 
 
-def _mark_stage(losses: "Axes", quality: "Axes", stage: str, span: tuple[float, float]) -> None:
+def _mark_stage(panels: Sequence["Axes"], stage: str, span: tuple[float, float]) -> None:
     """The stage's name above its steps and a line where it ends."""
-    for axes in (losses, quality):
+    for axes in panels:
         axes.axvline(span[1], color=RULE, linewidth=0.9, zorder=0)
     middle = (span[0] + span[1]) / 2
-    losses.annotate(
+    panels[0].annotate(
         stage,
         (middle, 1),
         xycoords=("data", "axes fraction"),
@@ -117,16 +122,17 @@ def _mark_stage(losses: "Axes", quality: "Axes", stage: str, span: tuple[float, 
     )
 
 
-def _quiet_ticks(losses: "Axes", quality: "Axes", width: float) -> None:
+def _quiet_ticks(losses: "Axes", below: Sequence["Axes"], width: float) -> None:
     """Few, plain numbers on all axes."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     losses.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=7))
     losses.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     losses.yaxis.set_minor_formatter(NullFormatter())
-    quality.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    quality.xaxis.set_major_locator(MaxNLocator(9 if width > 6 else 5, integer=True, steps=[1, 2, 5, 10]))
-    quality.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace(",", "\u2009")))
+    for axes in below:
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    losses.xaxis.set_major_locator(MaxNLocator(9 if width > 6 else 5, integer=True, steps=[1, 2, 5, 10]))
+    losses.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace(",", "\u2009")))
 
 
 def _legend(figure: "Figure", axes: "Axes", columns: int) -> None:

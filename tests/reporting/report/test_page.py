@@ -159,8 +159,14 @@ def test_the_cards_and_the_sentences_say_what_the_metrics_say(tmp_path):
 
 
 def test_a_network_that_makes_things_worse_is_shown_to(tmp_path):
-    page = write(tmp_path / "report.html", make_per_image([-0.5]))
+    page = write(tmp_path / "report.html", make_per_image([-0.5, -0.5]))
     assert '<div class="value worse">−0.50 dB</div>' in page and "12 % larger" in page
+
+
+@pytest.mark.parametrize("gains", [[2.0], [2.0, -1.0]])
+def test_a_gain_whose_interval_says_nothing_has_no_colour(tmp_path, gains):
+    page = write(tmp_path / "report.html", make_per_image(gains))
+    assert f'<div class="value equal">+{np.mean(gains):.2f} dB</div>' in page
 
 
 def test_the_figures_with_local_pooling_are_shown_where_there_are_any(tmp_path):

@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sftdec.datasets import read_index
+from sftdec.evaluation import paired_interval
 from sftdec.reporting.report.material import Material
 
+LEVEL = 0.95  # of the intervals that a figure's colour goes by
+_COMPARED = {"psnr": ("psnr_blurred", 1), "ssim": ("ssim_blurred", 1), "mae": ("mae_constant", -1)}
+_COLOURS = {"holds": "better", "doesn't hold": "worse", "can't be told": "equal"}
 Row = dict[str, Any]
 Rows = Mapping[tuple[str, str], Row]
 
@@ -38,7 +43,8 @@ def key_figures(material: Material, rows: Rows) -> list[Row]:
     """Per data set what the cards and the sentences beside them say.
 
     `less` is by how much (0..1) the squared error fell, the geometric mean over pictures; errors of maps are also
-    given in px of sigma where `scenes` are there to say what 1 stands for.
+    given in px of sigma where `scenes` are there to say what 1 stands for. `verdicts`: of each measure, better or
+    worse where the interval over the pictures lies on one side of the blurred photo or the best constant, else equal.
     """
     judged = _judged(material)
     found = []
@@ -51,6 +57,7 @@ def key_figures(material: Material, rows: Rows) -> list[Row]:
                 "name": name,
                 "values": values,
                 "gain": gain,
+                "verdicts": {measure: _verdict(mine, measure, *other) for measure, other in _COMPARED.items()},
                 "less": 1 - 10 ** (-gain / 10),
                 "improved": round(values["improved"] * values["images"]),
                 "least": mine[0],
@@ -60,6 +67,13 @@ def key_figures(material: Material, rows: Rows) -> list[Row]:
             }
         )
     return found
+
+
+def _verdict(rows: list[Row], measure: str, beside: str, sign: int) -> str:
+    differences = np.array([row[measure] - row[beside] for row in rows], float)
+    if len(differences) < 2 or not np.isfinite(differences).all():
+        return "equal"
+    return _COLOURS[paired_interval(differences, LEVEL).verdict(sign)]
 
 
 def _judged(material: Material) -> dict[str, tuple[int, float]]:
