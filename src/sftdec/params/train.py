@@ -38,7 +38,7 @@ class AugmentationParams(Section):
     """
 
     crop: PositiveInt  # px
-    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
+    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way; see TurnedCrop for what it costs
     flips: bool  # mirrored, and turned by quarters
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # blurred and sharp times one factor within 1 ± it
     noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # largest deviation (share of white), on blurred alone
