@@ -84,7 +84,12 @@ class InitialParams(Section):
 
 
 class StageParams(Section):
-    """One stage of training; its length in steps or in epochs, one of the two."""
+    """One stage of training; its length in steps or in epochs, one of the two.
+
+    An epoch is as many crops as there are scenes. A stage that is as long as its epochs shows each scene once in each,
+    whatever windows the store has of it, as the paper counts; one that is as long as its steps shows each patch once
+    before any a second time, so that what ``patches`` drops and balances holds.
+    """
 
     steps: PositiveInt | None = None
     epochs: Positive | None = None
