@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test test-around test-core test-services lint secrets audit ui clean
+.PHONY: repro test test-around test-core test-services gpu gpu-wheels lint secrets audit ui clean
 
 repro: $(VENV)/.installed
 	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
@@ -38,6 +38,24 @@ test-core: $(VENV)/.installed-dev
 # Real servers on loopback, with Debian's postgresql and chromium; what is missing is skipped and named.
 test-services: $(VENV)/.installed-services
 	$(ONE_CORE) $(BIN)/pytest -m services $(AGAIN)
+
+# On a machine with a GPU and PyTorch, for eight minutes; it needs no network, and what it lacks from gpu-wheels.
+gpu:
+	$(if $(wildcard gpu-wheels/*.whl),$(INTO_GPU) $(filter-out gpu-wheels/pandas-%,$(wildcard gpu-wheels/*.whl)))
+	$(PYTHON) -c 'import pandas, sys; sys.exit(int(pandas.__version__.split(".")[0]) < 3)' || $(INTO_GPU) gpu-wheels/pandas-*.whl
+	PYTHONPATH=$(GPU_PACKAGES) $(PYTHON) benchmarks/gpu.py --out build/gpu $(GPU_OPTIONS)
+
+GPU_PACKAGES := $(CURDIR)/build/gpu/packages
+INTO_GPU = $(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target $(GPU_PACKAGES)
+
+# What such a machine lacks beside PyTorch, NumPy, pandas, scikit-image, scikit-learn, OpenCV, safetensors and pytest.
+gpu-wheels:
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
+		--abi cp312 --abi abi3 --abi none --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
+		--platform manylinux2014_x86_64 -c constraints.txt -d $@ $(GPU_LACKS) pandas
+
+GPU_LACKS := pydantic pydantic-core annotated-types typing-inspection ruamel.yaml albumentations albucore stringzilla \
+	simsimd pooch platformdirs pandera typeguard ImageHash PyYAML lazy-loader tqdm
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from sftdec.runtime import is_out_of_memory
+
 MEASURE = """
 import resource
 import numpy as np
@@ -30,3 +32,15 @@ def page_faults(kept: bool) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is told")
 def test_freed_memory_is_used_again_without_asking_for_its_pages():
     assert page_faults(kept=True) * 10 < page_faults(kept=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("CUDA error: out of memory\nCUDA kernel errors might be reported asynchronously", True),
+        ("CUDA error: an illegal memory access was encountered", False),
+    ],
+)
+def test_a_gpus_libraries_name_a_lack_of_memory_in_their_own_words(said, expected):
+    assert is_out_of_memory(RuntimeError(said)) == expected

@@ -3,14 +3,19 @@
 from pathlib import Path
 
 import numpy as np
-import yaml
+import torch
 
 from sftdec.datasets import Scene, write_index, write_scene
-from sftdec.networks import save_weights
+from sftdec.networks import build_network, save_weights
 from sftdec.params import parse_params
-from sftdec.patches import extract_patches, write_store
+from sftdec.patches import CropDataset, PatchStore, extract_patches, write_store
+from sftdec.runtime import read_yaml
+from sftdec.training.distributed import Group
+from sftdec.training.engine import Engine, Feed, captures
+from sftdec.training.objective import Objective
 from sftdec.training.run import train_sft_dec, weights_path
 from sftdec.training.schedule import STAGES
+from sftdec.training.state import begin
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +30,7 @@ def scenes(splits=("train", "train", "validation")):
 
 def values(common=None, network=None, processes=1, **stage):
     """params.yaml cut down to seconds, as plain values."""
-    found = yaml.safe_load((ROOT / "params.yaml").read_text())
+    found = read_yaml(ROOT / "params.yaml")
     found["patches"] |= {"patch_size": 24, "stride": 24}
     narrow = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
     found["network"] |= narrow | (network or {})
@@ -69,3 +74,35 @@ def kill_at(step):
             raise Killed
 
     return report
+
+
+def engine_of(build, settings, steps=50):
+    """An engine at the start of stage s1, and its first inputs."""
+    objective = Objective(STAGES["s1"], settings.train.s1, settings.train.common)
+    dataset = CropDataset(PatchStore(build / "patches"), objective.common, 0)
+    group = Group.alone(objective.common.device)
+    state = begin(build_network(settings.network), objective, group)
+    feed = Feed(dataset, objective, group, 0)
+    return Engine(state, objective, group, feed, captures(objective, group)), feed.inputs(0, steps)
+
+
+def spoil_a_step(engine, stream):
+    """Take a step that gives no number, which must leave everything as it was, and a good one after it."""
+    state = engine.state
+    state.read()
+    first, *others = state.network.parameters()
+    others += list(state.average.parameters())[1:]  # all but the one that is spoilt
+    kept = [weights.detach().clone() for weights in (first, *others)]
+    moments = [each["exp_avg"].clone() for each in state.optimizer.state.values()]
+    with torch.no_grad():
+        first.fill_(torch.nan)
+    engine.take(next(stream), 1e-3)
+    assert not np.isfinite(state.read()["loss"])
+    assert (state.skipped, state.bad_in_a_row) == (1, 1)
+    assert all(map(torch.equal, others, kept[1:])) and first.isnan().all()
+    assert all(map(torch.equal, [each["exp_avg"] for each in state.optimizer.state.values()], moments))
+    with torch.no_grad():
+        first.copy_(kept[0])
+    engine.take(next(stream), 1e-3)
+    assert np.isfinite(state.read()["loss"]) and (state.skipped, state.bad_in_a_row) == (1, 0)
+    assert not all(map(torch.equal, others, kept[1:]))

@@ -1,8 +1,8 @@
 """The training's sections of params.yaml."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sftdec.params.fields import NonNegative, Positive, PositiveInt, Section, Share
 
@@ -54,13 +54,13 @@ class CommonParams(AugmentationParams):
     seed: Annotated[int, Field(ge=0)]
     batch_size: PositiveInt
     crop: Annotated[int, Field(ge=16)]  # px; a network takes no smaller picture
-    workers: Annotated[int, Field(ge=0)]
     beta_1: Share
     beta_2: Share
     gradient_clip: Positive | None
     ema_decay: Share
     accumulate: PositiveInt = 1  # parts that a batch is computed in, one after another: less memory, the same batch
-    compile: bool = False  # torch.compile: minutes of compiling, then faster steps
+    engine: Literal["graph", "compiled", "plain", "auto"] = "auto"  # auto: graph on one CUDA GPU, else plain
+    exact: Literal["auto", True, False] = "auto"  # false: what is quickest; true: stops where auto lets bits differ
     checkpoint_activations: bool = False  # compute blocks a second time for the gradient instead of keeping them
     bad_steps: PositiveInt = 5  # losses in a row that are no number, before training goes back to its last checkpoint
     returns: Annotated[int, Field(ge=0)] = 2  # how often it goes back before it stops
@@ -124,11 +124,18 @@ class StageParams(Section):
         return self
 
 
+def _workers(found: Any) -> Any:
+    if found != "auto" and not (isinstance(found, int) and not isinstance(found, bool) and found >= 0):
+        raise ValueError(f"found {found!r}, expected auto, or 0 or more")
+    return found
+
+
 class TrainParams(Section):
     """The training's sections: what is common, and each stage (sec. 3.4)."""
 
     common: CommonParams
     processes: PositiveInt = 1  # of this machine, which share each batch (torchrun); a GPU each where there are some
+    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"  # that load; they change no result
     s1: StageParams
     s2: StageParams
     s3: StageParams

@@ -1,6 +1,5 @@
 """Augmented crops and batches, in an order that depends on the seed and the position alone."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from sftdec.runtime import DataError
 if TYPE_CHECKING:
     from sftdec.params import AugmentationParams
 
+_WINDOWS = 2  # a fourth word of the seed: windows of a scene are drawn from another source than order and places
 Batch = dict[str, torch.Tensor]
 
 
@@ -34,7 +34,6 @@ class CropDataset(Dataset[Batch]):
     def __init__(
         self, store: PatchStore, augmentation: "AugmentationParams", seed: int, by_scene: bool = False
     ) -> None:
-        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
         from sftdec.patches.transforms import Augmentation, largest_extent  # which takes seconds
 
         crop, rotation = augmentation.crop, augmentation.rotation
@@ -64,7 +63,7 @@ class CropDataset(Dataset[Batch]):
         cycle, turn = divmod(epoch, len(patches))
         if len(patches) == 1:
             return int(patches[0])
-        return int(np.random.default_rng([self.seed, cycle, chosen + 1]).permutation(patches)[turn])
+        return int(np.random.default_rng([self.seed, cycle, chosen, _WINDOWS]).permutation(patches)[turn])
 
     def __getitem__(self, position: int) -> Batch:
         return {part: pictures[0] for part, pictures in self.__getitems__([position]).items()}

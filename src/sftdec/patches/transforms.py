@@ -1,15 +1,18 @@
 """What happens to a crop, with albumentations: where it is cut and how it is turned, its light, and its noise."""
 
+import os
 import random
 from typing import Any
 
-import albumentations
 import cv2
 import numpy as np
-from albumentations.core.type_definitions import Targets
 from numpy.typing import NDArray
 
 from sftdec.params import AugmentationParams
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
+import albumentations
+from albumentations.core.type_definitions import Targets
 
 Levels = NDArray[Any]
 

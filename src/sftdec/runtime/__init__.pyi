@@ -1,6 +1,6 @@
 from .atomic import atomic_path
 from .checksums import checksum
-from .devices import Precision, autocast, choose_device, compute_exactly, has_bf16
+from .devices import Exact, Precision, autocast, choose_device, compute_exactly, has_bf16, mixed, training_dtype
 from .errors import DataError
 from .extras import MissingExtraError, needs_extra
 from .imports import Imports, below
@@ -10,6 +10,7 @@ from .yaml_text import dump_yaml, parse_yaml, read_yaml
 
 __all__ = [
     "DataError",
+    "Exact",
     "Imports",
     "MissingExtraError",
     "Precision",
@@ -25,8 +26,10 @@ __all__ = [
     "has_bf16",
     "is_out_of_memory",
     "keep_freed_memory",
+    "mixed",
     "needs_extra",
     "parse_yaml",
     "read_yaml",
     "run_here",
+    "training_dtype",
 ]

@@ -4,7 +4,10 @@ import ctypes
 import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3), as malloc.h numbers them
-_NO_MEMORY = ("can't allocate memory", "bad_alloc", "could not create a primitive", "could not create a memory")
+_NO_MEMORY = (
+    *("can't allocate memory", "bad_alloc", "could not create a primitive", "could not create a memory"),
+    *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUDA error: out of memory"),
+)
 _LARGEST = 32 << 20  # bytes, the most that every glibc takes; larger blocks go back to the system one by one
 
 
@@ -27,7 +30,8 @@ def keep_freed_memory() -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether PyTorch, on a GPU or a CPU, or Python itself found no memory.
 
-    oneDNN has no word of its own for it: it can't create a primitive whose scratchpad or code finds no room.
+    oneDNN has no word of its own for it: it can't create a primitive whose scratchpad or code finds no room. cuBLAS,
+    cuDNN and the driver name it in errors that aren't PyTorch's.
     """
     import torch
 

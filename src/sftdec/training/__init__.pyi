@@ -1,5 +1,6 @@
 from .checkpoint import Checkpoints
 from .distributed import Group, joined, start_processes, under_torchrun
+from .engine import Engine, EngineError, Feed, captures
 from .losses import stage_loss
 from .objective import Objective
 from .peer_objective import PeerObjective
@@ -12,11 +13,15 @@ from .step import take_step
 __all__ = [
     "STAGES",
     "Checkpoints",
+    "Engine",
+    "EngineError",
+    "Feed",
     "Group",
     "Objective",
     "PeerObjective",
     "Stage",
     "begin",
+    "captures",
     "joined",
     "stage_inputs",
     "stage_loss",

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from sftdec.runtime import choose_device
 
 SILENCE = timedelta(seconds=45)  # after which a process that waits for another gives up
+START = timedelta(minutes=30)  # the same before the first step is done: stores are hashed, and networks compiled
 Value = TypeVar("Value")
 
 
@@ -42,6 +43,11 @@ class Group:
     def first(self) -> bool:
         """Whether this is the process that writes."""
         return self.rank == 0
+
+    def settle(self) -> None:
+        """From here on, with the first step done, each process answers within ``SILENCE``."""
+        if self.size > 1:
+            dist.distributed_c10d._set_pg_timeout(SILENCE)
 
     def wrap(self, network: nn.Module, unused: bool) -> nn.Module:
         """The network whose gradients are the mean over all processes; ``unused``: some weights get none."""
@@ -111,7 +117,8 @@ def start_processes(processes: int, device: str, module: str, arguments: Sequenc
 def joined(device: str, environment: Mapping[str, str]) -> Iterator[Group]:
     """The group that this process belongs to: torchrun's, or itself alone.
 
-    A process that hears nothing from the others for ``SILENCE`` gives up with an error.
+    A process that hears nothing from the others for ``SILENCE`` (``START``, before ``Group.settle``) gives up with an
+    error.
     """
     if not under_torchrun(environment):
         yield Group.alone(device)
@@ -120,7 +127,7 @@ def joined(device: str, environment: Mapping[str, str]) -> Iterator[Group]:
     if chosen.type == "cuda":
         chosen = torch.device("cuda", int(environment["LOCAL_RANK"]))
         torch.cuda.set_device(chosen)
-    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=SILENCE)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=START)
     try:
         yield Group(chosen, dist.get_rank(), dist.get_world_size())
     finally:

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sftdec.datasets import Scene
-from sftdec.patches import Batch, CropDataset, PatchStore, batches
+from sftdec.patches import Batch, CropDataset, PatchStore
 from sftdec.training.checkpoint import Checkpoints
 from sftdec.training.distributed import Group
+from sftdec.training.engine import Engine, Feed, captures
 from sftdec.training.objective import Objective
 from sftdec.training.recovery import go_back, step_or_advice, take_newest
 from sftdec.training.schedule import total_steps
@@ -37,6 +39,7 @@ def train_stage(
     report: Report = lambda step, metrics: None,
     picture: Picture = lambda name, pixels: None,
     group: Group | None = None,
+    workers: int | Literal["auto"] = "auto",
 ) -> tuple[Network, Curve]:
     """Train ``network`` by the objective, going on from the newest checkpoint if there is one.
 
@@ -50,12 +53,15 @@ def train_stage(
 
     Raises:
         TrainingError: the loss stays no finite number, or there is not enough memory.
+        EngineError: a graph is asked for where there can be none.
     """
     stage, params, common = objective.stage, objective.params, objective.common
     group = group or Group.alone(common.device)
+    captured = captures(objective, group)
     dataset = CropDataset(store, common, common.seed, by_scene=params.epochs is not None)
     steps = total_steps(params, store.scenes, common.batch_size)
     state = begin(network, objective, group)
+    feed = Feed(dataset, objective, group, workers)
 
     def validated() -> dict[str, float]:
         found = validate(state.average, validation, stage, common, group) if validation else {}
@@ -71,9 +77,13 @@ def train_stage(
         waited = params.patience is not None and state.validations_since_best >= params.patience
         return waited or state.step >= steps
 
-    def upcoming() -> Iterator[Batch]:
-        shares = (common.workers, group.device.type == "cuda", group.rank, group.size)
-        return batches(dataset, state.step, steps, common.batch_size, *shares)
+    def begun() -> tuple[Engine, Iterator[Batch]]:
+        return Engine(state, objective, group, feed, captured), feed.inputs(state.step, steps)
+
+    def due(step: int) -> bool:
+        """Whether what the steps gave is looked at, for which a GPU has to be waited for."""
+        every = (LOG_EVERY, params.validate_every, params.checkpoint_every, max(1, steps))
+        return group.device.type == "cpu" or any(step % each == 0 for each in every)
 
     if not take_newest(state, checkpoints, group):
         if params.keep == "best":
@@ -83,18 +93,18 @@ def train_stage(
     busy, taken = 0.0, 0  # seconds and steps since the last row
     quiet = None if group.first else True  # None: where the output is no terminal
     with tqdm(total=steps, initial=state.step, desc=f"train {stage.name}", unit="step", disable=quiet) as bar:
-        stream = upcoming()
+        engine, stream = begun()
         while not done():
             started = time.monotonic()
-            objective.begin_step(state.step)
             rate = objective.rate(state.step, steps) * state.rate_factor
-            values = step_or_advice(state, objective, group, next(stream), rate)
-            state.count(values)
+            step_or_advice(state, objective, group, partial(engine.take, next(stream), rate))
+            values = state.read() if due(state.step + 1) else {}
             if state.bad_in_a_row >= common.bad_steps:
                 go_back(state, objective, checkpoints, group, dataset, values)
-                stream, bar.n = upcoming(), state.step
+                (engine, stream), bar.n = begun(), state.step
                 continue
             state.step += 1
+            group.settle()
             busy, taken = busy + time.monotonic() - started, taken + 1
 
             found = validated() if state.step % params.validate_every == 0 or state.step == steps else {}

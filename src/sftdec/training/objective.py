@@ -29,6 +29,11 @@ class Objective:
         return self.common.gradient_clip
 
     @property
+    def can_be_captured(self) -> bool:
+        """Whether a step is the same kernels each time, so that a CUDA graph can hold it."""
+        return True
+
+    @property
     def calmer(self) -> str:
         """What to set when the loss stays no number; a comparison's stages are named MODEL-BUDGET-STAGE."""
         name = self.stage.name.rpartition("-")[2]

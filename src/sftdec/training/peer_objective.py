@@ -29,6 +29,11 @@ class PeerObjective(Objective):
         return self.recipe.gradient_clip
 
     @property
+    def can_be_captured(self) -> bool:
+        """Not told: some drop out by the step's own seed, and their optimizers ask the host."""
+        return False
+
+    @property
     def calmer(self) -> str:
         """The recipe's rate, where a comparison has it."""
         model, _, part = self.stage.name.partition("-")

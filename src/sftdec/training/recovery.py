@@ -3,21 +3,18 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from tqdm import tqdm
 
-from sftdec.patches import Batch, CropDataset
+from sftdec.patches import CropDataset
 from sftdec.runtime import atomic_path, is_out_of_memory
 from sftdec.training.checkpoint import Checkpoints
 from sftdec.training.distributed import Group
 from sftdec.training.objective import Objective
 from sftdec.training.state import TrainingState
-from sftdec.training.step import losses_of, take_step
-
-if TYPE_CHECKING:
-    from sftdec.peers import AnyNetwork
+from sftdec.training.step import losses_of
+from sftdec.training.tally import Tally
 
 IDENTITY = ("dataset", "scene", "top", "left", "row")
 LEAST_CROP = 16  # px
@@ -69,14 +66,16 @@ def memory_advice(share: int, crop: int, parts: int, found: tuple[int, int] | No
     )
 
 
-def _finds_memory(network: "AnyNetwork", objective: Objective, device: torch.device) -> Callable[[int, int], bool]:
+def _finds_memory(state: TrainingState, objective: Objective) -> Callable[[int, int], bool]:
     """Whether a gradient of so many crops of so many px, in this process alone and then forgotten, finds memory."""
+    network = state.network
 
     def fits(count: int, crop: int) -> bool:
         pair = {key: torch.zeros(count, 3, crop, crop, dtype=torch.uint8) for key in ("blurred", "sharp")}
         batch = {**pair, "defocus": torch.zeros(count, 1, crop, crop)}
         try:
-            losses_of(batch, network, network, objective, device).total.backward()  # type: ignore[no-untyped-call]
+            losses = losses_of(batch, network, network, objective, state.device, state.dtype)
+            losses.total.backward()  # type: ignore[no-untyped-call]
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -90,23 +89,21 @@ def _finds_memory(network: "AnyNetwork", objective: Objective, device: torch.dev
     return fits
 
 
-def step_or_advice(
-    state: TrainingState, objective: Objective, group: Group, batch: Batch, rate: float
-) -> dict[str, float]:
+def step_or_advice(state: TrainingState, objective: Objective, group: Group, take: Callable[[], None]) -> None:
     """Take a step; where its memory isn't there, find out what would fit.
 
     Raises:
         TrainingError: there is not enough memory; it says what would fit.
     """
     try:
-        return take_step(state, objective, group, batch, rate)
+        return take()
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
     state.optimizer.zero_grad(set_to_none=True)  # here the failed step's tensors are gone
     common = objective.common
     share, parts = common.batch_size // group.size, common.accumulate
-    found = fitting(share // parts, common.crop, _finds_memory(state.network, objective, group.device))
+    found = fitting(share // parts, common.crop, _finds_memory(state, objective))
     raise TrainingError(memory_advice(share, common.crop, parts, found))
 
 
@@ -145,6 +142,7 @@ def go_back(
         )
     take_newest(state, checkpoints, group)
     state.returns, state.rate_factor, state.skipped, state.bad_in_a_row = returns, factor, skipped, 0
+    state.tally = Tally(state.device, state.averaged)
     tqdm.write(
         f"stage {name}, step {at}: {common.bad_steps} losses in a row were no finite number; back to step "
         f"{state.step} with {factor:g} times the learning rate"

@@ -7,6 +7,7 @@ any network that is there already; both come down to ``loop.train_stage``.
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import torch
@@ -98,9 +99,8 @@ def train_sft_dec(
     if started_from is not None:
         load_into(network, started_from)
     objective = Objective(stage, stage_params(params, stage), common)
-    return train_on_build(
-        network, objective, build, checkpoints, started_from, report=report, picture=picture, group=group
-    )
+    workers = params.train.workers
+    return train_on_build(network, objective, build, checkpoints, started_from, report, picture, group, workers)
 
 
 def train_on_build(
@@ -112,12 +112,14 @@ def train_on_build(
     report: Report = lambda step, metrics: None,
     picture: Picture = lambda name, pixels: None,
     group: Group | None = None,
+    workers: int | Literal["auto"] = "auto",
 ) -> tuple[Network, Curve, Checkpoints]:
     """Train any network on ``build/scenes`` and ``build/patches``; ``started_from``: the file of the weights it has.
 
     A peer trains in one process. Checkpoints and errors are as ``train_sft_dec``'s.
     """
-    compute_exactly(objective.common.threads)
+    compute_exactly(objective.common.threads, objective.common.exact)
+    group = group or Group.alone(objective.common.device)
     store, index = PatchStore(build / "patches"), read_index(build / "scenes")
     judged = index[index["split"] == "validation"]
     inputs = dict(
@@ -126,15 +128,15 @@ def train_on_build(
         stage=objective.params.model_dump(),
         recipe=repr(getattr(objective, "recipe", None)),
         weights="fresh" if started_from is None else hashlib.sha256(started_from.read_bytes()).hexdigest(),
-        patches=file_hashes(build / "patches"),
+        patches=group.from_first(file_hashes(build / "patches") if group.first else {}),
         code=code_hashes("sftdec.training.run", type(objective).__module__, type(network).__module__),
         validation=[[str(row[f"{part}_sha256"]) for part in _JUDGED_BY] for row in judged.to_dict("records")],
         torch=torch.__version__,
-        processes=1 if group is None else group.size,
+        processes=group.size,
     )
     saved = Checkpoints(checkpoints, objective.stage.name, checkpoint_key(**inputs), inputs)
     validation = [load_scene(build / "scenes", row) for row in judged.to_dict("records")]
-    return *train_stage(network, store, validation, objective, saved, report, picture, group), saved
+    return *train_stage(network, store, validation, objective, saved, report, picture, group, workers), saved
 
 
 def code_hashes(*modules: str) -> dict[str, str]:

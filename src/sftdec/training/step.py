@@ -1,4 +1,4 @@
-"""One step of the optimizer: a batch in one part or several, by one process or several."""
+"""One step of the optimizer: a batch in one part or several, by one process or several. No GPU is waited for."""
 
 import math
 from contextlib import nullcontext
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sftdec.patches import Batch
 from sftdec.peers import Truth
-from sftdec.runtime import autocast
+from sftdec.runtime import mixed
 from sftdec.training.distributed import Group
 from sftdec.training.losses import Losses
 from sftdec.training.objective import Objective
@@ -18,51 +18,70 @@ from sftdec.training.state import TrainingState
 if TYPE_CHECKING:
     from sftdec.peers import AnyNetwork
 
-TERMS = ("loss", "loss_dme", "loss_df", "loss_wd")  # as in ``Losses``
 
+def take_step(state: TrainingState, objective: Objective, group: Group, batch: Batch, rate: float | Tensor) -> None:
+    """One step by this process's share of a batch; ``state.tally`` gets its losses, gradient norm and ``rate``.
 
-def take_step(state: TrainingState, objective: Objective, group: Group, batch: Batch, rate: float) -> dict[str, float]:
-    """One step by this process's share of a batch: the loss terms, the gradient's norm before clipping and ``rate``.
-
-    Where the loss or the norm is no finite number nothing is updated, and ``skipped`` is 1.
+    Where loss or norm is no finite number nothing is updated, and the step is counted as skipped. A ``rate`` that is a
+    tensor (float64, on the device) is the optimizer's business.
     """
+    if isinstance(rate, float):
+        for each in state.optimizer.param_groups:
+            each["lr"] = rate
+        rate = torch.full((), rate, dtype=torch.float64, device=group.device)
     state.optimizer.zero_grad(set_to_none=True)
     means = _gradient(state, objective, group, batch)
+    if state.scaler is not None:
+        state.scaler.unscale_(state.optimizer)
     limit = math.inf if objective.gradient_clip is None else objective.gradient_clip
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), limit)
-    *terms, found = torch.cat([means, norm.detach().float().reshape(1)]).tolist()
-    values = dict(zip(TERMS, terms, strict=True)) | {"gradient_norm": found, "learning_rate": rate}
-    if not all(map(math.isfinite, [*terms, found])):
-        return values | {"skipped": 1.0}
-    for each in state.optimizer.param_groups:
-        each["lr"] = rate
-    state.optimizer.step()
-    state.follow(objective.common.ema_decay)
-    return values
+    values = torch.cat([means, norm.detach().float().reshape(1)])
+    finite = values.isfinite().all()
+    _update(state, finite)
+    state.follow(objective.common.ema_decay, finite)
+    state.tally.add(torch.cat([values.double(), rate.reshape(1)]), finite)
+
+
+def _update(state: TrainingState, finite: Tensor) -> None:
+    """A step of the optimizer where ``finite``; a fused one reads that on the device, others are told here."""
+    optimizer: Any = state.optimizer
+    if getattr(optimizer, "_step_supports_amp_scaling", False):
+        optimizer.grad_scale, optimizer.found_inf = None, (~finite).float()
+        optimizer.step()
+    elif finite:
+        optimizer.step()
+    if state.scaler is not None:
+        state.scaler.update()
 
 
 def _gradient(state: TrainingState, objective: Objective, group: Group, batch: Batch) -> Tensor:
-    """Put the batch's gradient into the weights; returns the mean loss terms (``TERMS``), alike in all processes.
+    """Put the batch's gradient into the weights; returns the mean loss terms (``Losses``), alike in all processes.
 
     Its parts are weighted alike, so that they add up to the whole batch; only the last one exchanges gradients.
     """
-    parts, means = objective.common.accumulate, torch.zeros(len(TERMS), device=group.device)
+    parts, means = objective.common.accumulate, torch.zeros(len(Losses._fields), device=group.device)
     for number in range(parts):
         part = {key: picture.chunk(parts)[number] for key, picture in batch.items()}
         unshared: Any = state.model.no_sync if group.size > 1 and number < parts - 1 else nullcontext
         with unshared():
-            losses = losses_of(part, state.model, state.network, objective, group.device)
-            (losses.total / parts).backward()  # type: ignore[no-untyped-call]
+            losses = losses_of(part, state.model, state.network, objective, group.device, state.dtype)
+            total = losses.total / parts
+            (total if state.scaler is None else state.scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
         means += torch.stack([term.detach().float() for term in losses]) / parts
     return group.mean(means)
 
 
 def losses_of(
-    batch: Batch, model: nn.Module, network: "AnyNetwork", objective: Objective, device: torch.device
+    batch: Batch,
+    model: nn.Module,
+    network: "AnyNetwork",
+    objective: Objective,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> Losses:
-    """The losses of a batch; ``model``: the network as it is called."""
+    """The losses of a batch; ``model``: the network as it is called; ``dtype``: ``runtime.training_dtype``'s."""
     truth = _to_device(batch, device)
-    with autocast(device, objective.common.precision):
+    with mixed(device, dtype):
         restored = objective.restore(model, truth)
     return objective.losses(network, restored, truth)
 

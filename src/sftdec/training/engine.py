@@ -1,0 +1,136 @@
+"""How steps are fed and launched: one kernel after another, compiled, or captured once as a CUDA graph and replayed.
+
+On a GPU the patches lie in its memory and crops are cut there, if nothing else is asked for and there is room; else
+each batch comes from the loader. The losses are the same to rounding, whichever engine takes the steps.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from sftdec.patches import Batch, CropDataset, DeviceCrops, batches, cuts_on_device
+from sftdec.training.distributed import Group
+from sftdec.training.objective import Objective
+from sftdec.training.state import TrainingState
+from sftdec.training.step import take_step
+
+if TYPE_CHECKING:
+    from sftdec.params import CommonParams
+
+WARM_UP = 3  # steps before a graph is captured: they make the optimizer's state and choose the kernels
+_BYTES = 8  # of a patch in memory, a pixel
+_MOST = 0.5  # of a GPU's free memory for the patches: the network wants the rest
+_WORKERS = 8  # at most, that load for one process
+
+
+class EngineError(ValueError):
+    """An engine that can't run here; the message says what to take instead."""
+
+
+def captures(objective: Objective, group: Group) -> bool:
+    """Whether steps are captured as a graph.
+
+    Raises:
+        EngineError: a graph is asked for where there can be none.
+    """
+    wanted = objective.common.engine
+    reason = None
+    if group.device.type != "cuda":
+        reason = f"on {group.device}: a graph needs a CUDA device"
+    elif group.size > 1:
+        reason = f"with {group.size} processes: a graph holds the steps of one"
+    if wanted == "graph" and reason:
+        raise EngineError(f"train.common.engine: found graph {reason}; expected auto, plain or compiled; set auto")
+    return wanted in ("graph", "auto") and reason is None and objective.can_be_captured
+
+
+def loading_workers(wanted: int | Literal["auto"], common: "CommonParams", group: Group) -> int:
+    """How many processes load for this one; ``auto``: on a CPU as many as there are cores that no thread is to have."""
+    if wanted != "auto":
+        return wanted
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    taken = 1 if group.device.type == "cuda" else common.threads
+    return max(0, min(_WORKERS, cores // group.size - taken))
+
+
+class Feed:
+    """The batches of a training, by step, on their way to this process's device."""
+
+    def __init__(self, dataset: CropDataset, objective: Objective, group: Group, workers: int | Literal["auto"]):
+        self.dataset, self.group, self.common = dataset, group, objective.common
+        self.workers = loading_workers(workers, self.common, group)
+        self.crops: DeviceCrops | None = None
+        if group.device.type == "cuda" and cuts_on_device(self.common) and self._finds_room():
+            self.crops = DeviceCrops(dataset, self.common.flips, group.device)
+
+    def _finds_room(self) -> bool:
+        store, free = self.dataset.store, torch.cuda.mem_get_info(self.group.device)[0]
+        needed = len(store) * store.size**2 * _BYTES
+        if needed <= _MOST * free:
+            return True
+        said = f"{needed / 1e9:.1f} GB of patches don't fit {self.group.device}, which has {free / 1e9:.1f} GB free"
+        warnings.warn(f"{store.root}: {said} (half of it may be taken); the loader feeds each step", stacklevel=2)
+        return False
+
+    def inputs(self, first: int, last: int) -> Iterator[Batch]:
+        """What each step from ``first`` to ``last`` is made of: a batch, or the places to cut it at."""
+        size, (rank, world) = self.common.batch_size, (self.group.rank, self.group.size)
+        if self.crops is not None:
+            return ({"places": places} for places in self.crops.places(first, last, size, rank, world))
+        return batches(self.dataset, first, last, size, self.workers, self.group.device.type == "cuda", rank, world)
+
+    def batch(self, inputs: Batch) -> Batch:
+        """The batch itself."""
+        return inputs if self.crops is None else self.crops.cut(inputs["places"])
+
+
+class Engine:
+    """Takes the steps of a training, from its present state on; a state that was restored wants a new engine."""
+
+    def __init__(self, state: TrainingState, objective: Objective, group: Group, feed: Feed, captures: bool) -> None:
+        self.state, self.objective, self.group, self.feed = state, objective, group, feed
+        self.captures, self._taken = captures, 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._inputs: Batch = {}
+        if self.captures:
+            self._stream = torch.cuda.Stream(group.device)  # type: ignore[no-untyped-call]
+            self._rate = torch.zeros((), dtype=torch.float64, device=group.device)
+            self._lr = torch.zeros((), device=group.device)  # float32, as a fused Adam reads it
+        for each in state.optimizer.param_groups:  # a checkpoint may be of the other kind
+            each |= {"lr": self._lr, "capturable": True} if self.captures else {"capturable": False}
+
+    def take(self, inputs: Batch, rate: float) -> None:
+        """Launch one step; what it gives is added to ``state.tally``."""
+        self.objective.begin_step(self.state.step)
+        if not self.captures:
+            return take_step(self.state, self.objective, self.group, self.feed.batch(inputs), rate)
+        if not self._inputs:
+            self._inputs = {part: torch.empty_like(each, device=self.group.device) for part, each in inputs.items()}
+        for part, each in inputs.items():
+            self._inputs[part].copy_(each, non_blocking=True)
+        self._rate.fill_(rate)
+        if self._graph is not None:
+            self._graph.replay()
+        elif self._taken < WARM_UP:
+            self._taken += 1
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                self._step()
+            torch.cuda.current_stream().wait_stream(self._stream)
+        else:
+            self._capture()
+
+    def _step(self) -> None:
+        self._lr.copy_(self._rate)
+        take_step(self.state, self.objective, self.group, self.feed.batch(self._inputs), self._rate)
+
+    def _capture(self) -> None:
+        """Capture a step, which takes none, then take it; threads that load may go on meanwhile."""
+        self.state.optimizer.zero_grad(set_to_none=True)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
+            self._step()
+        self._graph.replay()
