@@ -32,6 +32,7 @@ def test_the_shipped_files_share_one_schema():
 
 def test_the_paper_file_has_the_papers_numbers():
     paper = load_params(ROOT / "params.paper.yaml")
+    assert paper.fetch.datasets == ["ded", "realistic"]  # trained on the one, judged on the other
     assert [getattr(paper.train, stage).epochs for stage in ("s1", "s2", "s3")] == [400, 200, 400]
     common, config = paper.train.common, paper.network
     assert (common.batch_size, common.crop, common.beta_1, common.beta_2) == (16, 256, 0.9, 0.999)

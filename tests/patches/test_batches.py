@@ -56,6 +56,26 @@ def test_processes_together_see_what_one_alone_would_and_nothing_twice_in_an_epo
             assert sorted(seen) == list(range(23))
 
 
+def test_an_epoch_by_scenes_shows_each_once_and_all_of_its_windows_before_any_twice(tmp_path):
+    windows = {"a": 3, "b": 1, "c": 4}
+    levels = np.zeros((16, 16, 3), np.uint8)
+    names = [name for name, count in windows.items() for _ in range(count)]
+    names = [names[number] for number in np.random.default_rng(0).permutation(len(names))]  # in no order
+    rest = (levels, levels, levels[..., 0].astype(np.uint16), 6.0, levels[..., 0].astype(np.float32))
+    write_store(tmp_path, [Patch(name, "d", number, 0, *rest) for number, name in enumerate(names)], 16)
+    dataset = CropDataset(PatchStore(tmp_path), cut(8), seed=5, by_scene=True)
+    shown = [dataset.patch_at(position) for position in range(3 * 12)]
+    epochs = [[names[patch] for patch in shown[first : first + 3]] for first in range(0, 36, 3)]
+    assert dataset.epoch == 3 and all(sorted(epoch) == ["a", "b", "c"] for epoch in epochs)
+    assert len(set(map(tuple, epochs))) > 1  # in another order each time
+    for name, count in windows.items():
+        own = [patch for patch in shown if names[patch] == name]
+        rounds = [own[first : first + count] for first in range(0, 12, count)]
+        assert all(len(set(each)) == count for each in rounds)
+        assert count < 3 or len(set(map(tuple, rounds))) > 1
+    assert [dataset.patch_at(position) for position in (35, 0, 17)] == [shown[35], shown[0], shown[17]]
+
+
 def test_two_processes_with_workers_see_the_epoch_of_one_without(dataset):
     alone = numbers(batches(dataset, 0, 8, 6))
     ranks = [numbers(batches(dataset, 0, 8, 6, workers=rank, rank=rank, world_size=2)) for rank in range(2)]

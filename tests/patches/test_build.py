@@ -49,7 +49,8 @@ def test_a_folder_of_scenes_gives_the_bytes_that_its_patches_in_memory_give(tmp_
 
 
 def test_each_row_of_the_index_is_where_it_says(tmp_path, scenes):
-    index = extract_store(scenes, read_index(scenes), tmp_path / "out", **HOW)
+    with pytest.warns(UserWarning, match=r"1 scenes smaller than 32×32 px.*set/2; lower patches.patch_size"):
+        index = extract_store(scenes, read_index(scenes), tmp_path / "out", **HOW)
     found = PatchStore(tmp_path / "out")
     whole = {row["scene"]: load_scene(scenes, row) for row in read_index(scenes).to_dict("records")}
     for number, row in index.iterrows():

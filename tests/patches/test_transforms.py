@@ -14,6 +14,7 @@ from sftdec.runtime.errors import DataError
 from tests.patches.crops import cut
 
 SIZE, CROP = 500, 340
+PLACES = [(0, 0), (0, 128), (128, 0), (128, 128), (64, 64)]
 
 
 def waves(shift=(0.0, 0.0), size=SIZE):
@@ -66,16 +67,16 @@ def test_the_measure_of_displacement_sees_a_hundredth_of_a_pixel():
 
 
 @pytest.mark.parametrize("options", [{"rotation": 180.0}, {"rotation": 20.0, "flips": False}, {"rotation": 0.0}])
-def test_the_three_pictures_stay_aligned_to_a_thousandth_of_a_pixel(tmp_path, options):
+def test_the_three_pictures_stay_aligned_to_a_five_hundredth_of_a_pixel(tmp_path, options):
     picture = waves()
     crops = dataset_of(tmp_path, eight_bit(picture), eight_bit(picture), sixteen_bit(picture), **options)
     for position in range(8):
         crop = crops[position]
         blurred, sharp = pattern_of(crop["blurred"]), pattern_of(crop["sharp"])
         defocus = crop["defocus"][0].numpy().astype(float)
-        assert displacement(blurred, defocus) < 1e-3
-        assert displacement(sharp, defocus) < 1e-3
-        assert displacement(blurred, sharp) < 1e-3
+        assert displacement(blurred, defocus) < 2e-3
+        assert displacement(sharp, defocus) < 2e-3
+        assert displacement(blurred, sharp) < 2e-3
 
 
 def test_the_map_is_interpolated_linearly(tmp_path):
@@ -112,9 +113,41 @@ def test_a_turned_crop_lies_within_the_picture_whatever_its_angle(crop, rotation
     assert np.abs(steps - 1).max() < 1e-2  # turned, and neither scaled nor sheared
 
 
+def power(picture):
+    """Mean power of a grey picture in rings of 0.1 cycles/px, from 0 to 0.5."""
+    window = np.hanning(len(picture))
+    found = np.abs(np.fft.fft2((picture - picture.mean()) * np.outer(window, window))) ** 2
+    frequency = np.fft.fftfreq(len(picture))
+    ring = np.hypot(*np.meshgrid(frequency, frequency)) * 10
+    return np.array([found[ring.astype(int) == number].mean() for number in range(5)])
+
+
+def test_a_turned_picture_keeps_its_detail(tmp_path):
+    noise = np.random.default_rng(0).normal(128, 30, (256, 256, 3)).clip(0, 255).astype(np.uint8)
+    crops = dataset_of(tmp_path, noise, noise, noise[..., 0].astype(np.uint16), 128, rotation=180.0)
+    for part in ("blurred", "sharp"):
+        after = np.mean([power(crops[position][part][0].numpy().astype(float)) for position in range(30)], axis=0)
+        kept = after / np.mean([power(noise[y : y + 128, x : x + 128, 0].astype(float)) for y, x in PLACES], axis=0)
+        assert (kept[:4] > 0.9).all() and (kept[:4] < 1.1).all() and kept[4] > 0.8
+
+
+def test_a_turned_crop_looks_at_nothing_beyond_the_picture():
+    """The largest square that fits: what lies just outside the part that it is taken from makes no difference."""
+    crop, turn = 40, TurnedCrop(40, 180.0, True)
+    size = largest_extent(crop, 180.0)
+    picture = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
+    wider = np.pad(picture, ((9, 9), (9, 9), (0, 0)), constant_values=255)
+    for seed in range(30):
+        turn.set_random_seed(seed)
+        params = turn.get_params_dependent_on_data({"shape": picture.shape}, {})
+        box = tuple(slice(side.start, side.stop + 18) for side in params["box"])
+        moved = {"box": box, "matrix": params["matrix"] + np.array([[0, 0, 9], [0, 0, 9]])}
+        assert np.array_equal(turn.apply(picture, **params), turn.apply(wider, **moved))
+
+
 def test_a_crop_that_does_not_fit_when_turned_is_refused(tmp_path):
     grey = np.zeros((40, 40, 3), np.uint8)
-    for crop, rotation, fits in [(40, 0.0, True), (29, 180.0, False), (28, 180.0, True), (36, 10.0, False)]:
+    for crop, rotation, fits in [(40, 0.0, True), (23, 180.0, False), (22, 180.0, True), (30, 10.0, False)]:
         if fits:
             dataset_of(tmp_path, grey, grey, grey[..., 0].astype(np.uint16), crop, rotation=rotation)[0]
         else:
@@ -144,8 +177,8 @@ def noisy_pair(tmp_path):
 
 @pytest.mark.parametrize("rotation", [0.0, 180.0])
 def test_light_and_noise_never_touch_the_map_nor_the_place(noisy_pair, rotation):
-    plain = dataset_of(*noisy_pair, crop=40, rotation=rotation)
-    lit = dataset_of(*noisy_pair, crop=40, rotation=rotation, brightness=0.3, noise=0.1, channel_shuffle=True)
+    plain = dataset_of(*noisy_pair, crop=38, rotation=rotation)
+    lit = dataset_of(*noisy_pair, crop=38, rotation=rotation, brightness=0.3, noise=0.1, channel_shuffle=True)
     for position in range(6):
         assert torch.equal(plain[position]["defocus"], lit[position]["defocus"])
         assert not torch.equal(plain[position]["blurred"], lit[position]["blurred"])

@@ -38,7 +38,7 @@ class AugmentationParams(Section):
     """
 
     crop: PositiveInt  # px
-    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
+    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way; see TurnedCrop for what it costs
     flips: bool  # mirrored, and turned by quarters
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0  # blurred and sharp times one factor within 1 ± it
     noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # largest deviation (share of white), on blurred alone
@@ -84,7 +84,12 @@ class InitialParams(Section):
 
 
 class StageParams(Section):
-    """One stage of training; its length in steps or in epochs, one of the two."""
+    """One stage of training; its length in steps or in epochs, one of the two.
+
+    An epoch is as many crops as there are scenes. A stage that is as long as its epochs shows each scene once in each,
+    whatever windows the store has of it, as the paper counts; one that is as long as its steps shows each patch once
+    before any a second time, so that what ``patches`` drops and balances holds.
+    """
 
     steps: PositiveInt | None = None
     epochs: Positive | None = None

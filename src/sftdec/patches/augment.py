@@ -15,6 +15,7 @@ from sftdec.runtime import DataError
 if TYPE_CHECKING:
     from sftdec.params import AugmentationParams
 
+_WINDOWS = 2  # a fourth word of the seed: windows of a scene are drawn from another source than order and places
 Batch = dict[str, torch.Tensor]
 
 
@@ -22,18 +23,23 @@ class CropDataset(Dataset[Batch]):
     """Augmented crops by *position* in the endless sequence of training: the same position gives the same crop,
     whoever asks and whenever, so that training resumes exactly and workers can't repeat each other.
 
-    An epoch is as many positions as there are patches, and shows each patch once.
+    An epoch shows each patch once, or, ``by_scene``, each scene once: one of its patches, another one in each epoch
+    until all have been shown. The first keeps to what was selected into the store, the second to the photos whatever
+    the store's windows, as the paper counts.
 
     Raises:
         DataError: the crop, turned as far as it may be, doesn't fit into the store's patches.
     """
 
-    def __init__(self, store: PatchStore, augmentation: "AugmentationParams", seed: int) -> None:
+    def __init__(
+        self, store: PatchStore, augmentation: "AugmentationParams", seed: int, by_scene: bool = False
+    ) -> None:
         from sftdec.patches.transforms import Augmentation, largest_extent  # which takes seconds
 
         crop, rotation = augmentation.crop, augmentation.rotation
         self.store, self.crop, self.seed = store, crop, seed
         self._augmentation = Augmentation(augmentation)
+        self._shown_as_one = store.by_scene() if by_scene else list(np.arange(len(store)).reshape(-1, 1))
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         needed = largest_extent(crop, rotation)
         if needed > store.size:
@@ -42,12 +48,22 @@ class CropDataset(Dataset[Batch]):
                 f"{store.root} has {store.size} px: raise patches.patch_size, or lower the crop or the rotation"
             )
 
+    @property
+    def epoch(self) -> int:
+        """Positions of an epoch: patches, or scenes."""
+        return len(self._shown_as_one)
+
     def patch_at(self, position: int) -> int:
         """The number of the patch that a position shows."""
-        epoch, place = divmod(position, len(self.store))
+        epoch, place = divmod(position, self.epoch)
         if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.store)))
-        return int(self._order[1][place])
+            self._order = (epoch, np.random.default_rng([self.seed, epoch]).permutation(self.epoch))
+        chosen = int(self._order[1][place])
+        patches = self._shown_as_one[chosen]
+        cycle, turn = divmod(epoch, len(patches))
+        if len(patches) == 1:
+            return int(patches[0])
+        return int(np.random.default_rng([self.seed, cycle, chosen, _WINDOWS]).permutation(patches)[turn])
 
     def __getitem__(self, position: int) -> Batch:
         return {part: pictures[0] for part, pictures in self.__getitems__([position]).items()}

@@ -5,6 +5,7 @@ whole set which are kept; the second writes those into files that were laid out 
 costs less than keeping overlapping windows anywhere.
 """
 
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -52,6 +53,7 @@ def extract_store(
     measured = run(_measure, ((scenes, row, size, stride) for row in rows))
     table = _table(rows, _shown(measured, "measure", len(rows)))
     refuse_empty(len(table), size)
+    _name_too_small([str(rows[number]["scene"]) for number in sorted({*range(len(rows))} - {*table["source"]})], size)
     kept = table.iloc[select_patches(table, drop_least_sharp, balance_levels)]
     sources, targets = kept["source"].to_numpy(), kept["window"].to_numpy()
     with lay_out(out, len(kept), size) as files:
@@ -83,6 +85,15 @@ def _table(rows: list[Row], measured: Iterator[NDArray[np.float64]]) -> pd.DataF
         window=np.concatenate([np.arange(count) for count in counts]),
         **{key: np.array([row[key] for row in rows])[source] for key in ("scene", "dataset")},
     )
+
+
+def _name_too_small(scenes: list[str], size: int) -> None:
+    if scenes:
+        names = ", ".join(scenes[:5]) + (", …" if len(scenes) > 5 else "")
+        mend = "lower patches.patch_size (and train.common.crop) to have them"
+        warnings.warn(
+            f"{len(scenes)} scenes smaller than {size}×{size} px aren't trained on: {names}; {mend}", stacklevel=2
+        )
 
 
 def _write(scenes: Path, row: Row, size: int, stride: int, targets: dict[int, int], files: Blank) -> None:

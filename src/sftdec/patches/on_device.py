@@ -21,7 +21,7 @@ def cuts_on_device(augmentation: AugmentationParams) -> bool:
 
 
 class DeviceCrops:
-    """The crops of a data set by position, cut on ``device``: its patches in its order, each once an epoch.
+    """The crops of a data set by position, cut on ``device``: its patches in its order.
 
     Where a crop lies and how it is flipped depends on seed and position alone, as there, but the draws are others than
     albumentations': a training on a GPU sees other crops than one on a CPU.

@@ -35,7 +35,8 @@ def balance(sigma: NDArray[np.float64], levels: int) -> NDArray[np.int64]:
     The levels are ``levels`` bins of equal width between the 5th and the 95th percentile of ``sigma``; what lies
     beyond belongs to the outermost two. Each level is cut to the number of the rarest one that isn't empty. Of a
     level that is cut, patches at even distances remain, so that every scene keeps its share: nothing is drawn, and
-    nothing is repeated, as an epoch shows each patch once. Fewer levels keep more patches.
+    nothing is repeated: a training as long as its steps shows each patch once before any a second time (one as long as
+    its epochs shows every scene as often). Fewer levels keep more patches.
     """
     low, high = np.quantile(sigma, [OUTER_SHARE, 1 - OUTER_SHARE])
     level = np.digitize(sigma, np.linspace(low, high, levels + 1)[1:-1])

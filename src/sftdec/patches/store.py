@@ -120,6 +120,17 @@ class PatchStore:
         blurred, sharp, defocus = (part[number] for part in self._parts)
         return blurred, sharp, defocus
 
+    @property
+    def scenes(self) -> int:
+        """How many scenes the patches are of; that is what an epoch of a stage counts."""
+        return int(self.index["scene"].nunique())
+
+    def by_scene(self) -> list[NDArray[np.int64]]:
+        """The numbers of each scene's patches, scenes in the order in which they come."""
+        numbers, _ = pd.factorize(self.index["scene"])
+        order = np.argsort(numbers, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+
     def _give_back(self) -> None:
         for levels in self._maps:
             if isinstance(levels.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows

@@ -57,8 +57,9 @@ def train_stage(
     """
     stage, params, common = objective.stage, objective.params, objective.common
     group = group or Group.alone(common.device)
-    captured, dataset = captures(objective, group), CropDataset(store, common, common.seed)
-    steps = total_steps(params, len(store), common.batch_size)
+    captured = captures(objective, group)
+    dataset = CropDataset(store, common, common.seed, by_scene=params.epochs is not None)
+    steps = total_steps(params, store.scenes, common.batch_size)
     state = begin(network, objective, group)
     feed = Feed(dataset, objective, group, workers)
 
@@ -117,7 +118,7 @@ def train_stage(
                 busy, taken = 0.0, 0
                 shown |= {key[-4:]: f"{row[key]:.4g}" for key in ("loss", "validation_psnr") if key in row}
                 bar.set_postfix(shown, refresh=False)
-            if group.first and validation and picture_due(objective, state.step, len(store)):
+            if group.first and validation and picture_due(objective, state.step, store.scenes):
                 pixels = validation_picture(state.average, validation, stage, common)
                 picture(f"validation/{stage.name}-step-{state.step:06d}.png", pixels)
             if (state.step % params.checkpoint_every == 0 and not state.bad_in_a_row) or done():
@@ -128,10 +129,10 @@ def train_stage(
     return cast(Network, state.average.cpu().eval()), state.curve
 
 
-def picture_due(objective: Objective, step: int, patches: int) -> bool:
+def picture_due(objective: Objective, step: int, scenes: int) -> bool:
     """Whether this is the first step after so many epochs as lie between validation pictures."""
     epochs = objective.params.pictures_every
     if epochs is None:
         return False
-    every = epochs * patches / objective.common.batch_size  # steps
+    every = epochs * scenes / objective.common.batch_size  # steps
     return step // every > (step - 1) // every

@@ -26,12 +26,12 @@ STAGES = {
 }
 
 
-def total_steps(params: StageParams, patches: int, batch_size: int) -> int:
-    """Steps of a stage: as given, or its epochs over ``patches`` patches."""
+def total_steps(params: StageParams, scenes: int, batch_size: int) -> int:
+    """Steps of a stage: as given, or its epochs, each of which shows ``scenes`` scenes once."""
     if params.steps is not None:
         return params.steps
     assert params.epochs is not None
-    return max(1, math.ceil(params.epochs * patches / batch_size))
+    return max(1, math.ceil(params.epochs * scenes / batch_size))
 
 
 def learning_rate(step: int, steps: int, params: StageParams) -> float:

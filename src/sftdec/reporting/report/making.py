@@ -21,23 +21,23 @@ def training_part(material: Material) -> dict[str, Any] | None:
     curves = material.curves
     if not curves:
         return None
-    patches = None
+    scenes = None
     if material.patches is not None:
-        patches = len(pd.read_parquet(material.patches / "index.parquet", columns=["scene"]))
-    stages = [_stage(stage, table, material.params, patches) for stage, table in curves.items()]
+        scenes = pd.read_parquet(material.patches / "index.parquet", columns=["scene"])["scene"].nunique()
+    stages = [_stage(stage, table, material.params, scenes) for stage, table in curves.items()]
     return {
         "stages": stages,
         "steps": sum(stage["steps"] for stage in stages),
-        "passes": sum(stage["passes"] or 0.0 for stage in stages),
+        "epochs": sum(stage["epochs"] or 0.0 for stage in stages),
         "batch": material.params.train.common.batch_size if material.params else None,
         "crop": material.params.train.common.crop if material.params else None,
         "charts": [png_uri(png_bytes(training_curves(curves, width))) for width in (9.6, 4.4)],
     }
 
 
-def _stage(stage: str, table: pd.DataFrame, params: Params | None, patches: int | None) -> dict[str, Any]:
+def _stage(stage: str, table: pd.DataFrame, params: Params | None, scenes: int | None) -> dict[str, Any]:
     """What the table of stages says of one; None for what isn't known."""
-    row: dict[str, Any] = {"name": stage, "steps": int(table["step"].max()), "passes": None, "rate": None, "loss": ""}
+    row: dict[str, Any] = {"name": stage, "steps": int(table["step"].max()), "epochs": None, "rate": None, "loss": ""}
     measured = table["validation_psnr"].dropna() if "validation_psnr" in table else pd.Series(dtype=float)
     row |= {"first": None, "best": None}
     if len(measured):
@@ -47,7 +47,7 @@ def _stage(stage: str, table: pd.DataFrame, params: Params | None, patches: int 
         seen = row["steps"] * params.train.common.batch_size
         weights: Mapping[str, float] = settings.loss.model_dump()
         row |= {
-            "passes": seen / patches if patches else None,
+            "epochs": seen / scenes if scenes else None,
             "rate": f"{settings.learning_rate:g} → {settings.final_learning_rate:g}",
             "loss": " + ".join(f"{weights[key]:g} × {name}" for key, name in LEARNED.items() if weights.get(key)),
             "kept": settings.keep,
