@@ -33,7 +33,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, while torch is
 
 import pandas as pd
 import torch
-from crops import SIGMA_MAX, scenes
+from crops import scenes
 from ruamel.yaml import YAML
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -108,7 +108,14 @@ def parameters(size: str, precision: str, threads: int, steps: int) -> Params:
     count, side = BATCHES[size]
     changes: dict[str, Any] = {"network": {"preset": size, "modulation": "sft_dec"}}
     common = {"batch_size": count, "crop": side, "threads": threads, "precision": precision, "device": "cpu"}
-    stage = {"steps": steps, "warm_up": 2, "validate_every": NEVER, "checkpoint_every": NEVER, "keep": "last", "pictures_every": None}
+    stage = {
+        "steps": steps,
+        "warm_up": 2,
+        "validate_every": NEVER,
+        "checkpoint_every": NEVER,
+        "keep": "last",
+        "pictures_every": None,
+    }
     changes |= {f"train.common.{key}": value for key, value in common.items()}
     changes |= {f"train.s2.{key}": value for key, value in stage.items()}
     values = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())

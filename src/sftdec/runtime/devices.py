@@ -53,4 +53,5 @@ def compute_exactly(threads: int) -> None:
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # each is written whole
     torch.backends.cudnn.benchmark = False
