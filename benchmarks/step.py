@@ -29,9 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sftdec.runtime import wait_passively
-
-wait_passively()  # before torch is loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, while torch is loaded
 
 import pandas as pd
 import torch

@@ -16,9 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sftdec.runtime import wait_passively
-
-wait_passively()  # before torch is loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, while torch is loaded
 
 import numpy as np
 from ruamel.yaml import YAML
