@@ -16,7 +16,7 @@ from sftdec.commands import (
     add_reproduce,
 )
 from sftdec.registry import DEFAULT_MODEL
-from sftdec.runtime import needs_extra
+from sftdec.runtime import needs_extra, wait_passively
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. What is wrong with the input is one sentence, not a traceback."""
+    wait_passively()
     parsed = _parser().parse_args(arguments)
     try:
         with needs_extra(parsed.command, preferred=parsed.command):

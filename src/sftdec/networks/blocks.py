@@ -26,4 +26,4 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """N×C×H×W → N×C×H×W."""
-        return features + self.second(self.first(features).relu())  # type: ignore[no-any-return]
+        return self.second(self.first(features).relu_()).add_(features)  # type: ignore[no-any-return]

@@ -3,11 +3,11 @@
 N: batch; C: features; D: condition features; S: features between two 1×1 convolutions; H, W: feature map.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from sftdec.networks.blocks import conv
+from sftdec.networks.products import modulate, outer
 from sftdec.params import NetworkConfig
 
 
@@ -48,7 +48,7 @@ class DecomposedMap(nn.Module):
         channel, spatial = self.excite(self.squeeze(mean).relu()), self.spatial(condition)
         if self.bounded:
             channel, spatial = channel.sigmoid(), spatial.sigmoid()
-        return channel * spatial  # type: ignore[no-any-return]
+        return outer(channel, spatial)
 
 
 class SFTLayer(nn.Module):
@@ -69,7 +69,7 @@ class SFTLayer(nn.Module):
         gamma, beta = self.gamma(condition, mean), self.beta(condition, mean)
         if self.one_plus:
             gamma = gamma + 1
-        return torch.addcmul(beta, gamma, features)  # eq. 2
+        return modulate(features, gamma, beta)  # eq. 2
 
 
 class ConditionedResidualBlock(nn.Module):
@@ -83,5 +83,5 @@ class ConditionedResidualBlock(nn.Module):
 
     def forward(self, features: Tensor, condition: Tensor, mean: Tensor | None) -> Tensor:
         """N×C×H×W, the condition N×D×H×W and its mean (see ``DecomposedMap``) → N×C×H×W."""
-        inner = self.first(self.first_sft(features, condition, mean)).relu()
-        return features + self.second(self.second_sft(inner, condition, mean))  # type: ignore[no-any-return]
+        inner = self.first(self.first_sft(features, condition, mean)).relu_()
+        return self.second(self.second_sft(inner, condition, mean)).add_(features)  # type: ignore[no-any-return]

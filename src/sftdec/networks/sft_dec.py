@@ -33,8 +33,8 @@ class ConditionNetwork(nn.Module):
 
     def forward(self, defocus: Tensor) -> Tensor:
         """N×1×H×W → N×D×h×w."""
-        features = leaky_relu(self.first(pixel_unshuffle(defocus, self.stem)), self.slope)
-        return self.third(leaky_relu(self.second(features), self.slope))  # type: ignore[no-any-return]
+        features = leaky_relu(self.first(pixel_unshuffle(defocus, self.stem)), self.slope, inplace=True)
+        return self.third(leaky_relu(self.second(features), self.slope, inplace=True))  # type: ignore[no-any-return]
 
 
 class DeblurringNetwork(nn.Module):

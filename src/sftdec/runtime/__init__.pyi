@@ -6,6 +6,7 @@ from .extras import MissingExtraError, needs_extra
 from .imports import Imports, below
 from .memory import is_out_of_memory, keep_freed_memory
 from .parallel import Run, compute, run_here
+from .waiting import wait_passively
 from .yaml_text import dump_yaml, parse_yaml, read_yaml
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "read_yaml",
     "run_here",
     "training_dtype",
+    "wait_passively",
 ]

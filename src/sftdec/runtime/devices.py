@@ -79,6 +79,7 @@ def compute_exactly(threads: int, exact: Exact = "auto") -> None:
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(exact is not False, warn_only=exact == "auto")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # each is written whole
     torch.backends.cudnn.benchmark = exact is False
     if exact is not False:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS reads when it is first used

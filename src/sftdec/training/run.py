@@ -26,7 +26,10 @@ from sftdec.training.schedule import Stage
 
 _NO_RESULT = (  # of the code that a training runs; values of parameters are in a checkpoint's key themselves
     *("params/schema.py", "params/fields.py"),
-    *(f"runtime/{name}.py" for name in ("atomic", "checksums", "errors", "extras", "imports", "memory", "yaml_text")),
+    *(
+        f"runtime/{name}.py"
+        for name in ("atomic", "checksums", "errors", "extras", "imports", "memory", "waiting", "yaml_text")
+    ),
 )
 _JUDGED_BY = ("blurred", "sharp", "defocus")
 
