@@ -55,7 +55,8 @@ gpu-wheels:
 		--platform manylinux2014_x86_64 -c constraints.txt -d $@ $(GPU_LACKS) pandas
 
 GPU_LACKS := pydantic pydantic-core annotated-types typing-inspection ruamel.yaml albumentations albucore stringzilla \
-	simsimd pooch platformdirs pandera typeguard ImageHash PyYAML lazy-loader tqdm
+	simsimd pooch platformdirs pandera typeguard ImageHash PyYAML lazy-loader tqdm requests urllib3 idna certifi \
+	charset-normalizer typing-inspect mypy-extensions matplotlib pyparsing cycler kiwisolver python-dateutil six
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 WITHOUT = """
 import sys
 
-NAMES = {"mlflow", "prefect", "dvc", "dask", "distributed", "psutil", "requests", "hypothesis", "matplotlib", "h5py"}
+NAMES = {"mlflow", "prefect", "dvc", "dask", "distributed", "psutil", "requests", "matplotlib", "h5py"}
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
