@@ -2,8 +2,8 @@
 
     python benchmarks/time_to_quality.py [CANDIDATES.yaml] [--seeds 0] [--every 50] [--threads 2] [--build build]
 
-CANDIDATES.yaml is that of benchmarks/schedules.py; left out, params.yaml is trained as it is. Scenes and patches are those
-of ``build`` (dvc repro patches makes them). Each candidate is trained through s1, s2 and s3 and validated each
+CANDIDATES.yaml is that of benchmarks/schedules.py; left out, params.yaml is trained as it is. Scenes and patches are
+those of ``build`` (dvc repro patches makes them). Each candidate is trained through s1, s2 and s3 and validated each
 ``--every`` steps. Prints, as rows of docs/schedules.md, the seconds of training (validations and checkpoints left out)
 until PSNR lies +0.3, +0.5 and +0.7 dB above the blurred pictures', and until the map's mean absolute error lies 20 %
 below the best constant's; then all seconds, the last gain and the last error. Stages that are guided by the true map
@@ -94,9 +94,8 @@ def main() -> None:
     keep_freed_memory()
     yaml = YAML(typ="safe", pure=True)
     candidates = yaml.load(given.candidates.read_text()) if given.candidates else {"params.yaml": {}}
-    blurred = float(
-        np.mean([psnr(each.blurred, each.sharp) for each in load_scenes(given.build / "scenes", "validation")])
-    )
+    scenes = load_scenes(given.build / "scenes", "validation")
+    blurred = float(np.mean([psnr(each.blurred, each.sharp) for each in scenes]))
     constant = constant_map_error(given.build)
     print(f"blurred {blurred:.2f} dB, best constant map {constant:.4f}\n")
     titles = [

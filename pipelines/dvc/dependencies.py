@@ -45,6 +45,7 @@ EXEMPT = (
     Exempt("pipelines/stages/entry.py", "turns an error into a sentence; who ends well never gets there"),
     Exempt("src/sftdec/*/errors.py", "names of errors"),
     Exempt("src/sftdec/runtime/atomic.py", "writes the same bytes, whole or not at all"),
+    Exempt("src/sftdec/runtime/waiting.py", "how threads wait for one another"),
     Exempt("src/sftdec/runtime/memory.py", "how much memory is held, and whether an error says it was too little"),
     Exempt("src/sftdec/runtime/parallel.py", "where work is done; its results come back in the order of the work"),
     Exempt("src/sftdec/tracking/*", "records what a stage does, and gives it nothing to go by"),
