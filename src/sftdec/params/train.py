@@ -101,7 +101,7 @@ class StageParams(Section):
     decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5  # each time; of decay step
     patience: PositiveInt | None = None  # validations in a row without a better PSNR that end the stage early
     pictures_every: Positive | None = None  # epochs between validation pictures
-    detach_map: bool = False  # true: L_df and L_wd don't move the map network (not given; no gain measured)
+    detach_map: bool = False  # true: L_df and L_wd don't move the map network (not given; docs/training.md)
     validate_every: PositiveInt  # steps
     checkpoint_every: PositiveInt  # steps
     keep: Literal["last", "best"]  # best: on the validation photos
