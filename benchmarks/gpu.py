@@ -33,6 +33,7 @@ SHARES = {  # of the seconds; what matters most comes first
     "two": 0.04,
     "compiled": 0.07,  # and whatever is left: it compiles for a minute
 }
+GRACE = 10  # seconds in which a section that is stopped may end what it has started
 SAID = 3000  # characters of what a section said that are kept
 Found = dict[str, Any]
 
@@ -70,6 +71,9 @@ def run_section(name: str, limit: float, out: Path, device: str) -> Found:
                 status = f"failed with code {code}"
         except subprocess.TimeoutExpired:
             status = "stopped at its limit"
+            job.terminate()  # torchrun ends its processes then, which are in groups of their own
+            with suppress(subprocess.TimeoutExpired):
+                job.wait(GRACE)
         finally:  # also those that it started
             with suppress(ProcessLookupError):
                 os.killpg(job.pid, signal.SIGKILL)

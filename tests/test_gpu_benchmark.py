@@ -50,7 +50,9 @@ def test_a_section_that_is_cut_off_is_recorded_and_the_next_goes_on(tmp_path):
     assert done.returncode != 0 and "a section isn't ok" in done.stderr
     statuses = {name: section["status"] for name, section in found["sections"].items()}
     assert statuses.keys() == {"machine", "two"} and statuses["two"] == "stopped at its limit"
-    assert sum(section["seconds"] for section in found["sections"].values()) < 8
+    assert sum(section["seconds"] for section in found["sections"].values()) < 18
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in running
 
 
 def test_the_tables_are_made_of_what_there_is(tmp_path):
