@@ -23,7 +23,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from sftdec.datasets import load_scenes
-from sftdec.networks import save_weights
+from sftdec.networks import SFTDec, save_weights
 from sftdec.params import Params, parse_params
 from sftdec.training import STAGES, train_sft_dec, weights_path
 
@@ -39,16 +39,21 @@ def with_changes(values: Any, changes: dict[str, Any], source: str) -> Params:
     return parse_params(values, source)
 
 
+def train_stages(params: Params, build: Path, own: Path) -> tuple[SFTDec, list[dict[str, float]]]:
+    """Train the three stages on ``build``'s scenes and patches in the folder ``own``: s3's network, and its curve."""
+    for part in ("scenes", "patches"):
+        (own / part).symlink_to((build / part).resolve())
+    for name in ("s1", "s2", "s3"):
+        network, curve, _ = train_sft_dec(STAGES[name], params, own, own / "checkpoints")
+        save_weights(network, weights_path(own, name))
+    return network, curve
+
+
 def train(params: Params, build: Path) -> dict[str, float]:
     """Train the three stages in a folder of their own; the validation figures of the weights that s3 keeps."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder)
-        for part in ("scenes", "patches"):
-            (own / part).symlink_to((build / part).resolve())
-        for name in ("s1", "s2", "s3"):
-            network, curve, _ = train_sft_dec(STAGES[name], params, own, own / "checkpoints")
-            save_weights(network, weights_path(own, name))
+        _, curve = train_stages(params, build, Path(folder))
     validated = pd.DataFrame(curve).dropna(subset="validation_psnr")
     kept = validated.loc[validated["validation_psnr"].idxmax()]
     return {
