@@ -34,7 +34,7 @@ def gpu(folder, *options):
     return json.loads((folder / "out/gpu.json").read_text()), done
 
 
-@pytest.mark.slow
+@pytest.mark.services
 def test_sections_find_their_figures_without_what_a_gpus_machine_lacks(tmp_path):
     found, done = gpu(tmp_path, "--only", "machine", "rates", "tests", "deblur", "--seconds", "120")
     assert done.returncode == 0, done.stdout + done.stderr + json.dumps(found, indent=1)
