@@ -58,7 +58,7 @@ def train_stage(
     stage, params, common = objective.stage, objective.params, objective.common
     group = group or Group.alone(common.device)
     captured = captures(objective, group)
-    dataset = CropDataset(store, common, common.seed, by_scene=params.epochs is not None)
+    dataset = CropDataset(store, common, stage.seed(common.seed), by_scene=params.epochs is not None)
     steps = total_steps(params, store.scenes, common.batch_size)
     state = begin(network, objective, group)
     feed = Feed(dataset, objective, group, workers)
