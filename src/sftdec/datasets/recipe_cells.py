@@ -139,7 +139,7 @@ def drawn_number(text: str, key: str, where: str, share: float) -> float | int:
         return int(low) if NUMBERS[key].whole else low
     if NUMBERS[key].whole:
         return int(low + share * (high - low + 1))
-    return low * (high / low) ** share if low > 0 else low + share * (high - low)
+    return low * (high / low) ** share if low > 0 and high / low < inf else low + share * (high - low)
 
 
 def _bounds(text: str, key: str, where: str) -> tuple[float, float]:

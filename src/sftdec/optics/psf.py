@@ -66,8 +66,9 @@ def point_spread_function(
     corners at the circle that makes its area the disc's. Radius 0 gives a single 1.
 
     ``rim`` is ``Aperture``'s; ``cut`` (radii) and ``angle`` (from the columns' axis to the rows') say how far and along
-    which line two edges are shifted against each other. Both keep the second moment, so that a map says the same of
-    every aperture: a bright rim is that of a smaller disc, a cat's eye is longer than the disc was wide.
+    which line two edges are shifted against each other. Both keep the centre and the second moment, so that pictures
+    stay aligned and a map says the same of every aperture: a bright rim is that of a smaller disc, a cat's eye is
+    longer than the disc was wide.
 
     Raises:
         ValueError: an unknown shape or fewer than three blades.
@@ -79,12 +80,14 @@ def point_spread_function(
     if abs(radius) < 1e-3:
         return np.ones((1, 1), np.float32)
     circle = _Circle(shape, blades, rim, cut, angle)
-    size = abs(radius) * _enlarged(circle)
+    larger, down, across = _fitted(circle)
+    size = abs(radius) * larger
     reach = {"disc": size, "gaussian": 2 * size, "polygon": size * _corner(blades)}[shape]
-    half = max(1, int(np.ceil(reach - 0.5)))
+    half = max(1, int(np.ceil(reach + size * np.hypot(down, across) - 0.5)))
     offsets = (np.arange((2 * half + 1) * _SUBSAMPLES) + 0.5) / _SUBSAMPLES - 0.5 - half
     y, x = np.meshgrid(offsets, offsets, indexing="ij")
-    light = _light(x, y, float(np.copysign(size, radius)), circle)
+    signed = float(np.copysign(size, radius))
+    light = _light(x + across * signed, y + down * signed, signed, circle)
     pixels = light.reshape(2 * half + 1, _SUBSAMPLES, 2 * half + 1, _SUBSAMPLES).mean(axis=(1, 3))
     kernel: NDArray[np.float32] = np.asarray(pixels / pixels.sum(), np.float32)
     kernel.flags.writeable = False
@@ -118,13 +121,20 @@ def _light(x: NDArray[np.float64], y: NDArray[np.float64], radius: float, circle
 
 
 @lru_cache(maxsize=4096)
-def _enlarged(circle: _Circle) -> float:
-    """By how much a circle has to be larger to have the second moment that it has without ``rim`` and ``cut``."""
+def _fitted(circle: _Circle) -> tuple[float, float, float]:
+    """By how much a circle has to be larger to have the second moment that it has without ``rim`` and ``cut``; and
+    where its centre of light lies, in radii down and across.
+    """
     if circle.shape == "gaussian" or (circle.rim == 0 and circle.cut == 0):
-        return 1.0
+        return 1.0, 0.0, 0.0
     reach = 1.0 if circle.shape == "disc" else _corner(circle.blades)
     offsets = ((np.arange(_UNIT) + 0.5) / _UNIT * 2 - 1) * reach
     y, x = np.meshgrid(offsets, offsets, indexing="ij")
-    pair = (_light(x, y, 1.0, each) for each in (circle._replace(rim=0.0, cut=0.0), circle))
-    plain, shaped = (float((light * (x**2 + y**2)).sum() / light.sum()) for light in pair)
-    return float(np.sqrt(plain / shaped))
+    found = []
+    for each in (circle._replace(rim=0.0, cut=0.0), circle):
+        light = _light(x, y, 1.0, each)
+        light /= light.sum()
+        down, across = float((light * y).sum()), float((light * x).sum())
+        found.append((float((light * ((y - down) ** 2 + (x - across) ** 2)).sum()), down, across))
+    (plain, _, _), (shaped, down, across) = found
+    return float(np.sqrt(plain / shaped)), down, across
