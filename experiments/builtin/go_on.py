@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.stages.entry import run_stage
 from sftdec.builtin import builtin_weights
 from sftdec.datasets import load_scenes
 from sftdec.evaluation import evaluate_network
@@ -197,4 +198,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

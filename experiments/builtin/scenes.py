@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from experiments.builtin.photos import OUT as PHOTOS
+from pipelines.stages.entry import run_stage
 from sftdec.datasets import INDEX, OWN_PHOTOS, RECIPES, fetch, read_index, select_scenes
 from sftdec.params import load_params
 from sftdec.patches import extract_store
@@ -75,4 +76,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)
