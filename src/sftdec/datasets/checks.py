@@ -90,7 +90,8 @@ def measure(scene: Scene) -> Measures:
 def check_scene(scene: Scene, limits: CheckLimits, measures: Measures | None = None) -> list[Refusal]:
     """Why a scene is not to be used; nothing if it is. ``measures``: what ``measure`` found, if it is known already."""
     found = measures or measure(scene)
-    problems = _pair_problems(found, limits) + _map_problems(scene.defocus, found, scene.sigma_max)
+    problems = _pair_problems(found, limits)
+    problems += [] if scene.map_known else _map_problems(scene.defocus, found, scene.sigma_max)
     return [Refusal(scene.dataset, scene.name, check, reason) for check, reason in problems]
 
 

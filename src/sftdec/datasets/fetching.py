@@ -12,7 +12,7 @@ from sftdec.datasets.download import missing_dataset, obtain
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
 from sftdec.datasets.importers import IMPORTERS
 from sftdec.datasets.listing import Importer, Listing
-from sftdec.datasets.recipes import SPLITS
+from sftdec.datasets.recipe_cells import SPLITS
 from sftdec.datasets.recognise import recognise
 from sftdec.datasets.scene import REFUSED, write_index, write_scene
 from sftdec.datasets.schema import validate_index
