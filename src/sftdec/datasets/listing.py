@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from sftdec.datasets.scene import Scene, Split
-from sftdec.photos import picture_header
+from sftdec.photos import PHOTO_ENDINGS, picture_header
 from sftdec.runtime import DataError
 
 # what a file or scene is refused for; "extra": it belongs to no scene by what it is, so nothing is wrong
 Check = Literal["unreadable", "size", "pair", "aligned", "sharper", "map", "duplicate", "extra"]
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})  # compare with path.suffix.lower()
+ENDINGS = frozenset(PHOTO_ENDINGS)  # compare with path.suffix.lower()
 
 
 @dataclass(frozen=True)

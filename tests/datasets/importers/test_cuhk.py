@@ -73,7 +73,7 @@ def test_a_zero_byte_file_is_left_out_with_its_name_and_a_turned_photo_has_its_s
     (tmp_path / "out_of_focus0002.jpg").write_bytes(b"")
     listing = cuhk.find(tmp_path)
     assert listing.sizes == (((40, 30), 1),)
-    assert "0 bytes" in reasons(listing)["out_of_focus0002.jpg"]
+    assert "an empty file" in reasons(listing)["out_of_focus0002.jpg"]
 
 
 def test_a_photo_cut_down_to_its_first_bytes_is_left_out(tmp_path):

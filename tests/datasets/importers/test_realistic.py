@@ -256,7 +256,7 @@ def test_sizes_that_differ_and_a_zero_byte_file_are_left_out(tmp_path):
     listing = realistic.find(tmp_path)
     assert [entry.photo for entry in listing.entries] == ["03"]
     assert "sharp_01.png is 36×20" in reasons(listing)["image/0/image_01.png"]
-    assert "0 bytes" in reasons(listing)["image/0/image_02.png"]
+    assert "an empty file" in reasons(listing)["image/0/image_02.png"]
 
 
 @pytest.mark.parametrize("part", ["GT/sharp_07.png", "image/0/image_07.png"])

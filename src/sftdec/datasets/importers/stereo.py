@@ -28,7 +28,7 @@ from sftdec.optics import (
     stopped_down_to,
     to_8bit,
 )
-from sftdec.photos import open_picture, picture_header, read_photo
+from sftdec.photos import picture_header, read_photo, read_values
 from sftdec.runtime import DataError
 
 RENDERINGS = 3  # of each photo
@@ -109,10 +109,7 @@ def read_disparity(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: a file that can't be read or isn't grey, or one value everywhere: without depth nothing is blurred.
     """
-    picture = open_picture(path)
-    if picture.mode not in ("L", "I", "F") and not picture.mode.startswith("I;16"):
-        raise DataError(f"{path}: a disparity must be grey, found mode {picture.mode}; save values, not colours")
-    values = np.asarray(picture).astype(np.float32)
+    values = read_values(path).astype(np.float32)
     disparity = np.where(np.isfinite(values) & (values > 0), values, 0).astype(np.float32)
     known = disparity[disparity > 0]
     if known.size == 0 or known.min() == known.max():

@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sftdec.datasets.importers.pair import map_fault, other_files, read_photos, scene_of_sigma
 from sftdec.datasets.listing import ENDINGS, About, Check, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
+from sftdec.photos import read_levels
 from sftdec.runtime import DataError
 
 Unit = Literal["sigma", "coc"]
@@ -164,21 +164,17 @@ def find(folder: Path) -> Listing:
 
 
 def _stored(path: Path) -> NDArray[np.float64]:
-    """A map's values, float64 H×W: channel 1 in tenths. Pillow would cut its 16 bits to 8, which are all 0.
+    """A map's values, float64 H×W: channel 1 in tenths.
 
     An 8-bit grey map in ``gt/`` is CoC, with 255 for 15: so DMENet's test compares it.
 
     Raises:
         DataError: the file can't be read.
     """
-    try:
-        levels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (OSError, cv2.error) as error:
-        raise DataError(f"{path}: not a map that can be read ({error}); replace the file") from error
-    if levels is None:
-        raise DataError(f"{path}: the map is corrupt or cut short; replace the file")
-    values = np.asarray(levels if levels.ndim == 2 else levels[..., 1], np.float64)
-    if levels.ndim == 2 and levels.dtype == np.uint8 and path.parent.name == "gt":
+    levels = read_levels(path)
+    is_grey = levels.shape[2] < 3
+    values = np.asarray(levels[..., 0 if is_grey else 1], np.float64)
+    if is_grey and levels.dtype == np.uint8 and path.parent.name == "gt":
         return values * (PEAKS["coc"] / 255)
     return values / 10
 
