@@ -130,7 +130,7 @@ def _look(data: bytes, file: IO[bytes], name: str, limits: Limits) -> _Looked:
     if page is not None and page.data is not data:
         file = io.BytesIO(page.data)
     picture = None if page is not None and not page.is_plain else opened(kind, file, name)
-    width, height = picture.size if picture else page.size if page else (0, 0)
+    width, height = page.size if page is not None else picture.size if picture is not None else (0, 0)
     if width * height > limits.megapixels * 1e6:
         raise PhotoError(
             f"{name}: found {width}×{height} px, {width * height / 1e6:.4g} megapixels, expected "

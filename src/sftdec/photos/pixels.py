@@ -40,6 +40,8 @@ def opened(kind: str, file: IO[bytes], name: str) -> Image.Image:
         try:
             with needs_extra(f"{name}: found a HEIC, which"):
                 from pillow_heif import HeifImageFile
+        except ModuleNotFoundError as error:  # installed before there was such an extra
+            raise PhotoError(f"{name}: found a HEIC, which needs the package pillow-heif; install it by pip") from error
         except ValueError as error:
             raise PhotoError(str(error)) from error
         return HeifImageFile(file)  # type: ignore[no-any-return]
