@@ -1,6 +1,6 @@
 from .defocus_pictures import coloured, comparison, preview, shrunk
 from .errors import SMALLEST_SIDE, PhotoError
-from .formats import PHOTO_ENDINGS, RAW_ENDINGS
+from .formats import DEVELOP, PHOTO_ENDINGS, RAW_ENDINGS
 from .images import (
     MAP_LEVELS,
     defocus_levels,
@@ -19,6 +19,7 @@ from .photo_list import Found, Targets, find_photos, plan_targets, refuse_existi
 from .png_chunks import deep_png
 
 __all__ = [
+    "DEVELOP",
     "MAP_LEVELS",
     "MAX_MEGAPIXELS",
     "PHOTO_ENDINGS",

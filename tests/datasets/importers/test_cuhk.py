@@ -89,7 +89,7 @@ def test_a_file_that_is_no_picture_is_named_and_is_no_fault(tmp_path):
         (tmp_path / part / "Thumbs.db").write_bytes(b"thumbs")
     listing = cuhk.find(tmp_path)
     assert [item.path.parent.name for item in listing.left_out] == ["image", "gt"]
-    assert "no PNG" in reasons(listing)["Thumbs.db"] and not listing.faults
+    assert "no picture that is read" in reasons(listing)["Thumbs.db"] and not listing.faults
 
 
 def test_a_grey_photo_is_found_in_its_size_and_depth(tmp_path):

@@ -14,7 +14,7 @@ from skimage.transform import resize
 
 from sftdec.datasets.depth import disparity_depth
 from sftdec.datasets.importers.pair import scene_of_sigma
-from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
+from sftdec.datasets.listing import About, Entry, LeftOut, Listing, composed, list_scenes, name_of, pictures, split_of
 from sftdec.datasets.scene import Scene
 from sftdec.optics import (
     PSF_SHAPES,
@@ -167,7 +167,7 @@ def _candidates(folder: Path) -> tuple[list[tuple[str, Path, Path]], list[LeftOu
         files = _by_stem(scene)
         names = next(((view, disp) for view, disp in _NAMES if view in files and disp in files), None)
         if names:
-            found.append((scene.name, files[names[0]], files[names[1]]))
+            found.append((composed(scene.name), files[names[0]], files[names[1]]))
         else:
             wanted = ", ".join(f"{view} with {disp}" for view, disp in _NAMES)
             left_out.append(LeftOut(scene, f"no photo with its disparity: expected one of {wanted}"))
@@ -185,4 +185,4 @@ def _candidates(folder: Path) -> tuple[list[tuple[str, Path, Path]], list[LeftOu
 def _by_stem(folder: Path) -> dict[str, Path]:
     """Pictures and PFM files by name; a PFM, which is exact, goes before a picture of that name."""
     files = pictures(folder) + sorted(path for path in folder.iterdir() if path.suffix.lower() == ".pfm")
-    return {path.stem: path for path in files}
+    return {name_of(path): path for path in files}

@@ -15,7 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sftdec.datasets.importers.pair import map_fault, other_files, read_photos, scene_of_sigma
-from sftdec.datasets.listing import ENDINGS, About, Check, Entry, LeftOut, Listing, list_scenes, pictures, split_of
+from sftdec.datasets.listing import (
+    ENDINGS,
+    About,
+    Check,
+    Entry,
+    LeftOut,
+    Listing,
+    list_scenes,
+    name_of,
+    pictures,
+    split_of,
+)
 from sftdec.datasets.scene import Scene, Split
 from sftdec.photos import read_levels
 from sftdec.runtime import DataError
@@ -79,7 +90,7 @@ def _originals(folder: Path) -> dict[str, list[Path]]:
             if path.suffix.lower() in ENDINGS and path.is_file():
                 source = path.relative_to(root).as_posix()
                 prefix = "SYNTHIA" if "SYNTHIA" in source else "MPI" if "MPI" in source else "MIDDLEBURRY"
-                found.setdefault(f"{prefix}_{path.parent.name}_{path.stem}", []).append(path)
+                found.setdefault(f"{prefix}_{path.parent.name}_{name_of(path)}", []).append(path)
     return found
 
 
@@ -102,24 +113,24 @@ def _fault(image: Path, defocus: Path | None, originals: list[Path]) -> tuple[st
 def _scenes(folder: Path) -> Iterator[Entry | LeftOut]:
     by_name = _originals(folder)
     for images, maps, testing in _parts(folder):
-        defocus = {path.stem: path for path in pictures(maps)}
-        sharp = {path.stem: path for path in pictures(images.parent / "sharp")}
+        defocus = {name_of(path): path for path in pictures(maps)}
+        sharp = {name_of(path): path for path in pictures(images.parent / "sharp")}
         stems = set()
         for path in pictures(images):
-            if path.stem in stems:
+            if name_of(path) in stems:
                 yield LeftOut(path, "a second picture of that name")
                 continue
-            stems.add(path.stem)
-            own = sharp.get(path.stem)
-            originals = [own] if own else by_name.get(_original(path.stem), [])
-            fault = _fault(path, defocus.get(path.stem), originals)
+            stems.add(name_of(path))
+            own = sharp.get(name_of(path))
+            originals = [own] if own else by_name.get(_original(name_of(path)), [])
+            fault = _fault(path, defocus.get(name_of(path)), originals)
             if fault:
                 yield LeftOut(path, *fault)
                 continue
-            photo = _photo(path.stem)
-            name = f"test_{path.stem}" if testing else path.stem
+            photo = _photo(name_of(path))
+            name = f"test_{name_of(path)}" if testing else name_of(path)
             split: Split = "test" if testing else split_of(photo)
-            yield Entry(name, photo, split, path, originals[0], defocus[path.stem], (("given", testing),))
+            yield Entry(name, photo, split, path, originals[0], defocus[name_of(path)], (("given", testing),))
         for stem, path in defocus.items():
             if stem not in stems:
                 yield LeftOut(path, "a map without its picture")
