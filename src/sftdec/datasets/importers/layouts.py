@@ -170,7 +170,7 @@ FOLDER = Layout(
         name="folder",
         title="pairs of your own, with or without maps",
         layout=(
-            "blurred/NAME.png   any picture: PNG, JPEG, TIFF or WebP\n"
+            "blurred/NAME.png   PNG, JPEG, TIFF, WebP, AVIF, HEIC, BMP or JPEG 2000\n"
             "sharp/NAME.png     of the same name and size, the ending may differ\n"
             "defocus/NAME.png   optional: grey, its full level is fetch.sigma_max px of sigma"
         ),
