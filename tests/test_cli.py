@@ -85,7 +85,7 @@ def test_datasets_check_tells_by_its_exit_code(tmp_path, capsys):
     assert capsys.readouterr().out.endswith("mine: nothing wrong with 1 scenes\n")
     (tmp_path / "mine" / "sharp" / "a.png").write_bytes(b"")
     assert main(["datasets", "check", str(tmp_path / "mine")]) == 1
-    assert "a.png: not a picture" in capsys.readouterr().out
+    assert "a.png: found an empty file" in capsys.readouterr().out
     assert main(["datasets", "check", str(tmp_path / "empty")]) == 2
     assert capsys.readouterr().out.endswith("empty: not recognised\n")
     assert main(["datasets", "check", str(tmp_path / "gone")]) == 2
