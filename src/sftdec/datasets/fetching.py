@@ -101,7 +101,7 @@ def _bring(
     if scene.dataset != dataset:  # data/dpdd_small, read as DPDD is laid out, is the data set "dpdd_small"
         scene = replace(scene, dataset=dataset, name=f"{dataset}/{entry.name}")
     measured = measure(scene)
-    refused = check_scene(scene, limits, measured)
+    refused = check_scene(scene, limits, measured, rendered=importer == "sample")
     if refused:
         return None, refused
     figures = {"shift": measured.shift, "sharpening": measured.sharpening, "photo_hash": photo_hash(scene.sharp)}
