@@ -9,6 +9,7 @@ from .images import (
     read_defocus,
     read_levels,
     read_photo,
+    read_picture,
     read_values,
     write_picture,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "read_levels",
     "read_photo",
     "read_photo_file",
+    "read_picture",
     "read_values",
     "refuse_existing",
     "refuse_unwritable",

@@ -13,7 +13,7 @@ from PIL import Image
 
 from sftdec.photos.errors import PhotoError
 from sftdec.photos.formats import FORMATS
-from sftdec.photos.photo import eight_bits
+from sftdec.photos.photo import Photo, eight_bits
 from sftdec.photos.photo_file import Limits, decode, header
 from sftdec.photos.png_chunks import deep_png, profile_chunk, with_chunks
 from sftdec.runtime import DataError, atomic_path
@@ -50,11 +50,20 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, no picture, damaged, or one that ``decode`` refuses, or floats beyond 0..1.
     """
+    return eight_bits(read_picture(path).colour)
+
+
+def read_picture(path: Path) -> Photo:
+    """As ``read_photo``, in the depth that it has, with what its file says beside its pixels.
+
+    Raises:
+        DataError: as ``read_photo``.
+    """
     with _of_a_data_set(path):
         photo = decode(path.read_bytes(), str(path), _PHOTOS)
     if photo.levels.dtype == np.float32:
         _within_0_and_1(photo.colour_as_stored, path, "divide them by what is white, or save 16 bits")
-    return eight_bits(photo.colour)
+    return photo
 
 
 def read_levels(path: Path) -> NDArray[Any]:

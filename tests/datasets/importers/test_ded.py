@@ -155,6 +155,7 @@ def test_sixteen_bit_grey_alpha_and_turned_photos_come_as_eight_bit_rgb(tmp_path
     for number, levels in kinds.items():
         add(tmp_path, number, ending=".png")
         write(tmp_path / "sharp" / f"sharp_{number}.png", levels)
+    write(tmp_path / "image" / "image_2.png", sharp[..., 0])
     add(tmp_path, "4", ending=".png")
     write(tmp_path / "sharp" / "sharp_4.png", sharp, exif_orientation=6)
     wanted = {"1": sharp, "2": np.repeat(sharp[..., :1], 3, axis=2), "3": sharp, "4": sharp}

@@ -272,6 +272,8 @@ def test_endings_of_either_case_sixteen_bit_grey_alpha_and_turned_photos_are_rea
     sharp = photo(HEIGHT, WIDTH, 5)
     write(tmp_path / "GT" / "sharp_01.PNG", sharp.astype(np.uint16) * 257)
     write(tmp_path / "GT" / "sharp_02.png", sharp[..., 0])
+    for path in (tmp_path / "image").glob("*/image_02.png"):
+        write(path, sharp[..., 0])
     write(tmp_path / "GT" / "sharp_03.Tif", np.dstack([sharp, sharp[..., :1]]))
     write(tmp_path / "GT" / "sharp_04.png", sharp, exif_orientation=8)
     grey = np.repeat(sharp[..., :1], 3, axis=2)

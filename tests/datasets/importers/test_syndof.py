@@ -216,7 +216,7 @@ def test_endings_of_either_case_sixteen_bit_grey_alpha_and_turned_photos_are_rea
         write(tmp_path / "sharp" / name, levels)
     write(tmp_path / "sharp" / "d.png", sharp, exif_orientation=5)
     for stem in "abcd":
-        write(tmp_path / "image" / f"{stem}.png", soften(sharp, 2))
+        write(tmp_path / "image" / f"{stem}.png", soften(sharp, 2)[..., 0] if stem == "b" else soften(sharp, 2))
         write(tmp_path / "blur_map" / f"{stem}.PNG", stored(7.0))
     listing = syndof.find(tmp_path)
     assert [entry.name for entry in listing.entries] == list("abcd")

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdec.datasets.light import read_pair_levels
 from sftdec.datasets.listing import Check, Entry, LeftOut, name_of, pictures
 from sftdec.datasets.scene import Scene
-from sftdec.photos import DEVELOP, RAW_ENDINGS, picture_header, read_photo
+from sftdec.photos import DEVELOP, RAW_ENDINGS, picture_header
 from sftdec.runtime import DataError
 
 Found = tuple[list[tuple[str, list[Path]]], list[LeftOut]]  # each photo's name and files; what is left out
@@ -124,7 +125,7 @@ def read_photos(entry: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """
     if entry.sharp is None:
         raise DataError(f"{entry.blurred}: there is no sharp photo of it; a pair needs both")
-    blurred, sharp = read_photo(entry.blurred), read_photo(entry.sharp)
+    blurred, sharp = read_pair_levels(entry.blurred, entry.sharp)
     if blurred.shape != sharp.shape:
         (height, width), (other_height, other_width) = blurred.shape[:2], sharp.shape[:2]
         raise DataError(
