@@ -48,10 +48,10 @@ def test_width_and_height_in_exif_are_those_of_the_turned_photo(format, orientat
 def test_in_the_block_only_they_change_places():
     block = sized(6).removeprefix(b"Exif\0\0")
     found = Image.Exif()
-    found.load(upright_exif(block))
+    found.load(upright_exif(block, 6))
     assert (found[256], found[257], found[0x0112]) == (24, 31, 1)
-    assert found.get_ifd(0x8769)[0x829A] == 0.01 and len(upright_exif(block)) == len(block)
-    assert upright_exif(upright_exif(block)) == upright_exif(block)
+    assert found.get_ifd(0x8769)[0x829A] == 0.01 and len(upright_exif(block, 6)) == len(block)
+    assert upright_exif(upright_exif(block, 6), 1) == upright_exif(block, 6)
 
 
 def test_a_tiff_of_16_bits_has_the_size_it_was_turned_to():

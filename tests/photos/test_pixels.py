@@ -134,6 +134,19 @@ def test_a_heic_names_the_extra_that_reads_it(monkeypatch):
         decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100), "photo")
 
 
+def test_a_turned_heic_is_turned_once_and_its_exif_says_so():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    block, found, written = Image.Exif(), Image.Exif(), io.BytesIO()
+    block[0x0112], block[0x8769] = 6, {0xA002: 64, 0xA003: 48}
+    smooth = np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[None], 48, axis=0)
+    pillow_heif.from_pillow(Image.fromarray(smooth)).save(written, quality=95, exif=block.tobytes())
+    photo = decode(written.getvalue(), "photo")
+    assert np.abs(photo.levels[..., 0].astype(int) - np.rot90(smooth, -1)).max() < 9
+    found.load(photo.attachments.exif or b"")
+    assert found[0x0112] == 1 and dict(found.get_ifd(0x8769)) == {0xA002: 48, 0xA003: 64}
+    assert decode(encode_photo(photo), "photo").levels.shape == photo.levels.shape
+
+
 def test_a_heic_is_read_and_written_with_what_stands_beside_its_pixels():
     pillow_heif = pytest.importorskip("pillow_heif")
     picture = Image.fromarray(SMOOTH)

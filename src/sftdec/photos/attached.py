@@ -26,13 +26,14 @@ def attachments(picture: Image.Image, kind: str, data: bytes, orientation: int, 
     ``picture``: as Pillow has opened it; ``page``: of a TIFF.
     """
     info = picture.info
+    orientation = int(info.get("original_orientation") or orientation)  # a HEIC's decoder has turned it
     xmp, dpi = info.get("xmp"), info.get("dpi")
     if page is not None:
         tags = upright_tags(page.tags, orientation)
         kept = {tag: entry for tag, entry in tags.items() if tag not in PIXEL_TAGS | APART_TAGS}
         exif = tiff_of(kept) if kept else None
     else:
-        exif = _exif(picture)
+        exif = _exif(picture, orientation)
     if dpi is not None and not all(np.isfinite(float(each)) and 0 < float(each) < 1e6 for each in dpi):
         dpi = None
     across, down = (float(dpi[0]), float(dpi[1])) if dpi is not None else (0.0, 0.0)
@@ -48,14 +49,14 @@ def attachments(picture: Image.Image, kind: str, data: bytes, orientation: int, 
     )
 
 
-def _exif(picture: Image.Image) -> bytes | None:
+def _exif(picture: Image.Image, orientation: int) -> bytes | None:
     """The EXIF block as it is in the file; one that a PNG hides in text is written anew."""
     block: Any = picture.info.get("exif")
     if not isinstance(block, bytes):
         if "Raw profile type exif" not in picture.info:
             return None
         block = picture.getexif().tobytes()
-    return upright_exif(block.removeprefix(EXIF_HEAD)) or None
+    return upright_exif(block.removeprefix(EXIF_HEAD), orientation) or None
 
 
 def _jp2_profile(data: bytes) -> bytes | None:

@@ -40,8 +40,8 @@ def upright(levels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return levels[:, ::-1] if orientation in (2, 3, 6, 7) else levels
 
 
-def upright_exif(exif: bytes) -> bytes:
-    """An EXIF block that says "upright", everything else byte for byte in its place.
+def upright_exif(exif: bytes, orientation: int) -> bytes:
+    """The EXIF block of a photo that was turned by ``orientation``: it says "upright", all else is in its place.
 
     So makers' notes, which count their offsets from the block's beginning, stay readable. Width and height change
     places where the picture was turned on its side. The thumbnail, which lies as the pixels lay, is unhooked.
@@ -52,12 +52,11 @@ def upright_exif(exif: bytes) -> bytes:
         return exif
     order = byte_order(exif)
     turned = bytearray(exif)
-    before = struct.unpack_from(order + "H", exif, place + 8)[0]
     struct.pack_into(order + "HIHH", turned, place + 2, SHORT, 1, UPRIGHT, 0)
-    if before != UPRIGHT:
+    if orientation != UPRIGHT:
         after = max(places.values()) + _NEXT_DIRECTORY
         turned[after : after + 4] = bytes(len(turned[after : after + 4]))
-    if 5 <= before <= 8:
+    if 5 <= orientation <= 8:
         inner = places.get(_EXIF_DIRECTORY)
         start = None if inner is None else struct.unpack_from(order + "I", exif, inner + 8)[0]
         for held in (places, entry_places(exif, start) if start is not None else {}):
