@@ -11,8 +11,9 @@ import tifffile
 from PIL import Image
 
 from sftdec.photos.errors import PhotoError
-from sftdec.photos.photo import Encoding, Photo
-from sftdec.photos.photo_encoding import encode_photo
+from sftdec.photos.images import read_photo
+from sftdec.photos.photo import Encoding, Photo, eight_bits
+from sftdec.photos.photo_encoding import encode_photo, told_otherwise
 from sftdec.photos.photo_file import decode
 from tests.photos.written import DEEP, LEVELS, MAKERS_NOTE, encoded, exif
 
@@ -86,6 +87,32 @@ def test_what_is_written_is_read_again_here_and_by_others(kind, channels, compre
     if compression in ("raw", "tiff_adobe_deflate", "packbits"):  # tifffile needs further packages for the others
         read = tifffile.imread(io.BytesIO(written))
         assert read.dtype == kind and np.array_equal(read.reshape(levels.shape), levels)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_light_that_is_multiplied_by_alpha_stays_so_in_a_tiff_and_is_divided_elsewhere(kind, channels, tmp_path):
+    straight = light(kind, channels)
+    full = 1 if kind == np.float32 else 65535
+    straight[..., -1] = np.maximum(straight[..., -1], full // 4 or 0.25)
+    shares = straight[..., -1:] / full
+    levels = np.concatenate([straight[..., :-1] * shares, straight[..., -1:]], axis=2)
+    stored = levels.astype(kind) if kind == np.float32 else np.rint(levels).astype(kind)
+    data = tiff(stored, extrasamples=("assocalpha",))
+    photo = decode(data, "photo")
+    assert np.array_equal(decode(encode_photo(photo), "again").levels, stored)
+    (tmp_path / "a.tif").write_bytes(data)
+    shown = np.broadcast_to(straight[..., :-1] * (255 / full), (45, 70, 3))
+    for read in (
+        eight_bits(decode(encode_photo(told_otherwise(photo, "png")), "").colour),
+        read_photo(tmp_path / "a.tif"),
+    ):
+        assert np.abs(read.astype(float) - shown).max() < 0.6
+
+
+def test_grey_of_8_bits_that_is_multiplied_by_alpha_is_read():
+    levels = light(np.uint8, 2)
+    assert np.array_equal(decode(tiff(levels, extrasamples=("assocalpha",)), "photo").levels, levels)
 
 
 def test_a_turned_tiff_of_16_bits_or_floats_comes_out_upright():

@@ -60,7 +60,7 @@ def read_picture(path: Path) -> Photo:
         DataError: as ``read_photo``.
     """
     with _of_a_data_set(path):
-        photo = decode(path.read_bytes(), str(path), _PHOTOS)
+        photo = decode(path.read_bytes(), str(path), _PHOTOS).straight()
     if photo.levels.dtype == np.float32:
         _within_0_and_1(photo.colour_as_stored, path, "divide them by what is white, or save 16 bits")
     return photo

@@ -81,6 +81,19 @@ class Photo:
         alpha = self.levels[..., -1:]
         return replace(self, levels=np.concatenate([light, alpha], axis=2) if self.has_alpha else light)
 
+    def straight(self) -> "Photo":
+        """The same photo with light that isn't multiplied by its alpha, as a TIFF may have it and no other format."""
+        options = dict(self.encoding.options)
+        if not options.pop("associated", False):
+            return self
+        light, alpha = self.levels[..., :-1], self.levels[..., -1:]
+        full = 1.0 if self.levels.dtype == np.float32 else float(np.iinfo(self.levels.dtype).max)
+        divided = light * (full / np.maximum(alpha.astype(np.float64), full / 65535))
+        if self.levels.dtype != np.float32:
+            divided = np.rint(np.minimum(divided, full))
+        levels = np.concatenate([divided.astype(self.levels.dtype), alpha], axis=2)
+        return replace(self, levels=levels, encoding=replace(self.encoding, options=options))
+
 
 def eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
     """Levels of 8 or 16 bits, or floats, rounded to 8 bits."""

@@ -34,6 +34,7 @@ def told_otherwise(photo: Photo, format: str | None = None, quality: int | None 
     """
     encoding = photo.encoding
     if format is not None and format != encoding.format:
+        photo = photo.straight()
         if format == "jpeg" and photo.has_alpha:
             raise PhotoError("a JPEG has no alpha, and this photo has; expected --format png, tiff or webp")
         lossless = encoding.format in ("png", "tiff")

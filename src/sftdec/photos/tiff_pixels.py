@@ -27,6 +27,7 @@ _SENSORS = (32803, 34892)  # what a camera's sensor saw, not developed
 _DNG = 50706
 _REDUCED, _MASK = 1, 4  # bits of a page's kind
 _BY_ROWS, _BY_PLANES = 1, 2
+_ASSOCIATED, _STRAIGHT = 1, 2  # how light goes with alpha: multiplied by it, or not
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Page:
     @property
     def is_plain(self) -> bool:
         """Whether Pillow has a mode for it, and reads it right."""
-        return self.kind == _UNSIGNED and self.bits <= 8 and not (self.samples > 1 and self.planes > 1)
+        odd = (self.samples > 1 and self.planes > 1) or (self.samples == 2 and self.number(338) == _ASSOCIATED)
+        return self.kind == _UNSIGNED and self.bits <= 8 and not odd
 
     @property
     def compression(self) -> str:
@@ -210,7 +212,7 @@ def write_disguised(levels: NDArray[Any], compression: str, associated: bool) ->
     if is_float:
         described[339] = shorts(*[_FLOAT] * channels)
     if channels in (2, 4):
-        described[338] = shorts(1 if associated else 2)
+        described[338] = shorts(_ASSOCIATED if associated else _STRAIGHT)
     if differenced:
         described[317] = shorts(2)
     return written.getvalue(), described

@@ -108,7 +108,7 @@ def decode_photo(text: object, row: int, max_megapixels: float) -> Photo:
     except ValueError as error:
         raise _refusal(f"{where} is not base64 ({error}); encode the file's bytes") from error
     try:
-        return decode(content, where, Limits(max_megapixels, LARGER, FORMATS))
+        return decode(content, where, Limits(max_megapixels, LARGER, FORMATS)).straight()
     except PhotoError as error:
         raise _refusal(str(error)) from error
 
