@@ -112,6 +112,10 @@ def test_what_lies_in_a_folder_and_is_not_read_is_said_at_the_end(tmp_path, weig
         assert main(["deblur", str(tmp_path / "in"), *common, *more]) == 0
         (line,) = [line for line in capsys.readouterr().err.splitlines() if "not read" in line]
         assert line.startswith(f"sftdec: not read: {counts}; of a camera's raw files: develop it first")
+    (tmp_path / "in" / "a.png").rename(tmp_path / "a.png")
+    assert main(["deblur", str(tmp_path / "in"), *common]) == 2
+    assert "no photo in this folder (not read: 1 .dng, 1 .nef, 2 .txt; of a camera's raw" in capsys.readouterr().err
+    (tmp_path / "a.png").rename(tmp_path / "in" / "a.png")
     for name, code in (("a.png", 0), ("b.dng", 1)):
         assert main(["deblur", str(tmp_path / "in" / name), *common]) == code
         assert "not read" not in capsys.readouterr().err

@@ -60,7 +60,10 @@ def _of_input(path: Path, recursive: bool, leave_out: Path | None) -> Iterator[F
     if path.is_dir():
         found = list(_of_folder(path, recursive, leave_out))
         if not found:
-            raise PhotoError(f"{path}: no photo in this folder; expected files ending in {', '.join(PHOTO_ENDINGS)}")
+            unread = told_unread([path], recursive, leave_out)
+            there = f" ({unread})" if unread else ""
+            expected = ", ".join(PHOTO_ENDINGS)
+            raise PhotoError(f"{path}: no photo in this folder{there}; expected files ending in {expected}")
         yield from found
     elif path.exists():
         yield Found(path)
