@@ -92,9 +92,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline,demo,export,cluster,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline,demo,export,cluster,heic,dev]'
 	touch $@
 
 $(VENV)/.installed-services: $(VENV)/.installed-dev
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline,demo,export,cluster,dev,services]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline,demo,export,cluster,heic,dev,services]'
 	touch $@

@@ -25,6 +25,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from scipy.ndimage import gaussian_filter
@@ -96,6 +97,15 @@ def write_photos(folder: Path) -> list[Path]:
         options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
         written = cv2.imencode(".tiff", np.ascontiguousarray(deep[..., :channels]), options)[1]
         (folder / f"colour16_{name}.tif").write_bytes(written.tobytes())
+    for compression in ("raw", "tiff_lzw", "zstd"):
+        photo = Photo(np.float32(deep / 65535), Encoding("tiff", {"compression": compression}), attached)
+        (folder / f"floats_{compression}.tif").write_bytes(encode_photo(photo))
+    planes: dict[str, Any] = {"photometric": "rgb", "planarconfig": "separate", "tile": (16, 32), "byteorder": ">"}
+    tifffile.imwrite(folder / "planes16.tif", np.moveaxis(deep[..., :3], 2, 0), compression="deflate", **planes)
+    write("colour.avif", 3, quality=80, xmp=XMP, **told)
+    write("alpha.avif", 4, quality=80)
+    write("colour.bmp", 3)
+    write("colour.jp2", 3)
     write("lossy.webp", 3, quality=80, xmp=XMP, **told)
     write("lossless.webp", 3, lossless=True)
     write("alpha.webp", 4, lossless=True)
@@ -142,12 +152,13 @@ def judge(photo: Path, out: Path, code: int, said: str, counts: Counts) -> None:
     counts.faults["noise"] += [f"{photo}: {line[:300]}" for line in lines if not line.startswith("sftdec: ")]
     if code == 0:
         counts.deblurred += 1
-        names = sorted([photo.name, f"{photo.stem}_defocus.png", f"{photo.stem}_defocus_preview.png"])
+        result = photo.with_suffix(".png").name if photo.suffix in (".bmp", ".jp2") else photo.name
+        names = sorted([result, f"{photo.stem}_defocus.png", f"{photo.stem}_defocus_preview.png"])
         if sorted(path.name for path in left) != names:
             counts.faults["files left"].append(f"{photo}: found {left}, expected {names}")
         with warnings.catch_warnings():  # of a damaged EXIF block, which was kept as it was
             warnings.simplefilter("ignore")
-            read_photo_file(out / photo.name)  # what was written is whole
+            read_photo_file(out / result)  # what was written is whole
         return
     counts.refused += 1
     if str(photo) not in said:

@@ -33,7 +33,7 @@ from scipy import ndimage
 from sftdec.datasets import blur_with_map, estimate_defocus, find_pairs, read_pairs, read_recipes, sample
 from sftdec.evaluation import psnr
 from sftdec.optics import Aperture, PsfShape, add_noise, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
-from sftdec.photos import open_picture, read_photo
+from sftdec.photos import read_photo, read_values
 
 Rendered = tuple[str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
 
@@ -59,7 +59,7 @@ def stereo_scenes(folder: Path, sigma: float) -> Iterator[Rendered]:
     views: tuple[tuple[PsfShape, float], ...] = (("disc", 0), ("gaussian", 0), ("disc", 1), ("gaussian", 1))
     for scene in sorted(path for path in folder.iterdir() if path.is_dir()):
         sharp = read_photo(next(scene.glob("view1.*")))
-        disparity = np.asarray(open_picture(scene / "disp1.png").convert("L"), np.float32)
+        disparity = read_values(scene / "disp1.png").astype(np.float32)
         rows, columns = ndimage.distance_transform_edt(disparity == 0, return_distances=False, return_indices=True)
         disparity = disparity[rows, columns]
         low, high = np.percentile(disparity, [1, 99])

@@ -80,12 +80,13 @@ def test_datasets_check_tells_by_its_exit_code(tmp_path, capsys):
         (tmp_path / "mine" / part).mkdir(parents=True)
         Image.fromarray(generator.integers(0, 256, (48, 64, 3), np.uint8)).save(tmp_path / "mine" / part / "a.png")
     (tmp_path / "empty").mkdir()
-    (tmp_path / "mine" / "blurred" / "a.png").write_bytes((tmp_path / "mine" / "sharp" / "a.png").read_bytes())
+    sharp = np.asarray(Image.open(tmp_path / "mine" / "sharp" / "a.png"))
+    Image.fromarray(np.maximum(sharp, 1)).save(tmp_path / "mine" / "blurred" / "a.png")  # in focus, another shot
     assert main(["datasets", "check", str(tmp_path / "mine")]) == 0
     assert capsys.readouterr().out.endswith("mine: nothing wrong with 1 scenes\n")
     (tmp_path / "mine" / "sharp" / "a.png").write_bytes(b"")
     assert main(["datasets", "check", str(tmp_path / "mine")]) == 1
-    assert "a.png: not a picture" in capsys.readouterr().out
+    assert "a.png: found an empty file" in capsys.readouterr().out
     assert main(["datasets", "check", str(tmp_path / "empty")]) == 2
     assert capsys.readouterr().out.endswith("empty: not recognised\n")
     assert main(["datasets", "check", str(tmp_path / "gone")]) == 2

@@ -73,7 +73,7 @@ def names_of_extras(*extras: str) -> set[str]:
 
 def test_deblurring_with_every_option_needs_no_package_of_an_extra(tmp_path):
     photos(tmp_path / "photos")
-    refused = names_of_extras("pipeline", "demo", "export", "cluster", "services")
+    refused = names_of_extras("pipeline", "demo", "export", "cluster", "heic", "services")
     assert {"pandas", "pydantic", "ruamel", "mlflow", "scipy", "matplotlib", "onnx"} <= refused
     program = [sys.executable, "-c", REFUSING.format(refused=refused)]
     options = ["--map", "--compare", "--recursive", "--memory", "1", "--tile", "64", "--local-pooling", "88"]
@@ -87,7 +87,7 @@ def test_deblurring_with_every_option_needs_no_package_of_an_extra(tmp_path):
 def test_the_floors_refuse_every_package_that_a_command_may_need_an_extra_for():
     configured = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     (refused,) = (each["forbidden_modules"] for each in configured if each["type"] == "forbidden")
-    assert names_of_extras("pipeline", "demo", "export", "cluster") <= set(refused)
+    assert names_of_extras("pipeline", "demo", "export", "cluster", "heic") <= set(refused)
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,20 @@ class Exempt:
 
 _JUDGED = "experiments/comparison/dvc.yaml:judge"
 _TRAINED = ("train_*", "*:train", "*:s[123]", "*_s[123]", "*:s3_only", "*:end_to_end")
+_ON_SCENES = ("patches", "train_*", "evaluate", "report", "*:*")  # whose pictures are the PNGs that fetch wrote
+_OTHER_PICTURES = "how other pictures lie in their files than the PNGs of fetch, which say nothing beside their pixels"
 EXEMPT = (
+    *(
+        Exempt(f"src/sftdec/{name}.py", _OTHER_PICTURES, _ON_SCENES)
+        for name in (
+            "photos/attached",
+            "photos/formats",
+            "photos/jpeg_segments",
+            "photos/orientation",
+            "runtime/extras",
+        )
+    ),
+    Exempt("src/sftdec/photos/tiff_*.py", _OTHER_PICTURES, _ON_SCENES),
     Exempt("pipelines/stages/entry.py", "turns an error into a sentence; who ends well never gets there"),
     Exempt("src/sftdec/*/errors.py", "names of errors"),
     Exempt("src/sftdec/runtime/atomic.py", "writes the same bytes, whole or not at all"),

@@ -102,6 +102,33 @@ def test_files_folders_and_patterns_are_found_in_order_and_each_once(tmp_path, w
         assert main(["deblur", given, *common, "none"]) == 2 and said in capsys.readouterr().err
 
 
+def test_what_lies_in_a_folder_and_is_not_read_is_said_at_the_end(tmp_path, weights, capsys):
+    photo(tmp_path / "in" / "a.png")
+    for name in ("b.dng", "c.NEF", "d.txt", "e.txt", "sub/f.gif", ".hidden.txt"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    common = ["--model", weights, "-o", str(tmp_path / "in" / "out"), "--force"]
+    for more, counts in (([], "1 .dng, 1 .nef, 2 .txt"), (["--recursive"], "1 .dng, 1 .gif, 1 .nef, 2 .txt")):
+        assert main(["deblur", str(tmp_path / "in"), *common, *more]) == 0
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if "not read" in line]
+        assert line.startswith(f"sftdec: not read: {counts}; of a camera's raw files: develop it first")
+    (tmp_path / "in" / "a.png").rename(tmp_path / "a.png")
+    assert main(["deblur", str(tmp_path / "in"), *common]) == 2
+    assert "no photo in this folder (not read: 1 .dng, 1 .nef, 2 .txt; of a camera's raw" in capsys.readouterr().err
+    (tmp_path / "a.png").rename(tmp_path / "in" / "a.png")
+    for name, code in (("a.png", 0), ("b.dng", 1)):
+        assert main(["deblur", str(tmp_path / "in" / name), *common]) == code
+        assert "not read" not in capsys.readouterr().err
+
+
+def test_a_format_without_a_place_for_what_is_kept_becomes_a_png(tmp_path, weights):
+    for name in ("a.bmp", "b.JP2", "c.avif"):
+        photo(tmp_path / "in" / name)
+    assert main(["deblur", str(tmp_path / "in"), "--model", weights, "-o", str(tmp_path / "out")]) == 0
+    assert names(tmp_path / "out") == ["a.png", "b.png", "c.avif"]
+    assert [Image.open(tmp_path / "out" / name).format for name in names(tmp_path / "out")] == ["PNG", "PNG", "AVIF"]
+
+
 def test_what_is_there_already_is_named_and_stays_without_force(tmp_path, weights, capsys):
     sources = [photo(tmp_path / f"{name}.png") for name in "abc"]
     out = tmp_path / "out"

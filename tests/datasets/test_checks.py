@@ -1,6 +1,7 @@
 """The checks on a scene's pixels, on photos that are blurred, shifted, swapped and noised here."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_grain_in_the_blurred_photo_is_not_taken_for_sharpness(blurred, sharp):
 
 
 def test_a_pair_in_focus_all_over_may_differ_in_grain_and_exposure(sharp):
-    for photo in (sharp, noisy(sharp, 5), noisy(sharp, 5, 1.06), noisy(sharp, 0, 0.9)):
+    for photo in (noisy(sharp, 5), noisy(sharp, 5, 1.06), noisy(sharp, 0, 0.9)):
         assert checks(photo, sharp, np.zeros((256, 256))) == []
 
 
@@ -121,11 +122,27 @@ def test_photos_of_two_things_are_refused(sharp):
     assert refusal.check == "aligned" and "don't show the same" in refusal.reason
 
 
-def test_photos_without_texture_raise_no_false_alarm():
-    flat = np.full((200, 300, 3), 128, np.uint8)
+@pytest.mark.parametrize("level", [0, 128])
+def test_a_frame_that_is_black_or_flat_is_refused_with_its_side(sharp, level):
+    flat = np.full_like(sharp, level)
     for photo in (flat, noisy(flat, 3)):
-        assert check_pair(photo, flat, LIMITS, "set", "a") == []
+        for pair, side in (
+            ((photo, sharp), "blurred"),
+            ((blur(sharp, 2), photo), "sharp"),
+            ((photo, flat), "sharp and"),
+        ):
+            (refusal,) = check_pair(*pair, LIMITS, "set", "a")
+            assert refusal.check == "pair" and f"the {side}" in refusal.reason and "a frame dropped" in refusal.reason
     assert np.isnan(measure_pair(flat, flat).shift)
+
+
+def test_a_frame_that_is_its_partner_is_refused_but_where_it_was_rendered_so(sharp):
+    (refusal,) = check_pair(sharp, sharp.copy(), LIMITS, "set", "a")
+    assert refusal.check == "pair" and "the blurred photo is the sharp one" in refusal.reason
+    in_focus = scene(sharp, sharp, np.zeros(sharp.shape[:2], np.float32))
+    assert [each.check for each in check_scene(in_focus, LIMITS)] == ["pair"]
+    assert check_scene(replace(in_focus, map_known=True), LIMITS) == []
+    assert check_pair(noisy(sharp, 1), sharp, LIMITS, "set", "a") == []  # in focus all over, but another shot
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (16, 16), (95, 95), (97, 130)])

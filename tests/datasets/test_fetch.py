@@ -54,6 +54,18 @@ def test_the_same_bytes_come_out_of_one_process_and_of_two(tmp_path):
     assert found[0] == found[1] and len(found[0]) == 3 * 24 + 2
 
 
+def test_a_link_to_a_folder_is_refused_since_dvc_would_see_no_change_there(tmp_path):
+    disk = triplets(tmp_path / "disk" / "mine")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "mine").symlink_to(disk)
+    (data / "parts").mkdir()
+    (data / "parts" / "sharp").symlink_to(disk / "sharp")
+    for name, link, target in (("mine", "mine", disk), ("parts", "parts/sharp", disk / "sharp")):
+        with pytest.raises(DataError, match=rf"data/{link}: a link to the folder {target}, which DVC doesn't follow"):
+            fetch(params(name), data, tmp_path / "scenes")
+
+
 def spoil(data):
     """Three scenes that can't be used, each for another reason; returns their checks by scene."""
     truncate(data / "sharp" / "p03.png")

@@ -73,13 +73,13 @@ def test_a_layout_without_a_scene_that_can_be_used_is_a_problem(own):
     for path in own.rglob("*.*"):
         path.write_bytes(b"")
     report = check_folder(own)
-    assert report.exit_code == 1 and "0 bytes" in report.text() and report.text().endswith("can't be used")
+    assert report.exit_code == 1 and "an empty file" in report.text() and report.text().endswith("can't be used")
 
 
 def test_a_file_that_belongs_to_no_scene_is_told_and_is_no_problem(own):
     (own / "sharp" / "Thumbs.db").write_bytes(b"made by a file manager")
     report = check_folder(own)
-    assert report.exit_code == 0 and "Thumbs.db: no PNG" in report.text()
+    assert report.exit_code == 0 and "Thumbs.db: no picture that is read" in report.text()
     assert report.text().endswith("nothing wrong with 2 scenes")
 
 

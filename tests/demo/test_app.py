@@ -94,7 +94,7 @@ def test_a_photo_that_finds_no_memory_is_answered_by_a_sentence_and_leaves_no_fi
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("sftdec.photos.photo_file._levels", full)
+    monkeypatch.setattr("sftdec.photos.photo_file.levels_of", full)
     answer = client.post("/photos", content=png(0)[0], headers={"X-File-Name": "mine.png"})
     assert answer.status_code == 503
     assert answer.json()["message"].startswith("mine.png: no memory was left to read it; ")

@@ -98,7 +98,11 @@ def test_unreadable_small_and_repeated_photos_are_left_out_with_the_reason(tmp_p
     (folder / "broken.png").write_bytes(b"nothing")
     table, left_out = incoming_statistics(folder, network(), Gauge.of(network(), 32))
     assert len(table) == 3
-    assert len(left_out) == 2 and "broken.png: not a picture" in left_out[0] and "1 photos are there" in left_out[1]
+    assert (
+        len(left_out) == 2
+        and "broken.png: found 7 bytes that are no picture" in left_out[0]
+        and "1 photos are there" in left_out[1]
+    )
 
 
 def test_a_record_holds_four_figures_and_what_they_were_measured_with(tmp_path):

@@ -116,11 +116,21 @@ def test_automatic_precision_is_what_the_hardware_computes(weights, precision, m
     if precision == "bf16" and not has_bf16(torch.device("cpu")):
         pytest.skip("needs a CPU that computes bf16")
     monkeypatch.setattr("sftdec.inference.engine.has_bf16", lambda device: precision == "bf16")
-    automatic = load(weights, precision="auto")(picture() / 255).image
-    assert np.array_equal(automatic, load(weights, precision=precision)(picture() / 255).image)
+    automatic, same, exact = (load(weights, precision=each) for each in ("auto", precision, "fp32"))
+    assert np.array_equal(automatic(picture()).defocus, same(picture()).defocus)
     if precision == "bf16":
-        exact = load(weights)(picture() / 255).image
-        assert np.abs(automatic - exact).max() > 0 and np.abs(automatic - exact).mean() < 0.01
+        difference = np.abs(automatic(picture()).defocus - exact(picture()).defocus)
+        assert difference.max() > 0 and difference.mean() < 0.01
+
+
+def test_more_than_8_bits_are_computed_in_fp32_unless_another_precision_is_asked_for(weights):
+    if not has_bf16(torch.device("cpu")):
+        pytest.skip("needs a CPU that computes bf16")
+    deep = np.random.default_rng(0).integers(0, 65536, (40, 48, 3), np.uint16)
+    automatic, exact, coarse = (load(weights, precision=each) for each in ("auto", "fp32", "bf16"))
+    for image in (deep, deep / 65535):
+        assert np.array_equal(automatic(image).image, exact(image).image)
+        assert not np.array_equal(automatic(image).image, coarse(image).image)
 
 
 @pytest.mark.parametrize(

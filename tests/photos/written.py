@@ -10,6 +10,8 @@ from PIL import Image
 
 from sftdec.networks import SFTDec, build_network
 from sftdec.params.network import NetworkConfig
+from sftdec.photos.photo import Encoding, Photo
+from sftdec.photos.photo_encoding import encode_photo
 from sftdec.photos.png_chunks import deep_png
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
@@ -45,6 +47,11 @@ def deep_tiff(levels: np.ndarray, compression: int = 5) -> bytes:
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[levels.shape[2]]
     options = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
     return bytes(cv2.imencode(".tiff", np.ascontiguousarray(levels[..., order]), options)[1].tobytes())
+
+
+def tiff_of_floats(levels: np.ndarray) -> bytes:
+    """A TIFF of 32-bit floats H×W×C."""
+    return encode_photo(Photo(levels.astype(np.float32), Encoding("tiff", {"compression": "raw"})))
 
 
 def exact_files() -> dict[str, tuple[bytes, np.ndarray]]:

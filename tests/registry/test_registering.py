@@ -84,7 +84,7 @@ def test_a_version_that_answers_otherwise_than_the_network_gets_no_alias(
 ) -> None:
     served = package.SERVED_MODEL.read_text()
     wrong = tmp_path / "served_model.py"
-    wrong.write_text(served.replace("encode_png(image, ", "encode_png(255 - image, "))
+    wrong.write_text(served.replace("encode_png(levels, ", "encode_png(255 - levels, "))
     assert wrong.read_text() != served
     monkeypatch.setattr(package, "SERVED_MODEL", wrong)
     with pytest.raises(RegistryError, match="the served picture differs"):

@@ -15,6 +15,7 @@ from PIL import Image
 from sftdec.deblurrer import Deblurrer
 from sftdec.networks import build_network, load_weights, save_weights
 from sftdec.params.network import NetworkConfig
+from sftdec.photos import Encoding, Photo, decode, encode_photo
 from sftdec.registry.served_model import DefocusDeblurring, decode_photo, encode_png
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
@@ -105,17 +106,31 @@ def test_a_photo_is_turned_upright() -> None:
     assert np.array_equal(decode_photo(text, 0, 1.0).colour, np.rot90(PHOTO, -1))
 
 
-def test_grey_16_bit_and_transparent_pictures_become_rgb() -> None:
-    grey = np.linspace(0, 65535, 400).reshape(20, 20).astype(np.uint16)
-    read = decode_photo(encode_png(grey), 0, 1.0).colour
-    assert read.shape == (20, 20, 3)
-    assert np.abs(read[:, :, 0] - grey / 257).max() <= 0.5
-    transparent = Image.fromarray(np.dstack([PHOTO, PHOTO[:, :, 0]]))
-    assert np.array_equal(decode_photo(encoded(transparent, "PNG"), 0, 1.0).colour, PHOTO)
+def test_16_bits_and_alpha_come_back_and_grey_becomes_rgb(weights: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 24, 4), np.uint16)
+    model, deblurrer = served(weights, None), Deblurrer.load(weights)
+    for channels in (1, 2, 3, 4):
+        given = deep[..., :channels]
+        (text,) = model.predict(None, [encode_png(given)])["deblurred"]  # type: ignore[arg-type]
+        photo = decode(base64.b64decode(text), "answer")
+        colour = np.repeat(given[..., :1], 3, axis=2) if channels < 3 else given[..., :3]
+        assert np.array_equal(photo.colour, deblurrer(colour).image)
+        assert photo.levels.shape == (20, 24, 4 if channels in (2, 4) else 3)
+        if photo.has_alpha:
+            assert np.array_equal(photo.levels[..., 3], given[..., -1])
+
+
+def test_tiff_of_floats_and_webp_are_read(weights: Path) -> None:
+    light = np.random.default_rng(0).random((20, 24, 3), np.float32)
+    floats = Photo(light, Encoding("tiff", {"compression": "raw"}))
+    (text,) = served(weights, None).predict(None, [base64.b64encode(encode_photo(floats)).decode()])["deblurred"]  # type: ignore[arg-type]
+    expected = np.rint(Deblurrer.load(weights)(light).image * np.float32(65535))
+    assert np.array_equal(decode(base64.b64decode(text), "answer").levels, expected)
+    assert np.array_equal(decode_photo(encoded(Image.fromarray(PHOTO), "WEBP", lossless=True), 0, 1.0).levels, PHOTO)
 
 
 def test_what_is_no_image_is_refused() -> None:
-    assert "found 19 bytes that are no picture, expected PNG or JPEG" in refusal(
+    assert "found 19 bytes that are no picture, expected PNG, JPEG, TIFF or WebP" in refusal(
         base64.b64encode(b"hello, this is text").decode()
     )
     assert "not base64" in refusal("§§§")
@@ -146,9 +161,8 @@ def test_a_picture_that_is_too_small_for_the_network_is_refused() -> None:
 def test_other_formats_and_animations_are_refused_and_named() -> None:
     frames = [Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)]
     moving: dict[str, object] = {"save_all": True, "append_images": frames[1:]}
-    assert "found a GIF, expected PNG or JPEG" in refusal(encoded(frames[0], "GIF", **moving))
-    assert "found a WebP, expected PNG or JPEG" in refusal(encoded(frames[0], "WEBP"))
-    assert "found a TIFF, expected PNG or JPEG" in refusal(encoded(frames[0], "TIFF"))
+    assert "found a GIF, expected PNG, JPEG, TIFF or WebP" in refusal(encoded(frames[0], "GIF", **moving))
+    assert "found a BMP, expected PNG, JPEG, TIFF or WebP" in refusal(encoded(frames[0], "BMP"))
     assert "found an animation, expected one picture" in refusal(encoded(frames[0], "PNG", **moving))
 
 

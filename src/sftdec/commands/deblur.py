@@ -29,8 +29,8 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
     deblur = commands.add_parser(
         "deblur",
         help="deblur photos",
-        description="Deblur photos: JPEG, PNG, TIFF and WebP in 8 and 16 bits. Exit code: 0 all are deblurred, 1 some "
-        "are not, 2 nothing was begun.",
+        description="Deblur photos: JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP and JPEG 2000. Exit code: 0 all are "
+        "deblurred, 1 some are not, 2 nothing was begun.",
     )
     add = deblur.add_argument
     add("photos", nargs="+", metavar="IN", help="photos, folders of photos, or patterns such as 'photos/*.jpg'")
@@ -39,8 +39,13 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
     add("--map", action="store_true", help="write the defocus map beside each (16-bit PNG, and one in colours)")
     add("--compare", action="store_true", help="write before and after side by side (PNG)")
     add("--force", action="store_true", help="overwrite files that are there already")
-    add("--format", choices=("jpeg", "png", "tiff", "webp"), help="of the results (default: each photo's own)")
-    add("--quality", type=_quality, metavar="N", help="of JPEG and WebP, 1 to 100 (default: each photo's own)")
+    add("--format", choices=("jpeg", "png", "tiff", "webp", "avif"), help="of the results (default: each photo's own)")
+    add(
+        "--quality",
+        type=_quality,
+        metavar="N",
+        help="of formats with losses, 1 to 100 (default: each photo's own)",
+    )
     add("--max-megapixels", type=float, default=100.0, metavar="N", help="refuse larger ones (default: %(default)g)")
     add("--model", **model)
     add("--device", **device)
@@ -97,6 +102,7 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
 
     from sftdec.deblurrer import Deblurrer
     from sftdec.inference import Wishes, deblur_photo_file
+    from sftdec.photos import told_unread
     from sftdec.registry import find_weights, load_model
 
     weights = find_weights(arguments.model)
@@ -117,6 +123,8 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
                 done.append(targets.source)
                 say("\n".join(map(str, targets.files)), sys.stdout)
                 log_statistics(targets.source)
+    if unread := told_unread(arguments.photos, arguments.recursive, arguments.output):
+        say(f"sftdec: {unread}", sys.stderr)
     return 1 if failed else 0
 
 

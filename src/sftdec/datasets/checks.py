@@ -6,7 +6,7 @@ measured in a band that survives defocus, and the windows that agree best decide
 grain of a photo at high ISO for sharpness; here only detail counts that both photos have.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import cv2
@@ -22,6 +22,7 @@ _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
 _WINDOW = 128  # px, side of a window whose shift is measured; at most three quarters of the photo's shorter side
 _SMALLEST = 96  # px, side of the smallest photo whose shift is measured: too few windows in a smaller one
 _WINDOWS = 8  # along a side, at most: enough for the largest photo
+_SMALLEST_FRAME = 16  # px a side, of a photo that is judged as one
 _FLAT = 0.3  # grey levels: less contrast than this is noise and rounding, not texture
 _BELIEVED = 0.5  # correlation of coarse structure; pairs of one scene have over 0.8, those of two hardly any
 _OCTAVES = 3  # of detail, from 0.7..1.4 to 2.8..5.6 px
@@ -62,13 +63,15 @@ class Measures:
     ``shift``: px, of the blurred photo against the sharp one. ``spread``: px, how far the windows' shifts lie from it
     (weighted mean deviation). ``likeness``: correlation of coarse structure, -1..1. ``sharpening``: dB of contrast
     that the blurred photo lacks, in the finest octave whose detail both have, against the coarse structure's (so that
-    exposure doesn't count).
+    exposure doesn't count). ``flat``: which photo has no structure at all, as a dropped frame; ``same``: they are one.
     """
 
     shift: float
     spread: float
     likeness: float
     sharpening: float
+    flat: str = ""
+    same: bool = False
 
 
 def measure_pair(blurred: NDArray[np.uint8], sharp: NDArray[np.uint8]) -> Measures:
@@ -76,10 +79,13 @@ def measure_pair(blurred: NDArray[np.uint8], sharp: NDArray[np.uint8]) -> Measur
     pair = _luminance(sharp), _luminance(blurred)
     half = _halved(pair[0]), _halved(pair[1])
     coarse = _band(half[0], 2, 8), _band(half[1], 2, 8)
-    if min(_contrast(coarse[0]), _contrast(coarse[1])) < _FLAT:
-        return Measures(np.nan, np.nan, np.nan, np.nan)
+    large = min(sharp.shape[:2]) >= _SMALLEST_FRAME
+    flat = [name for name, detail in zip(("sharp", "blurred"), coarse, strict=True) if _contrast(detail) < _FLAT]
+    if flat:
+        return Measures(np.nan, np.nan, np.nan, np.nan, " and ".join(flat) if large else "")
     shift, spread = _shift(_band(half[0], 2, 4), _band(half[1], 2, 4))
-    return Measures(shift, spread, _correlation(*coarse), _sharpening(*pair))
+    same = large and np.array_equal(blurred, sharp)
+    return Measures(shift, spread, _correlation(*coarse), _sharpening(*pair), same=same)
 
 
 def measure(scene: Scene) -> Measures:
@@ -88,10 +94,16 @@ def measure(scene: Scene) -> Measures:
 
 
 def check_scene(scene: Scene, limits: CheckLimits, measures: Measures | None = None) -> list[Refusal]:
-    """Why a scene is not to be used; nothing if it is. ``measures``: what ``measure`` found, if it is known already."""
+    """Why a scene is not to be used; nothing if it is. ``measures``: what ``measure`` found, if it is known already.
+
+    Where the map is known the blurred photo was made from the sharp one: its map isn't doubted, and where all of it is
+    in focus it is the sharp one on purpose.
+    """
     found = measures or measure(scene)
-    problems = _pair_problems(found, limits)
-    problems += [] if scene.map_known else _map_problems(scene.defocus, found, scene.sigma_max)
+    if scene.map_known:
+        problems = _pair_problems(replace(found, flat="", same=False), limits)
+    else:
+        problems = _pair_problems(found, limits) + _map_problems(scene.defocus, found, scene.sigma_max)
     return [Refusal(scene.dataset, scene.name, check, reason) for check, reason in problems]
 
 
@@ -107,6 +119,11 @@ def check_pair(
 
 
 def _pair_problems(found: Measures, limits: CheckLimits) -> list[tuple[Check, str]]:
+    if found.flat:
+        told = f"the {found.flat} photo is black or flat, without any structure: was a frame dropped?"
+        return [("pair", f"{told} take the pair out")]
+    if found.same:
+        return [("pair", "the blurred photo is the sharp one, level by level: bring the blurred one, or take it out")]
     if found.likeness < _BELIEVED:  # what isn't of one scene, has no shift and no sharpness to compare
         told = f"their coarse structure correlates by {found.likeness:.2f}, expected {_BELIEVED} or more"
         return [("aligned", f"the photos don't show the same, or lie far apart ({told}): mend the pairing")]

@@ -1,5 +1,6 @@
 """From data sets as they lie on disk to a folder of scenes, checked."""
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def list_dataset(name: str, params: FetchParams, data: Path) -> tuple[Listing, s
     An importer's own data set is read by it; a folder of another name by the one whose layout it has.
 
     Raises:
-        DataError: the data set isn't there, or no importer knows its layout.
+        DataError: the data set isn't there, folders of it are links, or no importer knows its layout.
     """
     folder = data / name
     if name in params.sources:
@@ -71,8 +72,20 @@ def list_dataset(name: str, params: FetchParams, data: Path) -> tuple[Listing, s
         there = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
         held = ", ".join(there) or "nothing"
         raise DataError(f"{folder}: there is no such data set (fetch.datasets); {data} holds: {held}")
+    _refuse_links(folder)
     importer = _importer_of(name, folder)
     return importer.find(folder), importer.ABOUT.name
+
+
+def _refuse_links(folder: Path) -> None:
+    """Refuse what DVC, which follows no link to a folder, sees neither coming nor changing."""
+    folders = (Path(root, name) for root, names, _ in os.walk(folder) for name in names)
+    link = next((path for path in (folder, *folders) if path.is_symlink()), None)
+    if link is not None:
+        raise DataError(
+            f"{link}: a link to the folder {link.resolve()}, which DVC doesn't follow: it would see no change there; "
+            "move or copy the folder itself here, or mount it here (mount --bind)"
+        )
 
 
 def _importer_of(name: str, folder: Path) -> Importer:

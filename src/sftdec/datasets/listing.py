@@ -1,6 +1,8 @@
 """What an importer says of its data set, and what it finds in a folder."""
 
 import hashlib
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,12 +10,13 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from sftdec.datasets.scene import Scene, Split
-from sftdec.photos import picture_header
+from sftdec.photos import PHOTO_ENDINGS, picture_header
 from sftdec.runtime import DataError
 
 # what a file or scene is refused for; "extra": it belongs to no scene by what it is, so nothing is wrong
 Check = Literal["unreadable", "size", "pair", "aligned", "sharper", "map", "duplicate", "extra"]
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})  # compare with path.suffix.lower()
+ENDINGS = frozenset(PHOTO_ENDINGS)  # compare with path.suffix.lower()
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,27 @@ class Listing:
             "left out": str(len(self.left_out)),
         }
         lines = [f"{key:<10} {value}" for key, value in rows.items()]
-        return "\n".join(lines + [f"  {item.path.name}: {item.reason}" for item in self.left_out])
+        return "\n".join(lines + [f"  {_shown(item.path.name)}: {item.reason}" for item in self.left_out])
+
+
+def _shown(name: str) -> str:
+    """A file's name on one line."""
+    return _CONTROL.sub("?", name)
+
+
+def _name_fault(entry: Entry) -> str | None:
+    """Why an index, its files and other machines can't keep a scene's name; None if they can."""
+    for name in (entry.name, entry.photo):
+        if found := _CONTROL.search(name):
+            what = "a line break" if found[0] in "\r\n" else f"the control character {ord(found[0]):#04x}"
+        elif "\\" in name:
+            what = "a backslash"
+        elif not name.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in name):
+            what = "bytes that are no UTF-8"
+        else:
+            continue
+        return f"its name, {name!a}, holds {what}: rename the file, and its partners"
+    return None
 
 
 class Importer(Protocol):
@@ -111,9 +134,19 @@ class Importer(Protocol):
         """
 
 
+def composed(name: str) -> str:
+    """A name in Unicode's composed form (NFC): one and the same "ü" may be a letter with dots, or a letter and dots."""
+    return unicodedata.normalize("NFC", name)
+
+
+def name_of(path: Path) -> str:
+    """A file's name without its ending, composed."""
+    return composed(path.stem)
+
+
 def split_of(name: str) -> Split:
     """One photo in ten is for testing and one for validation, by its name alone: new photos move no old one."""
-    tenth = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10
+    tenth = int(hashlib.sha256(composed(name).encode(errors="surrogateescape")).hexdigest(), 16) % 10
     return "test" if tenth == 0 else "validation" if tenth == 1 else "train"
 
 
@@ -122,11 +155,12 @@ def pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     found = (path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
-    return sorted(path for path in found if path.is_file())
+    return sorted((path for path in found if path.is_file()), key=lambda path: (composed(path.name), path.name))
 
 
 def list_scenes(about: About, folder: Path, candidates: Iterable[Entry], left_out: Iterable[LeftOut] = ()) -> Listing:
-    """A listing of the candidates whose photos' headers can be read and whose blurred and sharp photo are of one size.
+    """A listing of the candidates whose names can be kept, whose photos' headers can be read, and whose blurred and
+    sharp photo are of one size.
 
     Raises:
         DataError: none is left; the message names the first reason and the layout that is expected.
@@ -135,6 +169,9 @@ def list_scenes(about: About, folder: Path, candidates: Iterable[Entry], left_ou
     sizes: Counter[tuple[int, int]] = Counter()
     bits: Counter[int] = Counter()
     for entry in candidates:
+        if fault := _name_fault(entry):
+            refused.append(LeftOut(entry.blurred, fault, "unreadable"))
+            continue
         files = [path for path in (entry.blurred, entry.sharp) if path is not None]
         try:
             headers = [picture_header(path) for path in files]

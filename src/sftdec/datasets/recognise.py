@@ -14,6 +14,7 @@ from tqdm import tqdm
 from sftdec.datasets.checks import CheckLimits, Refusal, check_pair, check_scene
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
 from sftdec.datasets.importers import IMPORTERS
+from sftdec.datasets.light import read_pair_levels
 from sftdec.datasets.listing import ENDINGS, About, Check, Entry, Importer, Listing
 from sftdec.datasets.unpack import unpack
 from sftdec.photos import picture_header, read_photo
@@ -192,8 +193,8 @@ def _check_entry(
             read_photo(entry.blurred)
             return [], entry.photo, ""
         else:
-            sharp, photo = read_photo(entry.sharp), entry.photo
-            refusals = check_pair(read_photo(entry.blurred), sharp, limits, dataset, scene)
+            (blurred, sharp), photo = read_pair_levels(entry.blurred, entry.sharp), entry.photo
+            refusals = check_pair(blurred, sharp, limits, dataset, scene)
     except DataError as error:
         return [Refusal(dataset, scene, _kind(entry), str(error))], "", ""
     if isinstance(entry, Entry):
@@ -203,11 +204,11 @@ def _check_entry(
 
 
 def _kind(entry: Any) -> Check:
-    """Why a scene could not be read: a photo can't, the photos' sizes differ, or else it is the map."""
+    """Why a scene could not be read: a photo can't, their sizes or colours differ, or it is the map."""
     if not isinstance(entry, Entry) or entry.sharp is None:
         return "unreadable"
     try:
         shapes = {read_photo(path).shape for path in (entry.blurred, entry.sharp)}
     except DataError:
         return "unreadable"
-    return "size" if len(shapes) > 1 else "map"
+    return "size" if len(shapes) > 1 else "map" if entry.defocus is not None else "pair"

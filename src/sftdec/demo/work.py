@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from sftdec.demo.choices import Choices
 from sftdec.demo.visits import Visit
 from sftdec.inference import Wishes, deblur_photo_file
 from sftdec.photos import (
-    MAP_LEVELS,
     Found,
     Photo,
     coloured,
     eight_bits,
     plan_targets,
     png_bytes,
+    read_defocus,
     read_photo_file,
     shrunk,
 )
@@ -44,7 +45,7 @@ def deblurring(choices: Choices, max_megapixels: float) -> Callable[[Visit], Non
         files = {"photo": _download(targets.result), "defocus": _download(targets.map)}
         _look(read_photo_file(visit.source, max_megapixels), visit.folder / "before.jpg")
         height, width = _look(read_photo_file(targets.result, max_megapixels), visit.folder / "after.jpg")
-        _look_of_map(read_photo_file(targets.map, max_megapixels), visit.folder / "map.png")
+        _look_of_map(read_defocus(targets.map), visit.folder / "map.png")
         files |= {"before": {"path": "before.jpg"}, "after": {"path": "after.jpg"}, "map": {"path": "map.png"}}
         facts = {"name": visit.name, "model": visit.model.label, "seconds": round(seconds, 1), "files": files}
         visit.facts.update(facts, width=width, height=height, sigma_max=deblurrer.sigma_max)
@@ -77,10 +78,9 @@ def _look(photo: Photo, path: Path) -> tuple[int, int]:
     return height, width
 
 
-def _look_of_map(photo: Photo, path: Path) -> None:
+def _look_of_map(defocus: NDArray[np.float32], path: Path) -> None:
     """Write a defocus map in colours."""
-    defocus = np.asarray(shrunk(photo.levels[..., 0]) / MAP_LEVELS, np.float32)  # it is smooth
-    path.write_bytes(png_bytes(coloured(defocus), effort=3))
+    path.write_bytes(png_bytes(coloured(shrunk(defocus)), effort=3))  # it is smooth
 
 
 def _download(path: Path) -> dict[str, str]:

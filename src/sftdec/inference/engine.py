@@ -34,7 +34,7 @@ class EngineSettings(TypedDict, total=False):
     """How a model computes.
 
     device: ``auto``, ``cpu`` or ``cuda[:n]``.
-    precision: ``auto`` is bf16 where the hardware computes it, else fp32.
+    precision: ``auto`` is bf16 for pictures of 8 bits where the hardware computes it, else fp32.
     runtime: what computes: ``torch``, or on a CPU ``onnxruntime`` (fp32) or ``openvino``, which come with the extra
         ``export``.
     tile: side (px) of the tiles that are deblurred at a time; None: chosen for ``memory``.
@@ -56,12 +56,16 @@ class Engine:
     May be called from several threads at once: each call gives what it would give alone, and they take turns tile by
     tile, so that together they need the memory of one and their pictures'.
 
-    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for.
+    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for. ``exact``: what computes pictures
+    of more than 8 bits; None: ``runtime``.
     """
 
-    def __init__(self, runtime: Runtime, tile: int | None = None, memory: float | None = None) -> None:
+    def __init__(
+        self, runtime: Runtime, tile: int | None = None, memory: float | None = None, exact: Runtime | None = None
+    ) -> None:
         self.sigma_max = runtime.sigma_max
         self._runtime, self._tile, self._memory = runtime, tile, memory
+        self._exact = exact or runtime
         self._turn = threading.Lock()
 
     @classmethod
@@ -93,7 +97,9 @@ class Engine:
         chosen = choose_device(device)
         network = load_weights(path).to(chosen)
         network.set_local_pooling(settings.get("local_pooling"))
-        return cls(TorchRuntime(network, chosen, choose_precision(precision, chosen)), tile, memory)
+        runs = TorchRuntime(network, chosen, choose_precision(precision, chosen))
+        exact = TorchRuntime(network, chosen, "fp32") if precision == "auto" and runs.precision != "fp32" else None
+        return cls(runs, tile, memory, exact)
 
     def __call__(self, image: NDArray[Any], progress: Progress | None = None) -> Deblurred:
         """Deblur one sRGB picture H×W×3: uint8, uint16, or float in 0..1; H and W of 16 px or more.
@@ -107,13 +113,14 @@ class Engine:
         check_image(image)
         image_type = image.dtype if image.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
         result = np.empty(image.shape, image_type)
-        picture = Picture(image, self._runtime.reach.stem)
+        runtime = self._runtime if image_type == np.uint8 else self._exact
+        picture = Picture(image, runtime.reach.stem)
 
         def write(rows: slice, columns: slice, part: NDArray[np.float32]) -> None:
             result[rows, columns] = as_levels(part, image_type)
 
-        tile = choose_tile(self._runtime, image, self._memory) if self._tile is None else self._tile
-        defocus = deblur_in_tiles(self._runtime, picture, tile, write, progress, self._turn)
+        tile = choose_tile(runtime, image, self._memory) if self._tile is None else self._tile
+        defocus = deblur_in_tiles(runtime, picture, tile, write, progress, self._turn)
         return Deblurred(result, np.clip(defocus, 0, 1, out=defocus))
 
 

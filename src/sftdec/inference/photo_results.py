@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is to differ from the photo's own file; ``quality`` is 1 to 100, for JPEG and WebP."""
+    """What is to differ from the photo's own file; ``quality`` is 1 to 100, for formats with losses."""
 
     format: str | None = None
     quality: int | None = None

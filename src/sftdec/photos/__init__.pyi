@@ -1,24 +1,30 @@
 from .defocus_pictures import coloured, comparison, preview, shrunk
 from .errors import SMALLEST_SIDE, PhotoError
+from .formats import DEVELOP, PHOTO_ENDINGS, RAW_ENDINGS
 from .images import (
     MAP_LEVELS,
     defocus_levels,
-    eight_bits,
-    open_picture,
     picture_header,
     png_bytes,
     read_defocus,
+    read_levels,
     read_photo,
+    read_picture,
+    read_values,
     write_picture,
 )
+from .photo import Attachments, Encoding, Photo, eight_bits, integers
 from .photo_encoding import encode_photo, told_otherwise
-from .photo_file import MAX_MEGAPIXELS, Attachments, Encoding, Limits, Photo, decode, read_photo_file
-from .photo_list import Found, Targets, find_photos, plan_targets, refuse_existing, refuse_unwritable
+from .photo_file import MAX_MEGAPIXELS, Limits, decode, read_photo_file
+from .photo_list import Found, Targets, find_photos, plan_targets, refuse_existing, refuse_unwritable, told_unread
 from .png_chunks import deep_png
 
 __all__ = [
+    "DEVELOP",
     "MAP_LEVELS",
     "MAX_MEGAPIXELS",
+    "PHOTO_ENDINGS",
+    "RAW_ENDINGS",
     "SMALLEST_SIDE",
     "Attachments",
     "Encoding",
@@ -35,17 +41,21 @@ __all__ = [
     "eight_bits",
     "encode_photo",
     "find_photos",
-    "open_picture",
+    "integers",
     "picture_header",
     "plan_targets",
     "png_bytes",
     "preview",
     "read_defocus",
+    "read_levels",
     "read_photo",
     "read_photo_file",
+    "read_picture",
+    "read_values",
     "refuse_existing",
     "refuse_unwritable",
     "shrunk",
     "told_otherwise",
+    "told_unread",
     "write_picture",
 ]

@@ -1,18 +1,27 @@
 """Pictures on disk: 8-bit RGB photos and 16-bit defocus maps."""
 
 import io
-import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from sftdec.photos.errors import PhotoError
+from sftdec.photos.formats import FORMATS
+from sftdec.photos.photo import Photo, eight_bits
+from sftdec.photos.photo_file import Limits, decode, header
+from sftdec.photos.png_chunks import deep_png, profile_chunk, with_chunks
 from sftdec.runtime import DataError, atomic_path
 
 MAP_LEVELS = 65535  # a stored defocus map's level for 1.0
+_PHOTOS = Limits(megapixels=180, mend="shrink it", smallest=1)
+_VALUES = replace(_PHOTOS, light=False, formats=tuple(FORMATS))
+_BEYOND = 1 / 510  # how far floats may be out of 0..1: half a level of 8 bits
 
 
 @dataclass(frozen=True)
@@ -23,118 +32,93 @@ class Header:
     bits: int
 
 
-def _opened(path: Path, decode: bool) -> Image.Image:
-    try:
-        image = Image.open(path)
-        if decode:
-            image.load()
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such picture; restore it, or take it out of the data set") from None
-    except UnidentifiedImageError:
-        size = os.path.getsize(path)
-        raise DataError(
-            f"{path}: not a picture that can be read ({size} bytes); expected PNG, JPEG, TIFF or WebP: "
-            "replace the file or take it out of the data set"
-        ) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: the picture is corrupt or cut short ({error}); replace the file") from error
-    return image
-
-
-def _bits(image: Image.Image) -> int:
-    """Bits a channel of the file, which the mode that Pillow decodes to doesn't tell for colour."""
-    tiles = getattr(image, "tile", None)
-    raw = tiles[0][3] if tiles else image.mode
-    raw = raw[0] if isinstance(raw, tuple) and raw else raw
-    return 16 if image.mode.startswith("I") or "16" in str(raw) else 8
-
-
 def picture_header(path: Path) -> Header:
     """Size and depth of a picture, without decoding it.
 
     Raises:
-        DataError: the file is missing, empty or no picture.
+        DataError: the file is missing, or one that ``read_photo`` refuses, where that can be seen.
     """
-    with _opened(path, decode=False) as image:
-        (width, height), bits = image.size, _bits(image)  # bits first: asking for EXIF may decode, and forget them
-        return Header((width, height) if _is_turned(image) else (height, width), bits)
-
-
-def _is_turned(image: Image.Image) -> bool:
-    """Whether EXIF swaps the sides. A PNG without EXIF isn't asked: Pillow would decode all of it to look behind."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return False
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1)) >= 5
-    except (OSError, SyntaxError, ValueError, TypeError):
-        return False  # a broken EXIF block says nothing; a broken picture fails when it is read
-
-
-def open_picture(path: Path) -> Image.Image:
-    """The picture of a file, decoded.
-
-    Raises:
-        DataError: the file is missing, corrupt, cut short or no picture.
-    """
-    return _opened(path, decode=True)
+    with _of_a_data_set(path), path.open("rb") as file:
+        size, bits = header(file, str(path), _PHOTOS)
+        return Header(size, bits)
 
 
 def read_photo(path: Path) -> NDArray[np.uint8]:
     """A photo as sRGB grey levels, uint8 H×W×3, turned as its EXIF says; grey is repeated, alpha dropped, 16 bits
-    a channel are rounded to 8.
+    a channel and floats are rounded to 8.
 
     Raises:
-        DataError: the file is missing, corrupt, cut short or no picture.
+        DataError: the file is missing, no picture, damaged, or one that ``decode`` refuses, or floats beyond 0..1.
     """
-    with _opened(path, decode=False) as image:
-        deep = _bits(image) == 16 and not image.mode.startswith("I")
-    picture = open_picture(path)
-    return _deep_levels(path) if deep else rgb_levels(_upright(picture))
+    return eight_bits(read_picture(path).colour)
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(picture)
-    except (OSError, SyntaxError, ValueError, TypeError):
-        return picture
+def read_picture(path: Path) -> Photo:
+    """As ``read_photo``, in the depth that it has, with what its file says beside its pixels.
+
+    Raises:
+        DataError: as ``read_photo``.
+    """
+    with _of_a_data_set(path):
+        photo = decode(path.read_bytes(), str(path), _PHOTOS).straight()
+    if photo.levels.dtype == np.float32:
+        _within_0_and_1(photo.colour_as_stored, path, "divide them by what is white, or save 16 bits")
+    return photo
 
 
-def _deep_levels(path: Path) -> NDArray[np.uint8]:
-    """16-bit colour, which Pillow would cut to 8 bits instead of rounding; OpenCV turns it as its EXIF says."""
-    import cv2
+def read_levels(path: Path) -> NDArray[Any]:
+    """The levels of a picture of values, H×W×C: uint8, uint16 or float32, whatever they mean; also of a PFM file.
 
-    found = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
-    if found is None:
-        raise DataError(f"{path}: the picture is corrupt or cut short (16 bits a channel); replace the file")
-    return eight_bits(found)
-
-
-def rgb_levels(picture: Image.Image) -> NDArray[np.uint8]:
-    """A decoded picture as uint8 H×W×3; grey is repeated (16-bit grey scaled, not clipped), alpha dropped."""
-    if picture.mode.startswith("I"):
-        grey = eight_bits(np.clip(np.asarray(picture), 0, MAP_LEVELS))
-        return np.repeat(grey[..., None], 3, axis=2)
-    return np.asarray(picture.convert("RGB"))
+    Raises:
+        DataError: the file is missing, no picture, or damaged.
+    """
+    with _of_a_data_set(path):
+        return decode(path.read_bytes(), str(path), _VALUES).levels
 
 
-def eight_bits(levels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Levels of 8 or 16 bits, rounded to 8."""
-    return levels if levels.dtype == np.uint8 else np.rint(levels / np.float32(257)).astype(np.uint8)
+def read_values(path: Path) -> NDArray[Any]:
+    """As ``read_levels``, of a grey picture, H×W.
+
+    Raises:
+        DataError: the file is missing, damaged, or not grey.
+    """
+    levels = read_levels(path)
+    if levels.shape[2] != 1:
+        what = {2: "grey with alpha", 3: "colours", 4: "colours with alpha"}[levels.shape[2]]
+        raise DataError(f"{path}: found {what}, expected a grey picture of values; save it as 16-bit grey")
+    return levels[..., 0]
 
 
 def read_defocus(path: Path) -> NDArray[np.float32]:
-    """A defocus map, float32 H×W in 0..1, from a 16-bit (or 8-bit) grey PNG.
+    """A defocus map, float32 H×W in 0..1, from a grey picture of 16 or 8 bits, or of floats in 0..1.
 
     Raises:
-        DataError: the file is missing, corrupt, or not grey.
+        DataError: the file is missing, damaged, not grey, or holds floats beyond 0..1.
     """
-    image = open_picture(path)
-    levels = np.asarray(image)
-    if levels.ndim != 2:
-        raise DataError(
-            f"{path}: a defocus map must be a grey picture, found mode {image.mode}; save it as 16-bit grey"
-        )
-    return (levels / (255 if levels.dtype == np.uint8 else MAP_LEVELS)).astype(np.float32)
+    levels = read_values(path)
+    if levels.dtype == np.float32:
+        _within_0_and_1(levels, path, "divide sigma by sigma_max")
+        return np.asarray(np.clip(levels, 0, 1))
+    return np.asarray((levels / np.iinfo(levels.dtype).max).astype(np.float32))
+
+
+def _within_0_and_1(values: NDArray[Any], path: Path, mend: str) -> None:
+    low, high = float(values.min()), float(values.max())
+    if not (low >= -_BEYOND and high <= 1 + _BEYOND):  # nor NaN
+        raise DataError(f"{path}: found floats from {low:g} to {high:g}, expected 0 to 1: {mend}")
+
+
+@contextmanager
+def _of_a_data_set(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such picture; restore it, or take it out of the data set") from None
+    except PhotoError as error:
+        mend = ", or" if ";" in str(error) else "; replace it, or"
+        raise DataError(f"{error}{mend} take it out of the data set") from error
+    except OSError as error:
+        raise DataError(f"{path}: the picture can't be read ({error.strerror or error}); replace the file") from error
 
 
 def defocus_levels(defocus: NDArray[np.floating]) -> NDArray[np.uint16]:
@@ -161,10 +145,12 @@ def write_picture(path: Path, levels: NDArray[np.uint8] | NDArray[np.uint16]) ->
 
 
 def png_bytes(picture: Image.Image | NDArray[Any], profile: bytes | None = None, effort: int = 6) -> bytes:
-    """A PNG of a picture, or of levels uint8 H×W(×C) or uint16 H×W, with an ICC profile where there is one.
+    """A PNG of a picture, or of levels uint8 H×W(×C) or uint16 H×W(×C), with an ICC profile where there is one.
 
     ``effort``: 1 to 9, how hard it tries to be small.
     """
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint16 and picture.ndim == 3:
+        return with_chunks(deep_png(picture, effort), [profile_chunk(profile)] if profile else [])
     written = io.BytesIO()
     image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     image.save(written, "PNG", compress_level=effort, icc_profile=profile)

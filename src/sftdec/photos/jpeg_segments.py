@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from sftdec.photos.orientation import upright_xmp
 
 EXIF_HEAD = b"Exif\0\0"
-_XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
+XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 _LEFT_BEHIND = (
     ("APP0", b"JFIF\0"),  # the encoder writes its own
     ("APP0", b"JFXX\0"),  # a thumbnail, which lies as the pixels lay
     ("APP2", b"MPF\0"),  # where other pictures stand in the file, which are left behind, too
+    ("APP2", b"urn:iso:std:iso:ts:21496:-1\0"),  # one of them brightens this one (a gain map)
     ("APP8", b"SPIFF\0"),  # size and kind of the pixels as they were
     ("APP11", b""),  # layers over the pixels as they were (JPEG XT, JPEG-HDR) and their signatures (C2PA)
     ("APP14", b"Adobe"),  # how colours are stored: the encoder has its own way
@@ -17,10 +18,11 @@ _LEFT_BEHIND = (
 Segment = tuple[str, bytes]
 
 
-def carried_segments(segments: Iterable[Segment], exif: bytes | None) -> tuple[Segment, ...]:
+def carried_segments(segments: Iterable[Segment], exif: bytes | None, orientation: int) -> tuple[Segment, ...]:
     """The segments, each its name (``APP0`` to ``APP15``, ``COM``) and content, that stay with other pixels.
 
-    ``exif``: the block that the EXIF segments together are to hold now, of the length that it has in them.
+    ``exif``: the block that the EXIF segments together are to hold now, of the length that it has in them;
+    ``orientation``: how the pixels were turned.
     """
     kept, rest = [], exif or b""
     for name, content in segments:
@@ -29,8 +31,8 @@ def carried_segments(segments: Iterable[Segment], exif: bytes | None) -> tuple[S
         if name == "APP1" and content.startswith(EXIF_HEAD):
             length = len(content) - len(EXIF_HEAD)
             content, rest = EXIF_HEAD + rest[:length], rest[length:]
-        elif name == "APP1" and content.startswith(_XMP_HEAD):
-            content = upright_xmp(content)
+        elif name == "APP1" and content.startswith(XMP_HEAD):
+            content = upright_xmp(content, orientation)
         kept.append((name, content))
     return tuple(kept)
 

@@ -1,7 +1,6 @@
 """Photos into files: as they lay in the file they come from, or as they are told."""
 
 import io
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,26 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sftdec.photos.attached import PIXEL_TAGS
 from sftdec.photos.errors import PhotoError
-from sftdec.photos.images import eight_bits, png_bytes
-from sftdec.photos.jpeg_segments import EXIF_HEAD, with_segments
-from sftdec.photos.photo_file import EDITORS_TAGS, PIXEL_TAGS, Attachments, Encoding, Photo
-from sftdec.photos.png_chunks import deep_png, dots_chunk, profile_chunk, with_chunks, xmp_chunk
+from sftdec.photos.formats import FORMATS
+from sftdec.photos.images import png_bytes
+from sftdec.photos.jpeg_segments import EXIF_HEAD, XMP_HEAD, with_segments
+from sftdec.photos.photo import Attachments, Encoding, Photo, eight_bits, integers
+from sftdec.photos.png_chunks import dots_chunk, profile_chunk, with_chunks, xmp_chunk
+from sftdec.photos.tiff_pixels import write_disguised
 from sftdec.photos.tiff_tags import SHORT, Entry, Tags, add_directory, read_tags, shorts, tiff_of, undefined
 
-QUALITY = {"jpeg": 95, "webp": 90}  # where the photo comes from a format without losses, or one that doesn't say
-_DIFFERENCED = ("tiff_lzw", "tiff_adobe_deflate", "zstd")
-_KEPT_COMPRESSIONS = (*_DIFFERENCED, "raw", "packbits", "jpeg")
+# Where the photo comes from a format without losses, or one that doesn't say.
+QUALITY = {"jpeg": 95, "webp": 90, "avif": 90, "heic": 90}
+_KEPT_COMPRESSIONS = ("tiff_lzw", "tiff_adobe_deflate", "zstd", "raw", "packbits", "jpeg")
+_EDITORS_TAGS = frozenset((33723, 34377, 37724))  # IPTC and Photoshop's blocks: a TIFF's own, of any size
+_JPEGS_EXIF = 65533 - len(EXIF_HEAD)  # bytes that one segment has
+_JPEGS_XMP = 65533 - len(XMP_HEAD)
 
 
 def told_otherwise(photo: Photo, format: str | None = None, quality: int | None = None) -> Photo:
-    """The same photo to be written in another format or quality (1 to 100, for JPEG and WebP).
+    """The same photo to be written in another format or quality (1 to 100, for JPEG, WebP, AVIF and HEIC).
 
     Raises:
-        PhotoError: a JPEG of what can be seen through, which it has no place for.
+        PhotoError: what the format has no place for: alpha, a side as long, or an EXIF block as large.
     """
     encoding = photo.encoding
     if format is not None and format != encoding.format:
+        photo = photo.straight()
         if format == "jpeg" and photo.has_alpha:
             raise PhotoError("a JPEG has no alpha, and this photo has; expected --format png, tiff or webp")
         lossless = encoding.format in ("png", "tiff")
@@ -36,16 +42,39 @@ def told_otherwise(photo: Photo, format: str | None = None, quality: int | None 
             "jpeg": {"quality": QUALITY["jpeg"], "subsampling": 0},
             "tiff": {"compression": "tiff_adobe_deflate"},
             "webp": {"lossless": lossless},
+            "avif": {"subsampling": "4:4:4"},
         }
         encoding = Encoding(format, defaults.get(format, {}))
-    if quality is not None and encoding.format in ("jpeg", "webp"):
+    if quality is not None and encoding.format in QUALITY:
         others = {key: value for key, value in encoding.options.items() if key not in ("qtables", "lossless")}
         encoding = Encoding(encoding.format, others | {"quality": quality})
-    return replace(photo, encoding=encoding)
+    told = replace(photo, encoding=encoding)
+    _refuse_what_does_not_fit(told)
+    return told
+
+
+def _refuse_what_does_not_fit(photo: Photo) -> None:
+    kind, (height, width) = FORMATS[photo.encoding.format], photo.levels.shape[:2]
+    if max(height, width) > kind.longest:
+        raise PhotoError(
+            f"found {width}×{height} px, but a {kind.title} has {kind.longest} px a side at most; expected --format "
+            "png or tiff"
+        )
+    if photo.encoding.format != "jpeg" or photo.attachments.segments:
+        return
+    blocks = {"EXIF": (_exif_of(photo.attachments), _JPEGS_EXIF), "XMP": (photo.attachments.xmp, _JPEGS_XMP)}
+    for what, (block, room) in blocks.items():
+        if block is not None and len(block) > room:
+            raise PhotoError(
+                f"found {len(block)} bytes of {what}, but a JPEG has room for {room}; expected --format png, tiff or "
+                "webp"
+            )
 
 
 def encode_photo(photo: Photo) -> bytes:
-    """The file's bytes: pixels, profile, EXIF, XMP, IPTC and dots an inch; 16 bits become 8 in JPEG and WebP.
+    """The file's bytes: pixels, profile, EXIF, XMP, IPTC and dots an inch.
+
+    16 bits and floats become 8 bits in JPEG, WebP, AVIF and HEIC, floats 16 in PNG.
 
     Raises:
         PhotoError: a picture that its format can't hold (a side too long, an EXIF block that is too large for a JPEG).
@@ -72,18 +101,20 @@ def _exif_of(attachments: Attachments) -> bytes | None:
     if exif is None:
         return None
     tags = read_tags(exif)
-    if tags.keys() & EDITORS_TAGS:
-        return tiff_of({tag: entry for tag, entry in tags.items() if tag not in EDITORS_TAGS})
+    if tags.keys() & _EDITORS_TAGS:
+        return tiff_of({tag: entry for tag, entry in tags.items() if tag not in _EDITORS_TAGS})
     return exif
 
 
 def _lossy(photo: Photo) -> bytes:
-    """JPEG and WebP."""
+    """JPEG, WebP, AVIF and HEIC."""
     attachments, format, options = photo.attachments, photo.encoding.format, dict(photo.encoding.options)
     if format == "webp":
         options = {"quality": QUALITY["webp"], "exact": True, **options}
         if options.get("lossless"):
             options["quality"] = 80  # how hard it tries: bytes, not pixels
+    elif format != "jpeg":
+        options = {"quality": QUALITY[format], **options}
     elif attachments.dpi:
         options["dpi"] = attachments.dpi
     segments = attachments.segments if format == "jpeg" else ()
@@ -95,15 +126,21 @@ def _lossy(photo: Photo) -> bytes:
             "xmp": attachments.xmp,
         }
         options |= {key: value for key, value in given.items() if value}
-    written = io.BytesIO()
-    _image(eight_bits(photo.levels)).save(written, format, **options)
+    written, image = io.BytesIO(), _image(eight_bits(photo.levels))
+    if format == "heic":
+        from pillow_heif import from_pillow
+
+        image.info["icc_profile"] = options.pop("icc_profile", None)
+        from_pillow(image).save(written, **options)
+    else:
+        image.save(written, format, **options)
     return with_segments(written.getvalue(), segments) if segments else written.getvalue()
 
 
 def _png(photo: Photo) -> bytes:
     attachments = photo.attachments
-    is_deep = photo.levels.dtype == np.uint16
-    pixels = deep_png(photo.levels) if is_deep else png_bytes(_image(photo.levels))
+    levels = integers(photo.levels)
+    pixels = png_bytes(_image(levels) if levels.dtype == np.uint8 else levels)
     added = list(attachments.chunks)
     if attachments.profile and not any(name in (b"iCCP", b"cICP") for name, _ in added):
         added.append(profile_chunk(attachments.profile))
@@ -121,43 +158,16 @@ def _tiff(photo: Photo) -> bytes:
     compression = {"tiff_deflate": "tiff_adobe_deflate"}.get(options["compression"], options["compression"])
     if compression not in _KEPT_COMPRESSIONS or (compression == "jpeg" and (photo.has_alpha or levels.itemsize > 1)):
         compression = "tiff_adobe_deflate"
-    written = io.BytesIO()
     if compression == "jpeg":
+        written = io.BytesIO()
         _image(levels).save(written, "TIFF", compression="jpeg", quality=QUALITY["jpeg"])
-        described: Mapping[int, Entry | Tags] = {}
+        content, described = written.getvalue(), Tags()
     else:
-        described = _write_disguised(written, levels, compression, bool(options.get("associated")))
-    data = bytearray(written.getvalue())
-    pixels = {tag: entry for tag, entry in read_tags(bytes(data)).items() if tag in PIXEL_TAGS}
-    add_directory(data, _attached_tags(photo.attachments) | pixels | dict(described))
+        content, described = write_disguised(levels, compression, bool(options.get("associated")))
+    pixels = {tag: entry for tag, entry in read_tags(content).items() if tag in PIXEL_TAGS}
+    data = bytearray(content)
+    add_directory(data, _attached_tags(photo.attachments) | pixels | described)
     return bytes(data)
-
-
-def _write_disguised(
-    written: io.BytesIO, levels: NDArray[Any], compression: str, associated: bool
-) -> Mapping[int, Entry | Tags]:
-    """Write the pixels' bytes as those of a wide grey picture; return the tags that say what they are.
-
-    So Pillow compresses what it has no mode for: 16 bits a channel.
-    """
-    height, width, channels = levels.shape
-    differenced = compression in _DIFFERENCED
-    if differenced:  # TIFF's predictor 2, each sample less the one on its left
-        levels = np.concatenate([levels[:, :1], levels[:, 1:] - levels[:, :-1]], axis=1)
-    stored = np.ascontiguousarray(levels, levels.dtype.newbyteorder("<")).view(np.uint8).reshape(height, -1)
-    Image.fromarray(stored).save(written, "TIFF", compression=compression)
-    described: dict[int, Entry | Tags] = {
-        256: Entry(4, 1, width.to_bytes(4, "little")),
-        258: shorts(*[8 * levels.itemsize] * channels),
-        262: shorts(2 if channels >= 3 else 1),
-        277: shorts(channels),
-        284: shorts(1),
-    }
-    if channels in (2, 4):
-        described[338] = shorts(1 if associated else 2)
-    if differenced:
-        described[317] = shorts(2)
-    return described
 
 
 def _attached_tags(attachments: Attachments) -> Tags:

@@ -2,6 +2,7 @@
 
 import glob
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sftdec.photos.errors import PhotoError
+from sftdec.photos.formats import DEVELOP, FORMATS, PHOTO_ENDINGS, RAW_ENDINGS
 
-PHOTO_ENDINGS = (".png", ".jpg", ".jpeg", ".mpo", ".tif", ".tiff", ".webp")
-ENDINGS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp"}  # of results in another format
+_OF_RESULTS = {ending: kind.written for kind in FORMATS.values() for ending in kind.endings}
 
 
 class Found(NamedTuple):
@@ -59,7 +60,10 @@ def _of_input(path: Path, recursive: bool, leave_out: Path | None) -> Iterator[F
     if path.is_dir():
         found = list(_of_folder(path, recursive, leave_out))
         if not found:
-            raise PhotoError(f"{path}: no photo in this folder; expected files ending in {', '.join(PHOTO_ENDINGS)}")
+            unread = told_unread([path], recursive, leave_out)
+            there = f" ({unread})" if unread else ""
+            expected = ", ".join(PHOTO_ENDINGS)
+            raise PhotoError(f"{path}: no photo in this folder{there}; expected files ending in {expected}")
         yield from found
     elif path.exists():
         yield Found(path)
@@ -73,20 +77,37 @@ def _of_input(path: Path, recursive: bool, leave_out: Path | None) -> Iterator[F
 
 
 def _of_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Found]:
+    for path in _visible(folder, recursive, leave_out):
+        if path.suffix.lower() in PHOTO_ENDINGS:
+            yield Found(path, path.relative_to(folder).parent)
+
+
+def _visible(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Path]:
     results = leave_out.resolve() if leave_out and leave_out.resolve() != folder.resolve() else None
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if path.suffix.lower() not in PHOTO_ENDINGS or hidden or results in path.resolve().parents:
-            continue
-        if path.is_file():
-            yield Found(path, inside.parent)
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and results not in path.resolve().parents and path.is_file():
+            yield path
+
+
+def told_unread(inputs: Sequence[Path | str], recursive: bool = False, leave_out: Path | None = None) -> str:
+    """A line on what lies in the folders among ``inputs`` and ``find_photos`` passes over; empty where nothing does."""
+    folders = [Path(given) for given in inputs if Path(given).is_dir()]
+    files = (path for folder in folders for path in _visible(folder, recursive, leave_out))
+    endings = Counter(path.suffix.lower() for path in files if path.suffix.lower() not in PHOTO_ENDINGS)
+    if not endings:
+        return ""
+    counts = ", ".join(f"{count} {ending or 'without an ending'}" for ending, count in sorted(endings.items()))
+    raw = any(ending in RAW_ENDINGS for ending in endings)
+    return f"not read: {counts}" + (f"; of a camera's raw files: {DEVELOP}" if raw else "")
 
 
 def plan_targets(
     photos: Sequence[Found], output: Path, format: str | None = None, map: bool = False, compare: bool = False
 ) -> list[Targets]:
     """The files that each photo becomes below ``output``; ``format``: another than the photo's own.
+
+    Of a format that has no place for what a photo says beside its pixels it becomes a PNG.
 
     Raises:
         PhotoError: two files of one name (whether written large or small), or one that is a photo itself.
@@ -108,10 +129,12 @@ def plan_targets(
 
 
 def _targets(photo: Found, output: Path, format: str | None, map: bool, compare: bool) -> Targets:
-    folder, stem = output / photo.place, photo.path.stem
+    folder, stem, ending = output / photo.place, photo.path.stem, photo.path.suffix.lower()
+    if format is None and ending in _OF_RESULTS and ending not in FORMATS[_OF_RESULTS[ending]].endings:
+        format = _OF_RESULTS[ending]
     return Targets(
         photo.path,
-        folder / (photo.path.name if format is None else stem + ENDINGS[format]),
+        folder / (photo.path.name if format is None else stem + FORMATS[format].endings[0]),
         folder / f"{stem}_defocus.png" if map else None,
         folder / f"{stem}_defocus_preview.png" if map else None,
         folder / f"{stem}_compare.png" if compare else None,

@@ -42,7 +42,7 @@ def with_chunks(png: bytes, added: Iterable[Chunk]) -> bytes:
     return SIGNATURE + b"".join(_packed(name, content) for name, content in (*head, *added, *body))
 
 
-def deep_png(levels: NDArray[np.uint16]) -> bytes:
+def deep_png(levels: NDArray[np.uint16], effort: int = _LEVEL) -> bytes:
     """A PNG of uint16 H×W×C: grey, grey and alpha, RGB or RGBA, which Pillow can't write."""
     height, width, channels = levels.shape
     rows = levels.astype(">u2").view(np.uint8).reshape(height, -1)
@@ -52,7 +52,7 @@ def deep_png(levels: NDArray[np.uint16]) -> bytes:
     filtered[:, 1 : 1 + step] = rows[:, :step]
     np.subtract(rows[:, step:], rows[:, :-step], out=filtered[:, 1 + step :])
     header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
-    pixels = zlib.compress(filtered.data, _LEVEL)
+    pixels = zlib.compress(filtered.data, effort)
     parts = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
     return SIGNATURE + b"".join(_packed(name, content) for name, content in parts)
 

@@ -1,7 +1,6 @@
 """The tags of a TIFF file, or of an EXIF block, which is one without pixels: out of one file and into another.
 
-Pillow writes a TIFF's tags by its own types (text cut to ASCII, fractions as floats) and no pixels of 16-bit colour; so
-the tags are moved as they are.
+Pillow writes a TIFF's tags by its own types (text cut to ASCII, fractions as floats); so they are moved as they are.
 """
 
 import struct
@@ -45,13 +44,34 @@ def undefined(value: bytes, kind: int = 7) -> Entry:
     return Entry(kind, len(value), value)
 
 
-def read_tags(data: bytes) -> Tags:
-    r"""The first directory's tags and those of its EXIF and GPS directories; broken entries are left out.
+def numbers(entry: "Entry | Tags | None") -> tuple[int, ...]:
+    """A tag's whole numbers above 0; none of what is no such tag."""
+    width = {1: 1, SHORT: 2, LONG: 4, 13: 4}.get(entry.kind, 0) if isinstance(entry, Entry) else 0
+    return tuple(np.frombuffer(entry.value, f"<u{width}").tolist()) if isinstance(entry, Entry) and width else ()
 
-    ``data`` starts with ``II*\0`` or ``MM\0*``; anything else has no tags.
+
+def read_tags(data: bytes, start: int | None = None) -> Tags:
+    r"""A directory's tags and those of its EXIF and GPS directories; broken entries are left out.
+
+    ``data`` starts with ``II*\0`` or ``MM\0*``; anything else has no tags. ``start``: where the directory is; None: the
+    first one.
     """
     order = byte_order(data)
-    return _directory(data, struct.unpack_from(order + "I", data, 4)[0], order, _DEPTH) if order else {}
+    first = struct.unpack_from(order + "I", data, 4)[0] if order else 0
+    return _directory(data, first if start is None else start, order, _DEPTH) if order else {}
+
+
+def directories(data: bytes) -> list[int]:
+    """Where a TIFF file's directories start, one a page, in their order."""
+    order, starts = byte_order(data), list[int]()
+    place = 4
+    while order and place + 4 <= len(data):
+        start = struct.unpack_from(order + "I", data, place)[0]
+        if not start or start in starts or start + 2 > len(data):
+            break
+        starts.append(start)
+        place = start + 2 + 12 * struct.unpack_from(order + "H", data, start)[0]
+    return starts
 
 
 def byte_order(data: bytes) -> str:
@@ -59,12 +79,12 @@ def byte_order(data: bytes) -> str:
     return {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4], "") if len(data) >= 8 else ""
 
 
-def entry_places(data: bytes) -> dict[int, int]:
-    """Where in ``data`` the first directory's entries of 12 bytes stand, by tag."""
+def entry_places(data: bytes, start: int | None = None) -> dict[int, int]:
+    """Where in ``data`` a directory's entries of 12 bytes stand, by tag; ``start`` as of ``read_tags``."""
     order = byte_order(data)
     if not order:
         return {}
-    start = struct.unpack_from(order + "I", data, 4)[0]
+    start = struct.unpack_from(order + "I", data, 4)[0] if start is None else start
     return {struct.unpack_from(order + "H", data, place)[0]: place for place in _places(data, start, order)}
 
 
@@ -107,21 +127,30 @@ def tiff_of(tags: Mapping[int, "Entry | Tags"]) -> bytes:
 
 def add_directory(data: bytearray, tags: Mapping[int, "Entry | Tags"]) -> None:
     """Append a directory to a TIFF file (low byte first) and make it the file's only one."""
-    struct.pack_into("<I", data, 4, _append(data, tags))
+    added, start = directory(tags, len(data))
+    data.extend(added)
+    struct.pack_into("<I", data, 4, start)
 
 
-def _append(data: bytearray, tags: Mapping[int, "Entry | Tags"]) -> int:
+def directory(tags: Mapping[int, "Entry | Tags"], length: int) -> tuple[bytes, int]:
+    """What to append to a TIFF file of ``length`` bytes so that it has another directory, and where that starts."""
+    data = bytearray()
+    start = _append(data, tags, length)
+    return bytes(data), start
+
+
+def _append(data: bytearray, tags: Mapping[int, "Entry | Tags"], before: int) -> int:
     entries = bytearray()
     for tag, entry in sorted(tags.items()):
         if isinstance(entry, dict):
-            entry = longs(_append(data, entry))
+            entry = longs(_append(data, entry, before))
         value = entry.value.ljust(4, b"\0")
         if len(entry.value) > 4:
-            data.extend(bytes(len(data) % 2))
-            value = struct.pack("<I", len(data))
+            data.extend(bytes((before + len(data)) % 2))
+            value = struct.pack("<I", before + len(data))
             data.extend(entry.value)
         entries += struct.pack("<HHI", tag, entry.kind, entry.count) + value
-    data.extend(bytes(len(data) % 2))
-    start = len(data)
+    data.extend(bytes((before + len(data)) % 2))
+    start = before + len(data)
     data.extend(struct.pack("<H", len(tags)) + entries + bytes(4))
     return start

@@ -18,19 +18,20 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from sftdec.inference import Engine
-from sftdec.photos import Limits, Photo, PhotoError, decode, defocus_levels, png_bytes
+from sftdec.photos import Limits, Photo, PhotoError, decode, defocus_levels, integers, png_bytes
 
 MAX_MEGAPIXELS = 25.0
 SETTINGS = ("precision", "tile", "memory")  # ``EngineSettings``'s, that the model's configuration may set
-FORMATS = ("png", "jpeg")
+FORMATS = ("png", "jpeg", "tiff", "webp")
 LARGER = "send a smaller picture, or have the service started with a higher limit"
 RGB_PLACE = slice(16, 20)  # where an ICC profile says what it is of
 
 
 class DefocusDeblurring(PythonModel):
-    """Takes a column ``image`` (base64 PNG or JPEG) and returns a row a photo.
+    """Takes a column ``image`` (base64 PNG, JPEG, TIFF or WebP) and returns a row a photo.
 
-    ``deblurred`` is a base64 PNG (with the profile of a photo in colours), ``defocus`` a base64 16-bit grey PNG whose
+    ``deblurred`` is a base64 PNG, RGB or RGBA as the photo has alpha, of 16 bits a channel where the photo has more
+    than 8, with the profile of a photo in colours; ``defocus`` a base64 16-bit grey PNG whose
     65535 means ``sigma_max`` px of blur (Gaussian standard deviation). The parameter ``max_megapixels`` limits what is
     accepted; it can't exceed the operator's limit, which is the ``max_megapixels`` of the model's configuration
     (``load_model(model_config=…)``, or the environment variable ``SERVING_MODEL_CONFIG`` of ``mlflow models serve``).
@@ -78,33 +79,36 @@ class DefocusDeblurring(PythonModel):
         profile = photo.attachments.profile
         if profile and profile[RGB_PLACE] != b"RGB ":  # a grey photo's says nothing of what becomes RGB
             profile = None
+        levels = integers(image)
+        if photo.has_alpha:
+            levels = np.concatenate([levels, integers(photo.levels[..., -1:])], axis=2)
         return {
-            "deblurred": encode_png(image, profile),
+            "deblurred": encode_png(levels, profile),
             "defocus": encode_png(defocus_levels(defocus)),
             "sigma_max": float(self.engine.sigma_max),
         }
 
 
 def encode_png(levels: np.ndarray, profile: bytes | None = None) -> str:
-    """Levels (uint8 H×W×3 or uint16 H×W) as a base64 PNG, with an ICC profile where there is one."""
+    """Levels (uint8 or uint16, H×W(×C)) as a base64 PNG, with an ICC profile where there is one."""
     return base64.b64encode(png_bytes(levels, profile, effort=1)).decode("ascii")
 
 
 def decode_photo(text: object, row: int, max_megapixels: float) -> Photo:
-    """The photo, in 8 bits, of a base64 PNG or JPEG (also as a data: URL).
+    """The photo of a base64 PNG, JPEG, TIFF or WebP (also as a data: URL).
 
     Raises ``MlflowException`` (INVALID_PARAMETER_VALUE) naming the row for anything else, before a picture
     above the limit is decoded.
     """
     where = f"row {row} of column 'image'"
     if not isinstance(text, str):
-        raise _refusal(f"{where} is {type(text).__name__}, expected a base64 string of a PNG or JPEG")
+        raise _refusal(f"{where} is {type(text).__name__}, expected a base64 string of a PNG, JPEG, TIFF or WebP")
     try:
         content = base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
     except ValueError as error:
         raise _refusal(f"{where} is not base64 ({error}); encode the file's bytes") from error
     try:
-        return decode(content, where, Limits(max_megapixels, LARGER, FORMATS, deep=False))
+        return decode(content, where, Limits(max_megapixels, LARGER, FORMATS)).straight()
     except PhotoError as error:
         raise _refusal(str(error)) from error
 

@@ -73,7 +73,7 @@ def test_a_zero_byte_file_is_left_out_with_its_name_and_a_turned_photo_has_its_s
     (tmp_path / "out_of_focus0002.jpg").write_bytes(b"")
     listing = cuhk.find(tmp_path)
     assert listing.sizes == (((40, 30), 1),)
-    assert "0 bytes" in reasons(listing)["out_of_focus0002.jpg"]
+    assert "an empty file" in reasons(listing)["out_of_focus0002.jpg"]
 
 
 def test_a_photo_cut_down_to_its_first_bytes_is_left_out(tmp_path):
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_picture_is_named_and_is_no_fault(tmp_path):
         (tmp_path / part / "Thumbs.db").write_bytes(b"thumbs")
     listing = cuhk.find(tmp_path)
     assert [item.path.parent.name for item in listing.left_out] == ["image", "gt"]
-    assert "no PNG" in reasons(listing)["Thumbs.db"] and not listing.faults
+    assert "no picture that is read" in reasons(listing)["Thumbs.db"] and not listing.faults
 
 
 def test_a_grey_photo_is_found_in_its_size_and_depth(tmp_path):

@@ -42,7 +42,7 @@ def test_pairs_whose_names_differ_are_found_in_the_official_splits(root):
 
 def test_sixteen_bits_are_rounded_to_eight(root):
     path = root / "train_c" / "source" / "1P0A0890.png"
-    levels = np.uint16(np.arange(480).reshape(20, 24)[..., None].repeat(3, axis=2) * 100)
+    levels = np.uint16(np.arange(480).reshape(20, 24)[..., None] * [100, 90, 80])
     write(path, levels)
     scene = DPDD.read(DPDD.find(root).entries[0], 4.0)
     assert np.array_equal(scene.blurred, np.rint(levels / 257)) and scene.name == "dpdd/train_1P0A0890"

@@ -74,7 +74,7 @@ def test_a_map_of_another_size_or_that_is_no_picture_is_left_out(tmp_path):
     listing = FOLDER.find(root)
     assert [e.name for e in listing.entries] == ["c"]
     assert "20×24 px, but its map is 20×20 (a.png)" in reasons(listing)["blurred/a.png"]
-    assert "defocus/b.png: not a picture that can be read (0 bytes)" in reasons(listing)["blurred/b.png"]
+    assert "defocus/b.png: found an empty file" in reasons(listing)["blurred/b.png"]
 
 
 def test_an_unreadable_photo_with_a_map_is_named_once(tmp_path):

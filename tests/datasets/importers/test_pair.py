@@ -1,9 +1,12 @@
 """What the importers of pairs share."""
 
+import time
+import unicodedata
+
 import numpy as np
 import pytest
 
-from sftdec.datasets.importers.pair import by_name, read_pair, scene_of_sigma
+from sftdec.datasets.importers.pair import by_name, other_files, read_pair, scene_of_sigma
 from sftdec.datasets.listing import Entry
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, write
@@ -63,3 +66,47 @@ def test_a_sigma_above_sigma_max_names_the_scene_its_peak_and_the_key(tmp_path):
     with pytest.raises(DataError, match=r"set/a: .* 5\.23 px, above fetch\.sigma_max=4: raise that to 5\.3"):
         scene_of_sigma("set", Entry("a", "a", "test", tmp_path, None), pair, sigma, 4.0)
     assert scene_of_sigma("set", Entry("a", "a", "test", tmp_path, None), pair, sigma, 5.23).defocus.max() == 1
+
+
+def touched(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_a_name_is_the_same_in_both_of_unicodes_forms(tmp_path):
+    composed, apart = (unicodedata.normalize(form, "Übung é") for form in ("NFC", "NFD"))
+    assert composed != apart
+    folders = [touched(tmp_path / "left", f"{apart}.jpg"), touched(tmp_path / "right", f"{composed}.png")]
+    ((name, files),), left_out = by_name(folders)
+    assert name == composed and [path.stem for path in files] == [apart, composed] and not left_out
+    touched(folders[0], f"{composed}.png")
+    matched, left_out = by_name(folders)
+    assert not matched and len(left_out) == 3 and "keep one of them" in left_out[0].reason
+
+
+def test_many_names_take_time_in_proportion(tmp_path):
+    folders = [touched(tmp_path / side, *(f"{number}.png" for number in range(3000))) for side in ("left", "right")]
+    start = time.perf_counter()
+    assert len(by_name(folders)[0]) == 3000
+    assert time.perf_counter() - start < 4  # 20 s where each name was looked for among all
+
+
+def test_what_both_sides_have_and_is_not_read_is_a_fault_and_sidecars_are_a_line_an_ending(tmp_path):
+    for side in ("blurred", "sharp"):
+        raw = [f"IMG_{number}.NEF" for number in range(3)]
+        touched(tmp_path / side, "a.png", "a.nef", "anim.gif", "Thumbs.db", "a.xmp", "b.xmp", "c.xmp", *raw)
+    left_out = other_files(tmp_path / "blurred", tmp_path / "sharp")
+    faults = {item.path.name: item.reason for item in left_out if item.check != "extra"}
+    assert set(faults) == {"IMG_0.NEF", "IMG_1.NEF", "IMG_2.NEF", "anim.gif"}  # a.nef has its pair beside it
+    assert "blurred/IMG_0.NEF and its partner: a camera's raw file: develop it first" in faults["IMG_0.NEF"]
+    assert ".gif isn't read: convert it" in faults["anim.gif"]
+    lines = [f"{item.path.parent.name}/{item.path.name}: {item.reason}" for item in left_out if item.check == "extra"]
+    assert "blurred/a.xmp: no picture that is read; 3 files end in .xmp" in lines and len(lines) == 8
+
+
+def test_raw_on_one_side_only_is_a_sidecar(tmp_path):
+    touched(tmp_path / "blurred", "a.jpg", "a.cr2")
+    touched(tmp_path / "sharp", "a.jpg")
+    assert all(item.check == "extra" for item in other_files(tmp_path / "blurred", tmp_path / "sharp"))

@@ -148,12 +148,12 @@ def test_a_scene_that_can_not_be_used_is_left_out_by_name(tmp_path):
     assert "view1 with disp1" in found["lonely"] and "no odd_disp beside it" in found["odd_view.png"]
     for name, words in {
         "small": "40×64 and the photo 48×64",
-        "empty": "0 bytes",
+        "empty": "an empty file",
         "flat": "7 wherever it is known",
         "unknown": "nowhere known",
-        "colour": "must be grey",
+        "colour": "expected a grey picture",
         "cut": "cut short",
-        "blank": "view1.png: not a picture",
+        "blank": "view1.png: found an empty file",
     }.items():
         assert words in found[f"{name}/disp1.png"]
     assert len(found) == 9

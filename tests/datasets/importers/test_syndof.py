@@ -182,8 +182,8 @@ def test_what_lacks_a_partner_differs_in_size_or_is_empty_is_left_out_with_its_n
     assert found[f"blur_map/{stems[1]}.png"] == "a map without its picture"
     assert "its map is 20×28" in found[f"image/{stems[2]}.png"]
     assert "frame_0003.png is 20×28" in found[f"image/{stems[3]}.png"]
-    assert "0 bytes" in found[f"image/{stems[4]}.png"]
-    assert "0 bytes" in found[f"image/{stems[5]}.png"]
+    assert "an empty file" in found[f"image/{stems[4]}.png"]
+    assert "an empty file" in found[f"image/{stems[5]}.png"]
     assert found[f"image/{stems[6]}.tif"] == "a second picture of that name"
     assert len(found) == 7
 
@@ -216,7 +216,7 @@ def test_endings_of_either_case_sixteen_bit_grey_alpha_and_turned_photos_are_rea
         write(tmp_path / "sharp" / name, levels)
     write(tmp_path / "sharp" / "d.png", sharp, exif_orientation=5)
     for stem in "abcd":
-        write(tmp_path / "image" / f"{stem}.png", soften(sharp, 2))
+        write(tmp_path / "image" / f"{stem}.png", soften(sharp, 2)[..., 0] if stem == "b" else soften(sharp, 2))
         write(tmp_path / "blur_map" / f"{stem}.PNG", stored(7.0))
     listing = syndof.find(tmp_path)
     assert [entry.name for entry in listing.entries] == list("abcd")

@@ -65,6 +65,6 @@ def assert_traps_are_read_or_named(importer, root, files):
         assert sharp.name in reasons[blurred]
     assert not entries
     assert "40×64" in reasons[files["other size"][0]]
-    assert "0 bytes" in reasons[files["empty"][0]]
-    assert "no PNG" in reasons[files["plain"][0].with_name("Thumbs.db")]
+    assert "an empty file" in reasons[files["empty"][0]]
+    assert "no picture that is read" in reasons[files["plain"][0].with_name("Thumbs.db")]
     return listing, reasons

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sftdec.datasets.importers.pair import other_files
-from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures
+from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, name_of, pictures
 from sftdec.runtime import DataError
 
 _PHOTOS = frozenset({".jpg", ".jpeg"})
@@ -34,7 +34,7 @@ def _photos(folder: Path) -> Path:
 def recognises(folder: Path) -> bool:
     """Whether a folder holds photos by the names that the authors gave."""
     return any(
-        path.suffix.lower() in _PHOTOS and path.stem.lower().startswith("out_of_focus")
+        path.suffix.lower() in _PHOTOS and name_of(path).lower().startswith("out_of_focus")
         for path in pictures(_photos(folder))
     )
 
@@ -49,20 +49,20 @@ def find(folder: Path) -> Listing:
     files = pictures(place)
     found = [path for path in files if path.suffix.lower() in _PHOTOS]
     others = [path for path in files if path.suffix.lower() not in _PHOTOS] + pictures(folder / "gt")
-    masks = {path.stem.lower(): path for path in others}
+    masks = {name_of(path).lower(): path for path in others}
     entries: dict[str, Entry] = {}
     left_out = []
     for path in found:
-        stem = path.stem.lower()
+        stem = name_of(path).lower()
         if stem.startswith("motion"):
             left_out.append(LeftOut(path, "blurred by motion, not by defocus", "extra"))
         elif stem in entries:
             left_out.append(LeftOut(path, f"a second photo by that name, beside {entries[stem].blurred.name}"))
         else:
             details = (("mask", masks[stem]),) if stem in masks else ()
-            entries[stem] = Entry(path.stem, path.stem, "test", path, None, None, details)
-    stems = {path.stem.lower() for path in found}
-    lonely = [path for path in others if path.stem.lower() not in stems]
+            entries[stem] = Entry(name_of(path), name_of(path), "test", path, None, None, details)
+    stems = {name_of(path).lower() for path in found}
+    lonely = [path for path in others if name_of(path).lower() not in stems]
     left_out += [LeftOut(path, "a mask without its photo", "extra") for path in lonely]
     left_out += [item for part in (place, folder / "gt") for item in other_files(part)]
     return list_scenes(ABOUT, folder, entries.values(), left_out)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sftdec.datasets.importers.pair import map_fault, other_files, read_photos, scene_of
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
-from sftdec.photos import open_picture
+from sftdec.photos import read_values
 from sftdec.runtime import DataError
 
 FULL = 65280  # the level of the strongest blur: 255 · 256
@@ -113,12 +113,9 @@ def find(folder: Path) -> Listing:
 
 
 def _share(path: Path) -> NDArray[np.float32]:
-    """A map as float32 H×W in 0..1, from a 16-bit or 8-bit grey picture."""
-    image = open_picture(path)
-    levels = np.asarray(image)
-    if levels.ndim != 2:
-        raise DataError(f"{path}: found mode {image.mode}, expected a grey map; take it from the authors' archive")
-    full = 255 if levels.dtype == np.uint8 else FULL
+    """A map as float32 H×W in 0..1, from a grey picture of 16 or 8 bits, or of floats."""
+    levels = read_values(path)
+    full = {"uint8": 255, "uint16": FULL}.get(levels.dtype.name, 1)
     if levels.max() > full:
         raise DataError(f"{path}: level {levels.max()} is beyond {full}, the strongest blur of DED; replace the map")
     return (levels / full).astype(np.float32)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sftdec.datasets.importers.pair import Found, by_name, map_fault, read_pair, read_photos, scene_of
 from sftdec.datasets.importers.pairing import by_beginning, by_order
-from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
+from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, name_of, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
 from sftdec.photos import read_defocus
 
@@ -63,7 +63,7 @@ class Layout:
         parts = self._parts(folder)
         if not (parts and self.numbered):
             return bool(parts)
-        names = [{path.stem for path in pictures(folder / each)} for each in (parts[0].blurred, parts[0].sharp)]
+        names = [{name_of(path) for path in pictures(folder / each)} for each in (parts[0].blurred, parts[0].sharp)]
         shared = names[0] & names[1]
         return bool(shared) and all(name.isdecimal() for name in shared)
 
@@ -89,7 +89,7 @@ class Layout:
                 if fault:
                     left_out.append(LeftOut(blurred, *fault))
                     continue
-                name, of = part.prefix + blurred.stem, part.prefix + photo
+                name, of = part.prefix + name_of(blurred), part.prefix + photo
                 details = (("dataset", about.name),)
                 candidates.append(Entry(name, of, part.split(photo), blurred, sharp, defocus, details))
         return list_scenes(about, folder, candidates, left_out)
@@ -170,7 +170,7 @@ FOLDER = Layout(
         name="folder",
         title="pairs of your own, with or without maps",
         layout=(
-            "blurred/NAME.png   any picture: PNG, JPEG, TIFF or WebP\n"
+            "blurred/NAME.png   PNG, JPEG, TIFF, WebP, AVIF, HEIC, BMP or JPEG 2000\n"
             "sharp/NAME.png     of the same name and size, the ending may differ\n"
             "defocus/NAME.png   optional: grey, its full level is fetch.sigma_max px of sigma"
         ),

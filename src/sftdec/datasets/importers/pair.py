@@ -7,22 +7,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.datasets.listing import Check, Entry, LeftOut, pictures
+from sftdec.datasets.light import read_pair_levels
+from sftdec.datasets.listing import Check, Entry, LeftOut, name_of, pictures
 from sftdec.datasets.scene import Scene
-from sftdec.photos import picture_header, read_photo
+from sftdec.photos import DEVELOP, RAW_ENDINGS, picture_header
 from sftdec.runtime import DataError
 
 Found = tuple[list[tuple[str, list[Path]]], list[LeftOut]]  # each photo's name and files; what is left out
+_UNREAD = frozenset((*RAW_ENDINGS, ".gif", ".jxl", ".psd", ".exr", ".hdr", ".ppm", ".pgm", ".pfm", ".npy", ".mat"))
 _ROUNDING = 1e-4  # px of sigma that a map may be above its largest value
 
 
-def other_files(folder: Path) -> list[LeftOut]:
-    """What lies in a folder of pictures without being one; hidden files and folders aside."""
-    if not folder.is_dir():
-        return []
-    known = set(pictures(folder))
-    files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
-    return [LeftOut(path, "no PNG, JPEG, TIFF or WebP picture", "extra") for path in files if path not in known]
+def other_files(*folders: Path) -> list[LeftOut]:
+    """What lies in folders of pictures without being read as one, a line an ending; hidden files and folders aside.
+
+    The first two are a pair's: what both have, a picture of a kind that isn't read, is a fault.
+    """
+    left_out, unread = [], []
+    for folder in folders:
+        known = set(pictures(folder))
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        others = [path for path in files if path.is_file() and path not in known and not path.name.startswith(".")]
+        by_ending: dict[str, list[Path]] = {}
+        for path in others:
+            by_ending.setdefault(path.suffix.lower(), []).append(path)
+        for ending, same in sorted(by_ending.items()):
+            more = f"; {len(same)} files end in {ending}" if len(same) > 1 else ""
+            left_out.append(LeftOut(same[0], f"no picture that is read{more}", "extra"))
+        read = {name_of(path) for path in known}
+        by_stem = {name_of(path): path for path in others if path.suffix.lower() in _UNREAD}
+        unread.append({name: path for name, path in by_stem.items() if name not in read})
+    for name in sorted(unread[0].keys() & unread[1].keys()) if len(unread) > 1 else ():
+        path, ending = unread[0][name], unread[0][name].suffix.lower()
+        raw = f"a camera's raw file: {DEVELOP}"
+        what = raw if ending in RAW_ENDINGS else f"{ending} isn't read: convert it to PNG, TIFF or JPEG"
+        left_out.append(LeftOut(path, f"{path.parent.name}/{path.name} and its partner: {what}", "unreadable"))
+    return left_out
 
 
 def by_name(folders: Sequence[Path]) -> Found:
@@ -30,11 +50,15 @@ def by_name(folders: Sequence[Path]) -> Found:
 
     A name that a folder lacks, or has twice, is left out with a reason, and so is a file that is no picture.
     """
-    held = [pictures(folder) for folder in folders]
-    left_out = [item for folder in folders for item in other_files(folder)]
+    held: list[dict[str, list[Path]]] = []
+    for folder in folders:
+        held.append({})
+        for path in pictures(folder):
+            held[-1].setdefault(name_of(path), []).append(path)
+    left_out = other_files(*folders)
     matched = []
-    for name in sorted({path.stem for files in held for path in files}):
-        found = [[path for path in files if path.stem == name] for files in held]
+    for name in sorted({name for files in held for name in files}):
+        found = [files.get(name, []) for files in held]
         lacking = ", ".join(f"{folder.name}/" for folder, files in zip(folders, found, strict=True) if not files)
         doubled = [path.name for files in found if len(files) > 1 for path in files]
         if not lacking and not doubled:
@@ -101,7 +125,7 @@ def read_photos(entry: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """
     if entry.sharp is None:
         raise DataError(f"{entry.blurred}: there is no sharp photo of it; a pair needs both")
-    blurred, sharp = read_photo(entry.blurred), read_photo(entry.sharp)
+    blurred, sharp = read_pair_levels(entry.blurred, entry.sharp)
     if blurred.shape != sharp.shape:
         (height, width), (other_height, other_width) = blurred.shape[:2], sharp.shape[:2]
         raise DataError(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sftdec.datasets.importers.pair import Found, by_name, other_files
-from sftdec.datasets.listing import LeftOut, pictures
+from sftdec.datasets.listing import LeftOut, name_of, pictures
 
 _APART = 2  # how far the numbers of a scene's two shots are apart at most, over all 500 pairs of DPDD's own lists
 _REFOCUSED = re.compile(r"(?P<photo>.+)_ap\d+_\d+")  # LFDOF: a photo's picture for an aperture and a distance
@@ -26,7 +26,7 @@ def by_beginning(folders: Sequence[Path]) -> Found:
     for folder in (blurred, *sorted(deeper)):
         left_out += other_files(folder)
         for path in pictures(folder):
-            photo = _photo_of(path.stem, truths)
+            photo = _photo_of(name_of(path), truths)
             if photo in truths:
                 matched.append((path, photo))
             else:
@@ -53,14 +53,14 @@ def by_order(folders: Sequence[Path]) -> Found:
     """
     blurred, sharp = folders
     sources, targets = pictures(blurred), pictures(sharp)
-    shared = {path.stem for path in sources} & {path.stem for path in targets}
+    shared = {name_of(path) for path in sources} & {name_of(path) for path in targets}
     if 2 * len(shared) > min(len(sources), len(targets)):
         return by_name(folders)
-    left_out = other_files(blurred) + other_files(sharp)
+    left_out = other_files(blurred, sharp)
     counts = f"{len(sources)} pictures in {blurred.name}/ and {len(targets)} in {sharp.name}/"
     strays = _first_strangers(sources, targets)
     if len(sources) == len(targets) and strays is None:
-        return [(pair[0].stem, list(pair)) for pair in zip(sources, targets, strict=True)], left_out
+        return [(name_of(pair[0]), list(pair)) for pair in zip(sources, targets, strict=True)], left_out
     where = "" if strays is None else f", and by sorted order {strays[0].name} would meet {strays[1].name}"
     reason = (
         f"{counts}{where}: pairs are told by order alone, so none of this part can be trusted; "
@@ -80,5 +80,5 @@ def _first_strangers(sources: Sequence[Path], targets: Sequence[Path]) -> tuple[
 
 def _number(path: Path) -> tuple[str, int]:
     """What stands before the last digits of a name, and those as a number; the name and 0 if it has none."""
-    match = re.fullmatch(r"(.*?)(\d+)", path.stem)
-    return (match[1], int(match[2])) if match else (path.stem, 0)
+    match = re.fullmatch(r"(.*?)(\d+)", name_of(path))
+    return (match[1], int(match[2])) if match else (name_of(path), 0)

@@ -14,7 +14,7 @@ from skimage.transform import resize
 
 from sftdec.datasets.depth import disparity_depth
 from sftdec.datasets.importers.pair import scene_of_sigma
-from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures, split_of
+from sftdec.datasets.listing import About, Entry, LeftOut, Listing, composed, list_scenes, name_of, pictures, split_of
 from sftdec.datasets.scene import Scene
 from sftdec.optics import (
     PSF_SHAPES,
@@ -29,7 +29,7 @@ from sftdec.optics import (
     stopped_down_to,
     to_8bit,
 )
-from sftdec.photos import open_picture, picture_header, read_photo
+from sftdec.photos import picture_header, read_photo, read_values
 from sftdec.runtime import DataError
 
 RENDERINGS = 3  # of each photo
@@ -111,10 +111,7 @@ def read_disparity(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: a file that can't be read or isn't grey, or one value everywhere: without depth nothing is blurred.
     """
-    picture = open_picture(path)
-    if picture.mode not in ("L", "I", "F") and not picture.mode.startswith("I;16"):
-        raise DataError(f"{path}: a disparity must be grey, found mode {picture.mode}; save values, not colours")
-    values = np.asarray(picture).astype(np.float32)
+    values = read_values(path).astype(np.float32)
     disparity = np.where(np.isfinite(values) & (values > 0), values, 0).astype(np.float32)
     known = disparity[disparity > 0]
     if known.size == 0 or known.min() == known.max():
@@ -172,7 +169,7 @@ def _candidates(folder: Path) -> tuple[list[tuple[str, Path, Path]], list[LeftOu
         files = _by_stem(scene)
         names = next(((view, disp) for view, disp in _NAMES if view in files and disp in files), None)
         if names:
-            found.append((scene.name, files[names[0]], files[names[1]]))
+            found.append((composed(scene.name), files[names[0]], files[names[1]]))
         else:
             wanted = ", ".join(f"{view} with {disp}" for view, disp in _NAMES)
             left_out.append(LeftOut(scene, f"no photo with its disparity: expected one of {wanted}"))
@@ -190,4 +187,4 @@ def _candidates(folder: Path) -> tuple[list[tuple[str, Path, Path]], list[LeftOu
 def _by_stem(folder: Path) -> dict[str, Path]:
     """Pictures and PFM files by name; a PFM, which is exact, goes before a picture of that name."""
     files = pictures(folder) + sorted(path for path in folder.iterdir() if path.suffix.lower() == ".pfm")
-    return {path.stem: path for path in files}
+    return {name_of(path): path for path in files}

@@ -11,13 +11,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sftdec.datasets.importers.pair import map_fault, other_files, read_photos, scene_of_sigma
-from sftdec.datasets.listing import ENDINGS, About, Check, Entry, LeftOut, Listing, list_scenes, pictures, split_of
+from sftdec.datasets.listing import (
+    ENDINGS,
+    About,
+    Check,
+    Entry,
+    LeftOut,
+    Listing,
+    list_scenes,
+    name_of,
+    pictures,
+    split_of,
+)
 from sftdec.datasets.scene import Scene, Split
+from sftdec.photos import read_levels
 from sftdec.runtime import DataError
 
 Unit = Literal["sigma", "coc"]
@@ -79,7 +90,7 @@ def _originals(folder: Path) -> dict[str, list[Path]]:
             if path.suffix.lower() in ENDINGS and path.is_file():
                 source = path.relative_to(root).as_posix()
                 prefix = "SYNTHIA" if "SYNTHIA" in source else "MPI" if "MPI" in source else "MIDDLEBURRY"
-                found.setdefault(f"{prefix}_{path.parent.name}_{path.stem}", []).append(path)
+                found.setdefault(f"{prefix}_{path.parent.name}_{name_of(path)}", []).append(path)
     return found
 
 
@@ -102,24 +113,24 @@ def _fault(image: Path, defocus: Path | None, originals: list[Path]) -> tuple[st
 def _scenes(folder: Path) -> Iterator[Entry | LeftOut]:
     by_name = _originals(folder)
     for images, maps, testing in _parts(folder):
-        defocus = {path.stem: path for path in pictures(maps)}
-        sharp = {path.stem: path for path in pictures(images.parent / "sharp")}
+        defocus = {name_of(path): path for path in pictures(maps)}
+        sharp = {name_of(path): path for path in pictures(images.parent / "sharp")}
         stems = set()
         for path in pictures(images):
-            if path.stem in stems:
+            if name_of(path) in stems:
                 yield LeftOut(path, "a second picture of that name")
                 continue
-            stems.add(path.stem)
-            own = sharp.get(path.stem)
-            originals = [own] if own else by_name.get(_original(path.stem), [])
-            fault = _fault(path, defocus.get(path.stem), originals)
+            stems.add(name_of(path))
+            own = sharp.get(name_of(path))
+            originals = [own] if own else by_name.get(_original(name_of(path)), [])
+            fault = _fault(path, defocus.get(name_of(path)), originals)
             if fault:
                 yield LeftOut(path, *fault)
                 continue
-            photo = _photo(path.stem)
-            name = f"test_{path.stem}" if testing else path.stem
+            photo = _photo(name_of(path))
+            name = f"test_{name_of(path)}" if testing else name_of(path)
             split: Split = "test" if testing else split_of(photo)
-            yield Entry(name, photo, split, path, originals[0], defocus[path.stem], (("given", testing),))
+            yield Entry(name, photo, split, path, originals[0], defocus[name_of(path)], (("given", testing),))
         for stem, path in defocus.items():
             if stem not in stems:
                 yield LeftOut(path, "a map without its picture")
@@ -164,21 +175,17 @@ def find(folder: Path) -> Listing:
 
 
 def _stored(path: Path) -> NDArray[np.float64]:
-    """A map's values, float64 H×W: channel 1 in tenths. Pillow would cut its 16 bits to 8, which are all 0.
+    """A map's values, float64 H×W: channel 1 in tenths.
 
     An 8-bit grey map in ``gt/`` is CoC, with 255 for 15: so DMENet's test compares it.
 
     Raises:
         DataError: the file can't be read.
     """
-    try:
-        levels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (OSError, cv2.error) as error:
-        raise DataError(f"{path}: not a map that can be read ({error}); replace the file") from error
-    if levels is None:
-        raise DataError(f"{path}: the map is corrupt or cut short; replace the file")
-    values = np.asarray(levels if levels.ndim == 2 else levels[..., 1], np.float64)
-    if levels.ndim == 2 and levels.dtype == np.uint8 and path.parent.name == "gt":
+    levels = read_levels(path)
+    is_grey = levels.shape[2] < 3
+    values = np.asarray(levels[..., 0 if is_grey else 1], np.float64)
+    if is_grey and levels.dtype == np.uint8 and path.parent.name == "gt":
         return values * (PEAKS["coc"] / 255)
     return values / 10
 
