@@ -49,6 +49,41 @@ def test_a_photo_becomes_what_python_makes_of_it_with_its_map_in_16_bits(tmp_pat
     assert stored.dtype == np.uint16 and np.array_equal(stored, np.rint(defocus * 65535).astype(np.uint16))
 
 
+def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, weights, capsys):
+    (tmp_path / "deep.tif").write_bytes(deep_tiff(DEEP))
+    grey = np.tile(np.linspace(0, 255, DEEP.shape[1]).astype(np.uint8), (DEEP.shape[0], 1))
+    Image.fromarray(grey).save(tmp_path / "mask.png")
+    base = ["deblur", str(tmp_path / "deep.tif"), "--model", weights, "--device", "cpu", "--precision", "fp32"]
+    deblurrer = Deblurrer.load(weights, device="cpu", precision="fp32")
+    for name, given, meant in (
+        ("none", ["--strength", "0"], {"strength": 0.0}),
+        ("some", ["--strength", "0.4", "--mask", str(tmp_path / "mask.png")], {"strength": 0.4, "mask": grey}),
+        ("more", ["--strength", "1.5", "--only", "blurred"], {"strength": 1.5, "only": "blurred"}),
+    ):
+        assert main([*base, *given, "-o", str(tmp_path / name)]) == 0
+        found = cv2.imread(str(tmp_path / name / "deep.tif"), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
+        assert np.array_equal(found[..., :3], deblurrer(DEEP[..., :3], **meant).image)
+        assert np.array_equal(found[..., 3], DEEP[..., 3])
+        assert np.array_equal(found, DEEP) == (name == "none")
+
+
+def test_a_strength_or_mask_that_makes_no_sense_is_told_and_nothing_is_written(tmp_path, weights, capsys):
+    sources, out = [photo(tmp_path / "a.png"), photo(tmp_path / "b.png")], tmp_path / "out"
+    command = ["deblur", *sources, "-o", str(out), "--model", weights]
+    for given in ("2", "-1", "nan", "much"):
+        with pytest.raises(SystemExit, match="2"):
+            main([*command, f"--strength={given}"])
+        assert f"found {given}, expected 0 to 1.5" in capsys.readouterr().err
+    Image.fromarray(np.zeros((40, 30), np.uint8)).save(tmp_path / "black.png")
+    for mask, said in (("black.png", "all black"), ("a.png", "in colours"), ("gone.png", "No such file")):
+        assert main([*command, "--mask", str(tmp_path / mask)]) == 2 and said in capsys.readouterr().err
+    Image.fromarray(np.full((30, 40), 9, np.uint8)).save(tmp_path / "turned.png")
+    assert main([*command, "--mask", str(tmp_path / "turned.png")]) == 1
+    said = capsys.readouterr().err
+    assert all(f"{source}: mask: found (30, 40), expected (40, 30)" in said for source in sources)
+    assert not out.exists() or not names(out)
+
+
 def test_the_maps_colours_and_the_scale_below_it_are_the_same_ones():
     from sftdec.photos.defocus_pictures import coloured, comparison, preview
 

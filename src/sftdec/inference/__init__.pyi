@@ -1,3 +1,4 @@
+from .blending import ONLY, STRONGEST, Blend, Only
 from .deblur import deblur_array
 from .engine import Deblurred, Engine, EngineSettings
 from .export import COMPARED, export_onnx, export_safetensors, onnx_model
@@ -9,9 +10,13 @@ from .tiling import tile_boxes
 __all__ = [
     "COMPARED",
     "GIB",
+    "ONLY",
+    "STRONGEST",
+    "Blend",
     "Deblurred",
     "Engine",
     "EngineSettings",
+    "Only",
     "TorchRuntime",
     "Wishes",
     "choose_tile",

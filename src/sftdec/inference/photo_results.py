@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sftdec.inference.blending import WHOLE, Blend
 from sftdec.photos import (
     MAX_MEGAPIXELS,
     Photo,
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is to differ from the photo's own file; ``quality`` is 1 to 100, for JPEG and WebP."""
+    """What is to differ from the photo's own file; ``quality`` is 1 to 100, for JPEG and WebP.
+
+    ``blend``: how much of the result is taken and where; its mask is of the photo as it is to be seen, upright.
+    """
 
     format: str | None = None
     quality: int | None = None
     max_megapixels: float = MAX_MEGAPIXELS
+    blend: Blend = WHOLE
 
 
 def deblur_photo_file(
@@ -54,7 +59,7 @@ def deblur_photo_file(
         with _silent_libraries():
             photo = read_photo_file(targets.source, wishes.max_megapixels)
         photo = told_otherwise(photo, wishes.format, wishes.quality)
-        files = _files(engine, photo, targets, progress)
+        files = _files(engine, photo, targets, wishes.blend, progress)
     except (ValueError, MemoryError, RuntimeError) as error:
         told = _in_words(error)
         if told is None:
@@ -77,9 +82,9 @@ def _in_words(error: Exception) -> str | None:
 
 
 def _files(
-    engine: "Engine", photo: Photo, targets: Targets, progress: Callable[[int, int], None] | None
+    engine: "Engine", photo: Photo, targets: Targets, blend: Blend, progress: Callable[[int, int], None] | None
 ) -> dict[Path, bytes]:
-    image, defocus = engine(photo.colour, progress=progress)
+    image, defocus = engine(photo.colour, progress, strength=blend.strength, mask=blend.mask, only=blend.only)
     files = {targets.result: encode_photo(photo.with_colour(image))}
     if targets.map is not None:
         files[targets.map] = png_bytes(defocus_levels(defocus))

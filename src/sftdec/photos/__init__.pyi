@@ -11,6 +11,7 @@ from .images import (
     read_photo,
     write_picture,
 )
+from .mask_file import decode_mask, read_mask
 from .photo_encoding import encode_photo, told_otherwise
 from .photo_file import MAX_MEGAPIXELS, Attachments, Encoding, Limits, Photo, decode, read_photo_file
 from .photo_list import Found, Targets, find_photos, plan_targets, refuse_existing, refuse_unwritable
@@ -30,6 +31,7 @@ __all__ = [
     "coloured",
     "comparison",
     "decode",
+    "decode_mask",
     "deep_png",
     "defocus_levels",
     "eight_bits",
@@ -41,6 +43,7 @@ __all__ = [
     "png_bytes",
     "preview",
     "read_defocus",
+    "read_mask",
     "read_photo",
     "read_photo_file",
     "refuse_existing",
