@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sftdec.demo.choices import Choice
+from sftdec.inference import Only
 
 WAITING_LIMIT = 8  # photos
 FORGET_AFTER = 1800.0  # s without a sign of the visitor's page, which gives one a minute while it is open
@@ -35,6 +36,8 @@ class Visit:
     folder: Path
     name: str
     model: Choice
+    strength: float = 1.0  # this, the mask and ``only`` as in ``inference.Blend``
+    only: Only | None = None
     state: State = "arriving"
     step: str = ""
     done: int = 0
@@ -48,6 +51,11 @@ class Visit:
     def source(self) -> Path:
         """The photo as it was given."""
         return self.folder / "given" / self.name
+
+    @property
+    def mask(self) -> Path:
+        """Where its mask is, if it came with one."""
+        return self.folder / "mask"
 
     def tell(self, step: str, done: int = 0, of: int = 0) -> None:
         """Where the work stands; raises ``Gone`` where it is for nobody any more."""
@@ -78,13 +86,13 @@ class Visits:
         self._thread = threading.Thread(target=self._run, name="deblurring", daemon=True)
         self._thread.start()
 
-    def arrive(self, name: str, model: Choice) -> Visit:
+    def arrive(self, name: str, model: Choice, strength: float = 1.0, only: Only | None = None) -> Visit:
         """A place for a photo that is about to come; raises ``Busy`` where too many wait."""
         with self._changed:
             if len(self._queue) >= WAITING_LIMIT:
                 raise Busy(f"{len(self._queue)} photos are waiting already; try again when some of them are done")
             token = secrets.token_urlsafe(24)
-            visit = Visit(token, self.folder / token, name, model, seen=self._clock())
+            visit = Visit(token, self.folder / token, name, model, strength, only, seen=self._clock())
             visit.source.parent.mkdir(parents=True)
             self._visits[token] = visit
             return visit
