@@ -42,7 +42,9 @@ def test_a_photo_becomes_what_python_makes_of_it_with_its_map_in_16_bits(tmp_pat
     command = ["deblur", source, "-o", str(out), "--map", "--compare", "--model", weights, "--device", "cpu"]
     assert main([*command, "--precision", "fp32"]) == 0
     written = ["a.png", "a_defocus.png", "a_defocus_preview.png", "a_compare.png"]
-    assert capsys.readouterr().out.split() == [str(out / name) for name in written] and len(names(out)) == 4
+    told = capsys.readouterr()
+    assert told.out.split() == [str(out / name) for name in written] and len(names(out)) == 4
+    assert told.err.count(f"sftdec: the model is {weights}\n") == 1
     image, defocus = Deblurrer.load(weights, device="cpu", precision="fp32")(np.asarray(Image.open(source)))
     assert np.array_equal(np.asarray(Image.open(out / "a.png")), image)
     stored = cv2.imread(str(out / "a_defocus.png"), cv2.IMREAD_UNCHANGED)

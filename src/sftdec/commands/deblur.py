@@ -118,14 +118,15 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
     from sftdec.deblurrer import Deblurrer
     from sftdec.inference import Blend, Wishes, deblur_photo_file
     from sftdec.photos import read_mask
-    from sftdec.registry import find_weights, load_model
+    from sftdec.registry import choose_model, load_model
 
     limit = arguments.max_megapixels
     mask = None if arguments.mask is None else read_mask(arguments.mask, limit)
-    weights = find_weights(arguments.model)
     keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling")
-    deblurrer = Deblurrer.load(weights, **{key: getattr(arguments, key) for key in keys})
-    log_statistics = _log(arguments, lambda: load_model(weights, arguments.device))
+    chosen = choose_model(arguments.model)
+    deblurrer = Deblurrer.load(chosen.weights, **{key: getattr(arguments, key) for key in keys})
+    say(f"sftdec: the model is {chosen}", sys.stderr)
+    log_statistics = _log(arguments, lambda: load_model(chosen.weights, arguments.device))
     blend = Blend(arguments.strength, mask, arguments.only)
     wishes = Wishes(arguments.format, arguments.quality, limit, blend)
     failed = 0

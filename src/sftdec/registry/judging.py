@@ -31,6 +31,7 @@ class Judge:
         self.scenes, self.split, self.device, self.root = scenes, split, device, root
         self.settings = settings or read_settings(root)
         self._tables: dict[int, pd.DataFrame] = {}  # by version; measuring takes minutes on a large set
+        self._measured: dict[str, pd.DataFrame] = {}  # by the weights' SHA-256
 
     @cached_property
     def scenes_hash(self) -> str:
@@ -52,22 +53,29 @@ class Judge:
         """
         if version.number in self._tables:
             return self._tables[version.number]
+        try:
+            weights = resolve_weights(version.uri, self.root, self.settings)
+        except ArtifactError as error:
+            raise Refusal(str(error)) from error
+        try:
+            self._tables[version.number] = table = self.evaluate_weights(weights)
+        except ValueError as error:
+            raise Refusal(f"{version.uri} can't be measured: {error}") from error
+        return table
+
+    def evaluate_weights(self, weights: Path) -> pd.DataFrame:
+        """The table of a weights file; measured once. Raises ``ValueError`` where it can't be, as a version's."""
         from sftdec.datasets import load_scenes
         from sftdec.evaluation import evaluate_network
         from sftdec.networks import load_weights
-        from sftdec.runtime import choose_device
+        from sftdec.runtime import checksum, choose_device
 
-        try:
-            network = load_weights(resolve_weights(version.uri, self.root, self.settings))
-        except ArtifactError as error:
-            raise Refusal(str(error)) from error
-        device = choose_device(self.device)
-        try:
-            table = evaluate_network(network.to(device), load_scenes(self.scenes, self.split), str(device))
-        except ValueError as error:
-            raise Refusal(f"{version.uri} can't be measured: {error}") from error
-        self._tables[version.number] = table
-        return table
+        digest = checksum(weights)
+        if digest not in self._measured:
+            network, device = load_weights(weights), choose_device(self.device)
+            scenes = load_scenes(self.scenes, self.split)
+            self._measured[digest] = evaluate_network(network.to(device), scenes, str(device))
+        return self._measured[digest]
 
     def check_reproduced(self, version: Version, table: pd.DataFrame, tolerance: float) -> None:
         """Raises ``Refusal`` where a mean PSNR of the table differs from the registered by more than ``tolerance`` dB,
