@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from sftdec.demo.choices import Choices
 from sftdec.demo.server import temporary_folder
-from sftdec.demo.visits import Busy, Gone, Visit, Visits
+from sftdec.demo.visits import ROOM, Busy, Gone, Visit, Visits
 from sftdec.inference import STRONGEST, Only
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]  # another name that leads here is another site's trick
@@ -50,6 +50,12 @@ class Desk:
     check: Callable[[Visit], None]
     max_megapixels: float
     colours: list[str]  # of the defocus map, from 0 to its largest
+    room: int = ROOM  # bytes
+
+    @property
+    def largest(self) -> int:
+        """Bytes that a photo, with a mask behind it, may have."""
+        return int(self.max_megapixels * 1e6) * BYTES_PER_PIXEL + MORE_BYTES
 
 
 class Page:
@@ -63,7 +69,7 @@ class Page:
     @asynccontextmanager
     async def open(self, app: Starlette) -> AsyncIterator[None]:
         """Make the folder for photos and start the thread that works on them; end and delete both."""
-        self.visits = Visits(temporary_folder(), self.desk.work)
+        self.visits = Visits(temporary_folder(), self.desk.work, room=max(self.desk.room, self.desk.largest))
         try:
             yield
         finally:
@@ -102,34 +108,39 @@ class Page:
         except (ValueError, OSError, Busy) as error:
             raise HTTPException(503, str(error)) from error
         try:
-            await self._receive(request, visit.source)
+            await self._receive(request, visit)
             _part(request, visit)
             await run_in_threadpool(self.desk.check, visit)
             self.visits.line_up(visit)
-        except (ValueError, OSError, MemoryError, Gone, HTTPException, ClientDisconnect) as error:
+        except (ValueError, OSError, MemoryError, Busy, Gone, HTTPException, ClientDisconnect) as error:
             self.visits.leave(visit.token)
             if isinstance(error, HTTPException | ClientDisconnect):
                 raise
+            if isinstance(error, Busy):
+                raise HTTPException(503, str(error)) from error
             if isinstance(error, MemoryError):
                 told = f"{name}: no memory was left to read it; close other programs and give it again"
                 raise HTTPException(503, told) from error
             raise HTTPException(422, sentence(str(error), visit)) from error
         return JSONResponse({"token": visit.token}, status_code=201)
 
-    async def _receive(self, request: Request, path: Path) -> None:
-        most = int(self.desk.max_megapixels * 1e6) * BYTES_PER_PIXEL + MORE_BYTES
-        length = request.headers.get("content-length", "")
-        received = int(length) if length.isdigit() else 0
+    async def _receive(self, request: Request, visit: Visit) -> None:
+        """Write what comes into the photo's file; what is announced has its room from the beginning."""
+        most = self.desk.largest
         size = f"a photo of {self.desk.max_megapixels:g} megapixels has at most {most / 1e6:.0f} MB"
-        refusal = HTTPException(413, f"{path.name} is too large: {size}")
-        if received > most:
-            raise refusal
+        length = request.headers.get("content-length", "")
+        expected = int(length) if length.isdigit() else 0
+        if expected > most:
+            raise HTTPException(413, f"{visit.name} is too large: {size}")
+        self.visits.make_room(visit, expected)
         received = 0
-        with path.open("wb") as opened:
+        with visit.source.open("wb") as opened:
             async for chunk in request.stream():
                 received += len(chunk)
                 if received > most:
-                    raise refusal
+                    raise HTTPException(413, f"{visit.name} is too large: {size}")
+                self.visits.make_room(visit, max(0, received - expected))
+                expected = max(expected, received)
                 opened.write(chunk)
 
     async def state(self, request: Request) -> Response:
