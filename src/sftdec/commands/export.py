@@ -6,7 +6,7 @@ from typing import Any
 
 from sftdec.registry import DEFAULT_MODEL
 
-FORMATS = ("onnx", "safetensors")
+FORMATS = ("onnx", "safetensors", "dtmodel")
 
 
 def add_export(commands: Any) -> None:
@@ -15,19 +15,22 @@ def add_export(commands: Any) -> None:
         "export",
         help="a file that other runtimes load",
         description="Write a model as ONNX: `image` N×3×H×W in 0..1 in, `deblurred` and `defocus` out, any height and "
-        "width from 16 px up. The file is compared with PyTorch before it is written.",
+        "width from 16 px up. The file is compared with PyTorch before it is written. As dtmodel: what darktable 5.6's "
+        "neural restore installs, into its place for denoisers; the archive's README.md says where its limits are.",
     )
     export.add_argument(
         "model", nargs="?", metavar="MODEL", help=f"a weights file, models:/… or builtin (default: {DEFAULT_MODEL})"
     )
     export.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="default: %(default)s")
-    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: sft-dec.onnx or .safetensors, here")
+    export.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: sft-dec.onnx, .safetensors or .dtmodel, here"
+    )
     export.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
     export.set_defaults(run=_export)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from sftdec.inference import COMPARED, export_onnx, export_safetensors
+    from sftdec.inference import COMPARED, export_dtmodel, export_onnx, export_safetensors
     from sftdec.networks import load_weights
     from sftdec.registry import find_weights
 
@@ -43,7 +46,11 @@ def _export(arguments: argparse.Namespace) -> int:
         export_safetensors(weights, target)
         print(target)
         return 0
-    difference = export_onnx(load_weights(weights), target)
+    network = load_weights(weights)
+    if arguments.format == "dtmodel":
+        difference = export_dtmodel(network, weights, target)
+    else:
+        difference = export_onnx(network, target)
     print(target)
     print(f"largest difference from PyTorch, over pictures of {len(COMPARED)} sizes: {difference:.1e}")
     return 0

@@ -1,4 +1,5 @@
 from .blending import ONLY, STRONGEST, Blend, Only
+from .darktable import export_dtmodel
 from .deblur import deblur_array
 from .engine import Deblurred, Engine, EngineSettings
 from .export import COMPARED, export_onnx, export_safetensors, onnx_model
@@ -22,6 +23,7 @@ __all__ = [
     "choose_tile",
     "deblur_array",
     "deblur_photo_file",
+    "export_dtmodel",
     "export_onnx",
     "export_safetensors",
     "onnx_model",
