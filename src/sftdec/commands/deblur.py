@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.drift import statistics_log
-from sftdec.commands.printing import say
+from sftdec.commands.printing import say, say_model
 from sftdec.runtime import needs_extra
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
     keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling")
     chosen = choose_model(arguments.model)
     deblurrer = Deblurrer.load(chosen.weights, **{key: getattr(arguments, key) for key in keys})
-    say(f"sftdec: the model is {chosen}", sys.stderr)
+    say_model(chosen)
     log_statistics = _log(arguments, lambda: load_model(chosen.weights, arguments.device))
     blend = Blend(arguments.strength, mask, arguments.only)
     wishes = Wishes(arguments.format, arguments.quality, limit, blend)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sftdec.commands.printing import say_model
 from sftdec.registry import DEFAULT_MODEL
 
 FORMATS = ("onnx", "safetensors", "dtmodel")
@@ -32,21 +33,24 @@ def add_export(commands: Any) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     from sftdec.inference import COMPARED, export_dtmodel, export_onnx, export_safetensors
     from sftdec.networks import load_weights
-    from sftdec.registry import find_weights
+    from sftdec.registry import choose_model
 
     target = arguments.output or Path(f"sft-dec.{arguments.format}")
     if target.is_dir():
         raise ValueError(f"{target}: found a folder, expected a file to write; name another with -o")
     if target.exists() and not arguments.force:
         raise ValueError(f"{target}: exists already, expected a new file; name another with -o, or overwrite: --force")
-    weights = find_weights(arguments.model)
+    chosen = choose_model(arguments.model)
+    weights = chosen.weights
     if weights.suffix.lower() == ".onnx":
         raise ValueError(f"{weights}: found an ONNX model, expected weights; name those it was exported from")
     if arguments.format == "safetensors":
         export_safetensors(weights, target)
+        say_model(chosen)
         print(target)
         return 0
     network = load_weights(weights)
+    say_model(chosen)
     if arguments.format == "dtmodel":
         difference = export_dtmodel(network, weights, target)
     else:

@@ -15,9 +15,10 @@ Floats = NDArray[np.float32]
 Weights = Callable[[slice, slice], Floats]  # rows and columns of a picture → h×w
 Only = Literal["background", "foreground", "blurred"]
 ONLY: tuple[Only, ...] = get_args(Only)
-STRONGEST = 1.5  # on real pairs nothing of the gain is left there; beyond it the photo itself is nearer to the truth
+STRONGEST = 1.5  # on real pairs hardly any gain is left there; beyond it the photo itself is nearer to the truth
 SHARP, BLURRED = 0.75, 1.25  # px of sigma: what is in focus reads up to the one, what is clearly not from the other on
 MAP_SIDE = 256  # px, of the map that regions are found in
+LOWER = 0.05  # of the height, by which what is in front lies below what is in focus
 SMOOTHING = 2.0  # px of it, so that a speck is no region
 
 
@@ -152,9 +153,9 @@ def in_front(defocus: Floats, sigma_max: float, only: str = "foreground") -> Flo
     """Where a picture would be in front of what is in focus, 0..1, of at most ``MAP_SIDE`` px, by its map H×W.
 
     A map doesn't tell: blur is alike on either side of the focus. Taken is what holds of most photos, which are taken
-    upright and over ground: of the connected regions that are blurred, those are in front whose centre lies lower than
-    that of what is in focus, and all others behind. What isn't blurred belongs to the nearest of them. Of eighteen
-    Lytro photos, half of which are blurred in front, half behind, two thirds of what is blurred come out right.
+    upright, over ground, and blurred behind: of the connected regions that are blurred, those are in front whose centre
+    lies lower than that of what is in focus, by a twentieth of the height, and all others behind. What isn't blurred
+    belongs to the nearest of them. docs/using.md says how often that is right (``benchmarks/blend.py``).
 
     Raises:
         PhotoError: nothing is in focus.
@@ -171,7 +172,7 @@ def in_front(defocus: Floats, sigma_max: float, only: str = "foreground") -> Flo
         )
     focus = float(np.nonzero(~blurred)[0].mean())
     _, labels, _, centres = cv2.connectedComponentsWithStats(blurred.astype(np.uint8), connectivity=4)
-    lower = centres[:, 1] > focus
+    lower = centres[:, 1] > focus + LOWER * blurred.shape[0]
     lower[0] = False  # what isn't blurred
     near, far = lower[labels], blurred & ~lower[labels]
     if not near.any() or not far.any():
