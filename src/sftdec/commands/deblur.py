@@ -125,8 +125,8 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
     keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling")
     chosen = choose_model(arguments.model)
     deblurrer = Deblurrer.load(chosen.weights, **{key: getattr(arguments, key) for key in keys})
-    say_model(chosen)
     log_statistics = _log(arguments, lambda: load_model(chosen.weights, arguments.device))
+    say_model(chosen)
     blend = Blend(arguments.strength, mask, arguments.only)
     wishes = Wishes(arguments.format, arguments.quality, limit, blend)
     failed = 0

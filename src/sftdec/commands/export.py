@@ -50,11 +50,11 @@ def _export(arguments: argparse.Namespace) -> int:
         print(target)
         return 0
     network = load_weights(weights)
-    say_model(chosen)
     if arguments.format == "dtmodel":
         difference = export_dtmodel(network, weights, target)
     else:
         difference = export_onnx(network, target)
+    say_model(chosen)
     print(target)
     print(f"largest difference from PyTorch, over pictures of {len(COMPARED)} sizes: {difference:.1e}")
     return 0
