@@ -17,6 +17,7 @@ Only = Literal["background", "foreground", "blurred"]
 ONLY: tuple[Only, ...] = get_args(Only)
 STRONGEST = 1.5  # on real pairs hardly any gain is left there; beyond it the photo itself is nearer to the truth
 SHARP, BLURRED = 0.75, 1.25  # px of sigma: what is in focus reads up to the one, what is clearly not from the other on
+EVENING, HALO = 3.0, 9  # px: of a Gaussian over the map, and how far it is computed
 MAP_SIDE = 256  # px, of the map that regions are found in
 LOWER = 0.05  # of the height, by which what is in front lies below what is in focus
 SMOOTHING = 2.0  # px of it, so that a speck is no region
@@ -135,7 +136,7 @@ def _selection(defocus: Floats, sigma_max: float, only: Only) -> Weights:
         )
 
     def blurred(rows: slice, columns: slice) -> Floats:
-        share = (defocus[rows, columns] * np.float32(sigma_max) - SHARP) / (BLURRED - SHARP)
+        share = (_evened(defocus, rows, columns) * np.float32(sigma_max) - SHARP) / (BLURRED - SHARP)
         return np.asarray(np.clip(share, 0, 1), np.float32)
 
     if only == "blurred":
@@ -147,6 +148,19 @@ def _selection(defocus: Floats, sigma_max: float, only: Only) -> Weights:
         return np.multiply(blurred(rows, columns), _enlarged(side, defocus.shape, rows, columns))
 
     return one_side
+
+
+def _evened(defocus: Floats, rows: slice, columns: slice) -> Floats:
+    """Rows and columns of a map, smoothed: its grain would be seen where the result begins."""
+    import cv2
+
+    wider = [
+        slice(max(part.start - HALO, 0), min(part.stop + HALO, length))
+        for part, length in zip((rows, columns), defocus.shape, strict=True)
+    ]
+    smooth = cv2.GaussianBlur(np.ascontiguousarray(defocus[wider[0], wider[1]]), (2 * HALO + 1,) * 2, EVENING)
+    top, left = rows.start - wider[0].start, columns.start - wider[1].start
+    return np.asarray(smooth[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start])
 
 
 def in_front(defocus: Floats, sigma_max: float, only: str = "foreground") -> Floats:
