@@ -33,7 +33,8 @@ def decode_mask(data: bytes, name: str, max_megapixels: float = MAX_MEGAPIXELS) 
     """
     photo = decode(data, name, Limits(max_megapixels))
     levels, grey = photo.levels, photo.levels[..., 0]
-    if photo.has_alpha and (levels[..., -1] != np.iinfo(levels.dtype).max).any():
+    opaque = np.iinfo(levels.dtype).max if np.issubdtype(levels.dtype, np.integer) else 1
+    if photo.has_alpha and (levels[..., -1] != opaque).any():
         raise PhotoError(f"{name}: found a mask with alpha, expected grey levels; {_SAVE}")
     if not photo.is_grey and not (levels[..., :3] == levels[..., :1]).all():
         raise PhotoError(f"{name}: found a mask in colours, expected grey levels; {_SAVE}")
