@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks.fuzz_photos import fuzz
@@ -51,7 +52,11 @@ def test_a_photo_becomes_what_python_makes_of_it_with_its_map_in_16_bits(tmp_pat
     assert stored.dtype == np.uint16 and np.array_equal(stored, np.rint(defocus * 65535).astype(np.uint16))
 
 
-def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, weights, capsys):
+def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, capsys):
+    network, weights = stirred(), str(tmp_path / "weights.safetensors")
+    with torch.no_grad():
+        network.defocus_map_estimation.last.bias += 0.2  # all of it is blurred, by 1.2 px about
+    save_weights(network, Path(weights))
     (tmp_path / "deep.tif").write_bytes(deep_tiff(DEEP))
     grey = np.tile(np.linspace(0, 255, DEEP.shape[1]).astype(np.uint8), (DEEP.shape[0], 1))
     Image.fromarray(grey).save(tmp_path / "mask.png")
