@@ -74,6 +74,17 @@ def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16
         assert np.array_equal(found, DEEP) == (name == "none")
 
 
+def test_a_file_that_nothing_of_is_changed_is_copied_unless_another_kind_of_file_is_wished(tmp_path, weights):
+    photo(tmp_path / "in" / "a.jpg")
+    command = ["deblur", str(tmp_path / "in"), "--model", weights, "--map", "-o", str(tmp_path / "out")]
+    before = (tmp_path / "in" / "a.jpg").read_bytes()
+    assert main([*command, "--strength", "0"]) == 0 and (tmp_path / "out" / "a.jpg").read_bytes() == before
+    assert main([*command, "--strength", "0", "--quality", "30", "--force"]) == 0
+    assert len((tmp_path / "out" / "a.jpg").read_bytes()) < len(before)
+    assert main([*command, "--force"]) == 0 and (tmp_path / "out" / "a.jpg").read_bytes() != before
+    assert names(tmp_path / "out") == ["a.jpg", "a_defocus.png", "a_defocus_preview.png"]
+
+
 def test_a_strength_or_mask_that_makes_no_sense_is_told_and_nothing_is_written(tmp_path, weights, capsys):
     sources, out = [photo(tmp_path / "a.png"), photo(tmp_path / "b.png")], tmp_path / "out"
     command = ["deblur", *sources, "-o", str(out), "--model", weights]
