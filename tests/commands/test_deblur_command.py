@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks.fuzz_photos import fuzz
@@ -42,11 +43,63 @@ def test_a_photo_becomes_what_python_makes_of_it_with_its_map_in_16_bits(tmp_pat
     command = ["deblur", source, "-o", str(out), "--map", "--compare", "--model", weights, "--device", "cpu"]
     assert main([*command, "--precision", "fp32"]) == 0
     written = ["a.png", "a_defocus.png", "a_defocus_preview.png", "a_compare.png"]
-    assert capsys.readouterr().out.split() == [str(out / name) for name in written] and len(names(out)) == 4
+    told = capsys.readouterr()
+    assert told.out.split() == [str(out / name) for name in written] and len(names(out)) == 4
+    assert told.err.count(f"sftdec: the model is {weights}\n") == 1
     image, defocus = Deblurrer.load(weights, device="cpu", precision="fp32")(np.asarray(Image.open(source)))
     assert np.array_equal(np.asarray(Image.open(out / "a.png")), image)
     stored = cv2.imread(str(out / "a_defocus.png"), cv2.IMREAD_UNCHANGED)
     assert stored.dtype == np.uint16 and np.array_equal(stored, np.rint(defocus * 65535).astype(np.uint16))
+
+
+def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, capsys):
+    network, weights = stirred(), str(tmp_path / "weights.safetensors")
+    with torch.no_grad():
+        network.defocus_map_estimation.last.bias += 0.2  # all of it is blurred, by 1.2 px about
+    save_weights(network, Path(weights))
+    (tmp_path / "deep.tif").write_bytes(deep_tiff(DEEP))
+    grey = np.tile(np.linspace(0, 255, DEEP.shape[1]).astype(np.uint8), (DEEP.shape[0], 1))
+    Image.fromarray(grey).save(tmp_path / "mask.png")
+    base = ["deblur", str(tmp_path / "deep.tif"), "--model", weights, "--device", "cpu", "--precision", "fp32"]
+    deblurrer = Deblurrer.load(weights, device="cpu", precision="fp32")
+    for name, given, meant in (
+        ("none", ["--strength", "0"], {"strength": 0.0}),
+        ("some", ["--strength", "0.4", "--mask", str(tmp_path / "mask.png")], {"strength": 0.4, "mask": grey}),
+        ("more", ["--strength", "1.5", "--only", "blurred"], {"strength": 1.5, "only": "blurred"}),
+    ):
+        assert main([*base, *given, "-o", str(tmp_path / name)]) == 0
+        found = cv2.imread(str(tmp_path / name / "deep.tif"), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
+        assert np.array_equal(found[..., :3], deblurrer(DEEP[..., :3], **meant).image)
+        assert np.array_equal(found[..., 3], DEEP[..., 3])
+        assert np.array_equal(found, DEEP) == (name == "none")
+
+
+def test_a_file_that_nothing_of_is_changed_is_copied_unless_another_kind_of_file_is_wished(tmp_path, weights):
+    photo(tmp_path / "in" / "a.jpg")
+    command = ["deblur", str(tmp_path / "in"), "--model", weights, "--map", "-o", str(tmp_path / "out")]
+    before = (tmp_path / "in" / "a.jpg").read_bytes()
+    assert main([*command, "--strength", "0"]) == 0 and (tmp_path / "out" / "a.jpg").read_bytes() == before
+    assert main([*command, "--strength", "0", "--quality", "30", "--force"]) == 0
+    assert len((tmp_path / "out" / "a.jpg").read_bytes()) < len(before)
+    assert main([*command, "--force"]) == 0 and (tmp_path / "out" / "a.jpg").read_bytes() != before
+    assert names(tmp_path / "out") == ["a.jpg", "a_defocus.png", "a_defocus_preview.png"]
+
+
+def test_a_strength_or_mask_that_makes_no_sense_is_told_and_nothing_is_written(tmp_path, weights, capsys):
+    sources, out = [photo(tmp_path / "a.png"), photo(tmp_path / "b.png")], tmp_path / "out"
+    command = ["deblur", *sources, "-o", str(out), "--model", weights]
+    for given in ("2", "-1", "nan", "much"):
+        with pytest.raises(SystemExit, match="2"):
+            main([*command, f"--strength={given}"])
+        assert f"found {given}, expected 0 to 1.5" in capsys.readouterr().err
+    Image.fromarray(np.zeros((40, 30), np.uint8)).save(tmp_path / "black.png")
+    for mask, said in (("black.png", "all black"), ("a.png", "in colours"), ("gone.png", "No such file")):
+        assert main([*command, "--mask", str(tmp_path / mask)]) == 2 and said in capsys.readouterr().err
+    Image.fromarray(np.full((30, 40), 9, np.uint8)).save(tmp_path / "turned.png")
+    assert main([*command, "--mask", str(tmp_path / "turned.png")]) == 1
+    said = capsys.readouterr().err
+    assert all(f"{source}: mask: found (30, 40), expected (40, 30)" in said for source in sources)
+    assert not out.exists() or not names(out)
 
 
 def test_the_maps_colours_and_the_scale_below_it_are_the_same_ones():
@@ -169,7 +222,8 @@ def test_a_bad_photo_is_reported_and_the_rest_go_on(tmp_path, weights, capsys):
     Image.new("RGB", (9, 9)).save(tmp_path / "tiny.png")
     sources = [str(tmp_path / "bad.png"), str(tmp_path / "tiny.png"), photo(tmp_path / "good.png")]
     assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights]) == 1
-    said = capsys.readouterr().err.splitlines()
+    told, *said = capsys.readouterr().err.splitlines()
+    assert told == f"sftdec: the model is {weights}"
     assert [line.startswith(f"sftdec: {source}: ") for line, source in zip(said, sources, strict=False)] == [True] * 2
     assert names(tmp_path / "out") == ["good.png"]
     assert (
@@ -237,13 +291,18 @@ def in_a_process(folder: Path, weights: str, before: str = "") -> "subprocess.Co
     return subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=folder, env=environment, check=False)
 
 
+def told(weights: str) -> bytes:
+    """All that is said where nothing goes wrong."""
+    return f"sftdec: the model is {weights}\n".encode()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other file systems have no such names")
 def test_a_name_that_is_no_text_is_printed_as_it_lies_and_the_rest_go_on(tmp_path, weights):
     strange = os.fsdecode(b"caf\xe9.png")
     for name in (strange, "caf\u00e9.png", "last.png"):
         photo(tmp_path / "in" / name)
     done = in_a_process(tmp_path, weights)
-    assert (done.returncode, done.stderr) == (0, b"") and len(names(tmp_path / "out")) == 3
+    assert (done.returncode, done.stderr) == (0, told(weights)) and len(names(tmp_path / "out")) == 3
     assert set(done.stdout.splitlines()) == {b"out/caf\xe9.png", "out/caf\u00e9.png".encode(), b"out/last.png"}
 
 
@@ -252,7 +311,7 @@ def test_a_closed_pipe_does_not_stop_the_batch(tmp_path, weights):
         photo(tmp_path / "in" / name)
     closed = "import os; there, here = os.pipe(); os.close(there); os.dup2(here, {}); os.close(here)"
     done = in_a_process(tmp_path, weights, closed.format(1))
-    assert (done.returncode, done.stderr) == (0, b"") and names(tmp_path / "out") == ["a.png", "b.png"]
+    assert (done.returncode, done.stderr) == (0, told(weights)) and names(tmp_path / "out") == ["a.png", "b.png"]
     (tmp_path / "in" / "0.png").write_bytes(b"nothing")
     for file in (tmp_path / "out").iterdir():
         file.unlink()
@@ -286,7 +345,8 @@ def test_ctrl_c_leaves_no_half_file_and_says_one_sentence(tmp_path, weights):
     os.kill(started.pid, signal.SIGINT)
     _, said = started.communicate(timeout=120)
     assert started.returncode == 130, said
-    assert said.startswith("sftdec: stopped; ") and said.count("\n") == 1
+    model, sentence = said.splitlines()
+    assert model.startswith("sftdec: the model is ") and sentence.startswith("sftdec: stopped; ")
     found = list((tmp_path / "out").iterdir())
     assert 3 <= len(found) < 900 and not [path for path in found if path.name.startswith(".")]
     for path in found:

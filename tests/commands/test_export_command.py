@@ -1,5 +1,7 @@
 """``sftdec export``."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -44,3 +46,13 @@ def test_export_copies_weights_and_overwrites_only_when_told(weights, tmp_path, 
     assert main([*command, "--force"]) == 0 and target.read_bytes() == weights.read_bytes()
     assert main([*command[:-1], str(weights), "--force"]) == 2
     assert "is the weights file itself" in capsys.readouterr().err
+
+
+def test_export_for_darktable_writes_an_archive_and_says_how_near_it_comes(weights, tmp_path, capsys):
+    pytest.importorskip("onnxruntime", reason="not installed: pip install -e '.[export]'")
+    target = tmp_path / "net.dtmodel"
+    command = ["export", str(weights), "--format", "dtmodel", "-o", str(target)]
+    assert main(command) == 0 and zipfile.is_zipfile(target)
+    written, compared = capsys.readouterr().out.splitlines()
+    assert written == str(target) and float(compared.rsplit(maxsplit=1)[-1]) < 1e-5
+    assert main(command) == 2 and "exists already" in capsys.readouterr().err

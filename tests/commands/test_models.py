@@ -48,6 +48,20 @@ def test_history_is_a_line_a_move_and_all_of_it_as_json(project: Path, capsys: p
     assert told[3]["previous"] == 2 and told[2]["previous"] is None and told[3]["time"].endswith("+00:00")
 
 
+def test_register_builtin_makes_it_a_version_that_the_gate_judges_where_there_are_photos(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["register", "builtin", "--scenes", str(project / "none")]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("models:/sft-dec/3: registered; ") and "sftdec promote --version 3" in told
+    assert main(["promote", "--version", "3", "--reason", "to begin with"]) == 0  # no clean commit has to stand for it
+    assert main(["register", "builtin"]) == 0
+    assert "models:/sft-dec/3: not promoted: models:/sft-dec/3 already serves" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main(["register", "build/models/s3.safetensors"])
+    assert "expected" in (said := capsys.readouterr().err) or "invalid choice" in said
+
+
 def test_promote_says_in_a_sentence_why_it_does_not(
     project: Path, settings: TrackingSettings, bright: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

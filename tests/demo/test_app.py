@@ -101,6 +101,52 @@ def test_a_photo_that_finds_no_memory_is_answered_by_a_sentence_and_leaves_no_fi
     assert not list(tmp_path.glob("sftdec-demo-*/*"))
 
 
+def test_strength_place_and_a_mask_behind_the_photo_give_pythons_pixels(client: TestClient, tiny: Path) -> None:
+    content, levels = png(3)
+    grey = np.tile(np.linspace(0, 255, 40).astype(np.uint8), (32, 1))
+    written = io.BytesIO()
+    Image.fromarray(grey).save(written, format="PNG")
+    mask = written.getvalue()
+    headers = {"X-File-Name": "a.png", "X-Mask-Bytes": str(len(mask))}
+    wished = {"strength": "0.5", "only": "blurred"}
+    token = client.post("/photos", content=content + mask, headers=headers, params=wished).json()["token"]
+    assert finished(client, token)["state"] == "done"
+    got = np.asarray(Image.open(io.BytesIO(client.get(f"/photos/{token}/photo").content)))
+    assert np.array_equal(got, Deblurrer.load(tiny)(levels, strength=0.5, only="blurred", mask=grey).image)
+    token = give(client, content, strength="0")
+    assert finished(client, token)["state"] == "done"
+    got = np.asarray(Image.open(io.BytesIO(client.get(f"/photos/{token}/photo").content)))
+    assert np.array_equal(got, levels)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "mask", "length", "status", "words"),
+    [
+        ({"strength": "9"}, b"", None, 422, "strength: found 9, expected 0 to 1.5"),
+        ({"strength": "nan"}, b"", None, 422, "strength: found nan"),
+        ({"strength": "much"}, b"", None, 400, "strength: found much, expected a number"),
+        ({"only": "subject"}, b"", None, 422, "only: found 'subject', expected background, foreground, blurred"),
+        ({}, b"no picture", None, 422, "the mask: found 10 bytes that are no picture"),
+        ({}, png(1)[0], None, 422, "the mask: found a mask in colours"),
+        ({}, b"", "-1", 400, "the header x-mask-bytes is -1, expected a mask's bytes"),
+        ({}, b"", "99999999", 400, "the header x-mask-bytes is 99999999"),
+    ],
+)
+def test_wishes_that_make_no_sense_are_answered_by_a_sentence_and_leave_no_file(
+    client: TestClient,
+    tmp_path: Path,
+    parameters: dict[str, str],
+    mask: bytes,
+    length: str | None,
+    status: int,
+    words: str,
+) -> None:
+    headers = {"X-File-Name": "a.png", "X-Mask-Bytes": str(len(mask)) if length is None else length}
+    answer = client.post("/photos", content=png(0)[0] + mask, headers=headers, params=parameters)
+    assert answer.status_code == status and words in answer.json()["message"]
+    assert not list(tmp_path.glob("sftdec-demo-*/*"))
+
+
 def test_no_other_sites_page_can_send_a_photo_or_be_mistaken_for_this_one(client: TestClient) -> None:
     content, _ = png(0)
     assert client.post("/photos", content=content).status_code == 400

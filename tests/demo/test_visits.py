@@ -123,6 +123,45 @@ def test_no_more_than_some_wait(desk: Desk) -> None:
         desk.visits.arrive("one too many", BUILT_IN)
 
 
+def test_photos_that_are_still_coming_count_among_those_that_wait(desk: Desk) -> None:
+    coming = [desk.visits.arrive(f"{number}", BUILT_IN) for number in range(WAITING_LIMIT - 1)]
+    desk.reaches(desk.give("first"), "working")  # which leaves a place
+    last = desk.visits.arrive("last", BUILT_IN)
+    with pytest.raises(Busy, match=f"{WAITING_LIMIT} photos are waiting already"):
+        desk.visits.arrive("one too many", BUILT_IN)
+    desk.visits.leave(coming[0].token)
+    desk.visits.arrive("in its place", BUILT_IN)
+    desk.now = 61  # none of them has sent a byte
+    for number in range(WAITING_LIMIT):
+        desk.visits.arrive(f"later {number}", BUILT_IN)
+    assert desk.visits.find(last.token) is None and not last.folder.exists()
+
+
+def test_what_is_here_has_so_much_room_and_no_more(tmp_path: Path) -> None:
+    go = threading.Event()
+    visits = Visits(tmp_path / "photos", lambda visit: go.wait(60) and None, room=100)
+    try:
+        one, other = visits.arrive("one", BUILT_IN), visits.arrive("other", BUILT_IN)
+        visits.make_room(one, 60)
+        with pytest.raises(Busy, match=r"fill the 0\.0 GB"):
+            visits.make_room(other, 41)
+        visits.make_room(other, 40)
+        visits.leave(other.token)
+        with pytest.raises(Gone):
+            visits.make_room(other, 1)
+        one.source.write_bytes(bytes(7))
+        visits.line_up(one)
+        go.set()
+        wait_until(lambda: one.state == "done")
+        third = visits.arrive("third", BUILT_IN)
+        visits.make_room(third, 93)  # beside the 7 that are really there
+        with pytest.raises(Busy):
+            visits.make_room(third, 1)
+    finally:
+        go.set()
+        visits.close()
+
+
 def test_closing_ends_the_thread_and_deletes_everything(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "photos")
     desk.reaches(desk.give("photo"), "working")

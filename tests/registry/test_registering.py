@@ -42,7 +42,8 @@ def test_a_registered_version_is_verified_tagged_and_the_challenger(
     assert "sftdec.lineage" in version.tags
     with fluent_store(settings):
         model = mlflow.pyfunc.load_model(version.uri)
-    assert model.metadata.signature.inputs.input_names() == ["image"]
+    assert model.metadata.signature.inputs.input_names() == ["image", "mask"]
+    assert model.metadata.signature.inputs.required_input_names() == ["image"]
     assert model.metadata.signature.outputs.input_names() == ["deblurred", "defocus", "sigma_max"]
     assert list(model.input_example.columns) == ["image"]
     assert model.metadata.run_id == run_id

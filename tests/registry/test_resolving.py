@@ -9,6 +9,7 @@ import pytest
 from sftdec.builtin import builtin_weights
 from sftdec.networks import load_weights
 from sftdec.registry import RegistryError, champion, find_weights, history, register, resolve_weights, set_champion
+from sftdec.runtime import checksum
 from sftdec.tracking import TrackingSettings, read_settings
 from sftdec.tracking.settings import open_client
 
@@ -84,7 +85,7 @@ def test_a_version_without_a_checksum_is_not_trusted(
         resolve_weights("models:/sft-dec/1", root, settings)
 
 
-def test_a_model_that_is_not_named_is_the_champion_and_builtin_where_there_is_none_or_nobody_to_ask(
+def test_a_model_that_is_not_named_is_the_better_champion_and_builtin_where_there_is_none_or_nobody_to_ask(
     root: Path,
     settings: TrackingSettings,
     trained: list[Path],
@@ -96,6 +97,9 @@ def test_a_model_that_is_not_named_is_the_champion_and_builtin_where_there_is_no
     first = register(trained[0], None, {}, root, settings=settings)
     assert find_weights() == builtin_weights()
     set_champion(first, "first", {}, root, settings)
+    judged = {"weights_sha256": checksum(builtin_weights()), "psnr": "25", "gain": "0.5", "images": "2"}
+    for key, value in judged.items():
+        open_client(settings).set_model_version_tag(first.name, "1", f"builtin.{key}", value)
     assert find_weights().read_bytes() == trained[0].read_bytes() and not caplog.messages
     monkeypatch.setitem(sys.modules, "mlflow", None)  # as where it isn't installed
     assert find_weights() == builtin_weights() and "isn't installed: builtin is taken" in caplog.text

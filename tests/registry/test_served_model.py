@@ -17,6 +17,7 @@ from sftdec.networks import build_network, load_weights, save_weights
 from sftdec.params.network import NetworkConfig
 from sftdec.photos import Encoding, Photo, decode, encode_photo
 from sftdec.registry.served_model import DefocusDeblurring, decode_photo, encode_png
+from tests.photos.written import stirred
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 
@@ -84,6 +85,46 @@ def test_without_a_configuration_it_gives_the_pixels_that_python_gives(weights: 
     image, defocus = Deblurrer.load(weights)(PHOTO)
     assert np.array_equal(decoded(answer["deblurred"]), image)
     assert np.array_equal(decoded(answer["defocus"]), np.rint(defocus * 65535))
+
+
+def test_strength_mask_and_only_give_the_pixels_that_python_gives(weights: Path) -> None:
+    stirred_weights = weights.with_name("stirred.safetensors")
+    save_weights(stirred(), stirred_weights)
+    service, deblurrer = (
+        served(stirred_weights, {"precision": "fp32"}),
+        Deblurrer.load(stirred_weights, precision="fp32"),
+    )
+    mask = np.tile(np.linspace(0, 255, 40).astype(np.uint8), (32, 1))
+    table = pd.DataFrame({"image": [encode_png(PHOTO)] * 3, "mask": [encode_png(mask), "", None]})
+    answer = service.predict(None, table, {"strength": 0.6, "only": ""})  # type: ignore[arg-type]
+    for row, given in enumerate(({"mask": mask}, {}, {})):
+        expected = deblurrer(PHOTO, strength=0.6, **given).image  # type: ignore[arg-type]
+        assert np.array_equal(decoded(answer["deblurred"][row]), expected) and not np.array_equal(expected, PHOTO)
+    untouched = service.predict(None, [encode_png(PHOTO)], {"strength": 0.0}).iloc[0]  # type: ignore[arg-type]
+    assert np.array_equal(decoded(untouched["deblurred"]), PHOTO)
+    blurred = service.predict(None, [encode_png(PHOTO)], {"only": "blurred"}).iloc[0]  # type: ignore[arg-type]
+    assert np.array_equal(decoded(blurred["deblurred"]), deblurrer(PHOTO, only="blurred").image)
+
+
+def test_a_strength_mask_or_choice_that_makes_no_sense_is_refused_by_row(model: DefocusDeblurring) -> None:
+    for given, words in (
+        ({"strength": 2.0}, "row 0: strength: found 2, expected 0 to 1.5"),
+        ({"strength": float("nan")}, "row 0: strength: found nan"),
+        ({"only": "subject"}, "row 0: only: found 'subject'"),
+    ):
+        with pytest.raises(MlflowException, match=words):
+            model.predict(None, [encode_png(PHOTO)], given)  # type: ignore[arg-type]
+    masks: list[tuple[object, str]] = [
+        (encode_png(PHOTO[:, :, 0].T.copy()), r"row 1: mask: found \(40, 32\), expected \(32, 40\)"),
+        (encode_png(PHOTO), "row 1 of column 'mask': found a mask in colours"),
+        (encode_png(np.zeros((32, 40), np.uint8)), "row 1 of column 'mask': found a mask that is all black"),
+        ("§§§", "row 1 of column 'mask' is not base64"),
+        (7, "row 1 of column 'mask' is int"),
+    ]
+    for mask, words in masks:
+        table = pd.DataFrame({"image": [encode_png(PHOTO)] * 2, "mask": ["", mask]})
+        with pytest.raises(MlflowException, match=words):
+            model.predict(None, table)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("form", [lambda t: [t], lambda t: [{"image": t}], lambda t: {"image": [t]}])

@@ -129,6 +129,7 @@ def bad_requests() -> dict[str, Bad]:
     """One of each kind."""
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     text, png, jpeg = b"hello, this is a text", written(photo, "PNG"), written(photo, "JPEG")
+    grey = written(Image.new("L", (64, 32), 255), "PNG")
     moving = written(photo, "GIF", save_all=True, append_images=[photo.rotate(90)])
     large = written(Image.new("1", (10_000, 10_000)), "PNG")
     bomb = written(Image.new("1", (14_000, 14_000)), "PNG")
@@ -152,6 +153,10 @@ def bad_requests() -> dict[str, Bad]:
         "a bad second row": Bad(table([{"image": encoded(png)}, {"image": "aGVsbG8="}]), "row 1 of column 'image'"),
         "a limit of text": Bad(records(png, {"max_megapixels": "x"}), "Invalid parameters found"),
         "a limit of NaN": Bad(records(png, {"max_megapixels": float("nan")}), "expected a number above 0"),
+        "a strength of text": Bad(records(png, {"strength": "x"}), "Invalid parameters found"),
+        "a strength out of range": Bad(records(png, {"strength": 3.0}), "strength: found 3, expected 0 to 1.5"),
+        "another place": Bad(records(png, {"only": "subject"}), "only: found 'subject'"),
+        "a mask of another size": Bad(table([{"image": encoded(png), "mask": encoded(grey)}]), "mask: found (32, 64)"),
         "a plain text": Bad(records(png), "only supports the following content types", 415, "text/plain"),
     }
 

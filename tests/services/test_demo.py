@@ -71,9 +71,10 @@ def coffee(tmp_path: Path) -> Path:
     return path
 
 
-def by_command(photo: Path, folder: Path, model: str, demo: Demo) -> Path:
+def by_command(photo: Path, folder: Path, model: str, demo: Demo, *wished: str) -> Path:
     """The folder of what ``sftdec deblur`` makes of the photo."""
     command = [sys.executable, "-m", "sftdec.cli", "deblur", str(photo), "-o", str(folder), "--map", "--model", model]
+    command += wished
     subprocess.run(command, cwd=demo.project, env=base_environment(), check=True, capture_output=True)
     return folder
 
@@ -116,7 +117,7 @@ def test_a_registered_version_can_be_chosen(demo: Demo, page: Page, coffee: Path
     page.give("#file", coffee)
     page.wait_for("Download photo", "Built-in model ·")
     page.run(CHOOSE.format(model="models:/sft-dec/1"))
-    page.click("Deblur with this model")
+    page.click("Deblur like this")
     page.wait_for("Version 1 · challenger · champion · ")
     assert page.run("document.documentElement.scrollWidth") <= WIDTHS["phone"][0]
     shot(page, "demo-phone.png", tmp_path)
@@ -124,10 +125,35 @@ def test_a_registered_version_can_be_chosen(demo: Demo, page: Page, coffee: Path
     assert got.read_bytes() == (expected / coffee.name).read_bytes()
 
 
+def test_strength_and_place_are_chosen_and_give_what_the_command_writes(
+    demo: Demo, page: Page, coffee: Path, tmp_path: Path
+) -> None:
+    grey = Image.linear_gradient("L").resize((320, 480))  # as the photo is to be seen: it lies on its side
+    grey.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "mask.png")
+    wished = ["--strength", "0.5", "--only", "blurred", "--mask", str(tmp_path / "mask.png")]
+    expected = by_command(coffee, tmp_path / "expected", "builtin", demo, *wished)
+    page.open(demo.address, *WIDTHS["desktop"])
+    page.give("#file", coffee)
+    page.wait_for("Download photo")
+    page.run(SET.format(id="strength", value="50"))
+    page.wait_for("50 %", "Deblur like this")
+    page.run(SET.format(id="only", value="blurred"))
+    page.give("#mask", tmp_path / "mask.png")
+    page.click("Deblur like this")
+    page.wait_for("Another photo")
+    got = page.download("#download", tmp_path / "got")
+    assert got.read_bytes() == (expected / coffee.name).read_bytes()
+
+
+SET = """(() => {{
+    const chosen = document.querySelector('#{id}');
+    chosen.value = '{value}';
+    chosen.dispatchEvent(new Event('input'));
+}})()"""
 CHOOSE = """(() => {{
     const select = document.querySelector('#model');
     select.value = '{model}';
-    select.dispatchEvent(new Event('change'));
+    select.dispatchEvent(new Event('input'));
 }})()"""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.drift import statistics_log
-from sftdec.commands.printing import say
+from sftdec.commands.printing import say, say_model
 from sftdec.runtime import needs_extra
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
         metavar="N",
         help="of formats with losses, 1 to 100 (default: each photo's own)",
     )
+    add("--strength", type=_strength, default=1.0, metavar="S", help="of the change: 0 none (the photo), 1 all; to 1.5")
+    add("--mask", type=Path, metavar="FILE", help="grey picture of the photo's size: white is deblurred, black stays")
+    add(
+        "--only",
+        choices=("background", "foreground", "blurred"),
+        help="where the defocus map says blurred; foreground is the part of it that lies lower than what is in focus, "
+        "background the rest: a map doesn't tell, so look at --map, and take the other word if it is wrong",
+    )
     add("--max-megapixels", type=float, default=100.0, metavar="N", help="refuse larger ones (default: %(default)g)")
     add("--model", **model)
     add("--device", **device)
@@ -69,6 +77,18 @@ def _quality(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 100:
         raise argparse.ArgumentTypeError(f"found {text}, expected 1 to 100")
     return int(text)
+
+
+def _strength(text: str) -> float:
+    from sftdec.inference import STRONGEST
+
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = math.nan
+    if not 0 <= strength <= STRONGEST:
+        raise argparse.ArgumentTypeError(f"found {text}, expected 0 to {STRONGEST:g}")
+    return strength
 
 
 def _deblur(arguments: argparse.Namespace) -> int:
@@ -101,15 +121,19 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
     from tqdm import tqdm
 
     from sftdec.deblurrer import Deblurrer
-    from sftdec.inference import Wishes, deblur_photo_file
-    from sftdec.photos import told_unread
-    from sftdec.registry import find_weights, load_model
+    from sftdec.inference import Blend, Wishes, deblur_photo_file
+    from sftdec.photos import read_mask, told_unread
+    from sftdec.registry import choose_model, load_model
 
-    weights = find_weights(arguments.model)
+    limit = arguments.max_megapixels
+    mask = None if arguments.mask is None else read_mask(arguments.mask, limit)
     keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling")
-    deblurrer = Deblurrer.load(weights, **{key: getattr(arguments, key) for key in keys})
-    log_statistics = _log(arguments, lambda: load_model(weights, arguments.device))
-    wishes = Wishes(arguments.format, arguments.quality, arguments.max_megapixels)
+    chosen = choose_model(arguments.model)
+    deblurrer = Deblurrer.load(chosen.weights, **{key: getattr(arguments, key) for key in keys})
+    log_statistics = _log(arguments, lambda: load_model(chosen.weights, arguments.device))
+    say_model(chosen)
+    blend = Blend(arguments.strength, mask, arguments.only)
+    wishes = Wishes(arguments.format, arguments.quality, limit, blend)
     failed = 0
     with _quiet_decoders(), tqdm(planned, "deblur", unit="photo", disable=None) as photos:
         for targets in photos:

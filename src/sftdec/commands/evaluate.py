@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sftdec.commands.evaluate_all import add_grid, evaluate_all
+from sftdec.commands.printing import say_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,9 +62,11 @@ def _restored(arguments: argparse.Namespace) -> "pd.DataFrame":
     """The figures of a network's own pictures."""
     from sftdec.datasets import load_scenes
     from sftdec.evaluation import evaluate_network, training_window
-    from sftdec.registry import load_any_model
+    from sftdec.registry import choose_model, load_any_model
 
-    network, device = load_any_model(arguments.model, arguments.device)
+    chosen = choose_model(arguments.model)
+    network, device = load_any_model(chosen.weights, arguments.device)
+    say_model(chosen)
     scenes = load_scenes(arguments.scenes, arguments.split, arguments.dataset)
     window = training_window(network) if arguments.local_pooling is None else arguments.local_pooling
     return evaluate_network(network, scenes, str(device), local_pooling=window)
@@ -72,9 +75,11 @@ def _restored(arguments: argparse.Namespace) -> "pd.DataFrame":
 def _with_map(arguments: argparse.Namespace) -> "tuple[SFTDec, str]":
     """The network whose map is to be deconvolved with, and its device; a peer that has a map will do."""
     from sftdec.networks import SFTDec
-    from sftdec.registry import load_any_model
+    from sftdec.registry import choose_model, load_any_model
 
-    network, device = load_any_model(arguments.model, arguments.device)
+    chosen = choose_model(arguments.model)
+    network, device = load_any_model(chosen.weights, arguments.device)
+    say_model(chosen)
     if not getattr(network, "estimates_map", True):
         raise ValueError(f"--deconvolve takes a network's map, and {arguments.model} estimates none; leave it out")
     if isinstance(network, SFTDec):

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sftdec.commands.printing import say_model
 from sftdec.registry import DEFAULT_MODEL
 
-FORMATS = ("onnx", "safetensors")
+FORMATS = ("onnx", "safetensors", "dtmodel")
 
 
 def add_export(commands: Any) -> None:
@@ -15,35 +16,45 @@ def add_export(commands: Any) -> None:
         "export",
         help="a file that other runtimes load",
         description="Write a model as ONNX: `image` N×3×H×W in 0..1 in, `deblurred` and `defocus` out, any height and "
-        "width from 16 px up. The file is compared with PyTorch before it is written.",
+        "width from 16 px up. The file is compared with PyTorch before it is written. As dtmodel: what darktable 5.6's "
+        "neural restore installs, into its place for denoisers; the archive's README.md says where its limits are.",
     )
     export.add_argument(
         "model", nargs="?", metavar="MODEL", help=f"a weights file, models:/… or builtin (default: {DEFAULT_MODEL})"
     )
     export.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="default: %(default)s")
-    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: sft-dec.onnx or .safetensors, here")
+    export.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: sft-dec.onnx, .safetensors or .dtmodel, here"
+    )
     export.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
     export.set_defaults(run=_export)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from sftdec.inference import COMPARED, export_onnx, export_safetensors
+    from sftdec.inference import COMPARED, export_dtmodel, export_onnx, export_safetensors
     from sftdec.networks import load_weights
-    from sftdec.registry import find_weights
+    from sftdec.registry import choose_model
 
     target = arguments.output or Path(f"sft-dec.{arguments.format}")
     if target.is_dir():
         raise ValueError(f"{target}: found a folder, expected a file to write; name another with -o")
     if target.exists() and not arguments.force:
         raise ValueError(f"{target}: exists already, expected a new file; name another with -o, or overwrite: --force")
-    weights = find_weights(arguments.model)
+    chosen = choose_model(arguments.model)
+    weights = chosen.weights
     if weights.suffix.lower() == ".onnx":
         raise ValueError(f"{weights}: found an ONNX model, expected weights; name those it was exported from")
     if arguments.format == "safetensors":
         export_safetensors(weights, target)
+        say_model(chosen)
         print(target)
         return 0
-    difference = export_onnx(load_weights(weights), target)
+    network = load_weights(weights)
+    if arguments.format == "dtmodel":
+        difference = export_dtmodel(network, weights, target)
+    else:
+        difference = export_onnx(network, target)
+    say_model(chosen)
     print(target)
     print(f"largest difference from PyTorch, over pictures of {len(COMPARED)} sizes: {difference:.1e}")
     return 0

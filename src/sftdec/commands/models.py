@@ -1,4 +1,7 @@
-"""``sftdec history``: who served when and why; ``sftdec promote``: let another version serve, by hand."""
+"""``sftdec history``: who served when and why; ``sftdec promote``: let another version serve, by hand.
+
+``sftdec register``: the model that ships as a version.
+"""
 
 import argparse
 import json
@@ -8,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-PARAMS = Path("params.yaml")
+PARAMS, SCENES = Path("params.yaml"), Path("build/scenes")
+DECISION = Path(".tracking/gate.json")
 
 
 def add_models(commands: Any) -> None:
@@ -19,6 +23,16 @@ def add_models(commands: Any) -> None:
     history.add_argument("--all", action="store_true", help="also what was registered, and what the gate refused")
     history.add_argument("--json", action="store_true", help="as JSON, with the figures")
     history.set_defaults(run=_history)
+
+    register = commands.add_parser(
+        "register",
+        help="put the model that ships into the registry",
+        description="Make the model that ships a version of the registry, so that it can be served and challenged. The "
+        "gate decides whether it serves, where there are photos to judge by.",
+    )
+    register.add_argument("model", choices=("builtin",), help="builtin: trained models come by make repro")
+    register.add_argument("--scenes", type=Path, default=SCENES, help="folder of scenes (default: %(default)s)")
+    register.set_defaults(run=_register)
 
     promote = commands.add_parser(
         "promote",
@@ -31,7 +45,7 @@ def add_models(commands: Any) -> None:
     promote.add_argument("--reason", required=True, help="why; it goes into the history")
     promote.add_argument("--allow-dirty", action="store_true", help="even if no clean commit stands for it")
     promote.add_argument(
-        "--scenes", type=Path, default=Path("build/scenes"), help="folder of scenes for --rebase (default: %(default)s)"
+        "--scenes", type=Path, default=SCENES, help="folder of scenes for --rebase (default: %(default)s)"
     )
     promote.set_defaults(run=_promote)
 
@@ -59,6 +73,28 @@ def _lines(told: "pd.DataFrame") -> list[str]:
         "".join(cell.ljust(columns[key]) for key, cell in zip(columns, row, strict=True))
         for row in [head, *shown.to_numpy().tolist()]
     ]
+
+
+def _register(arguments: argparse.Namespace) -> int:
+    from sftdec.builtin import builtin_weights
+    from sftdec.datasets import INDEX
+    from sftdec.params import load_params
+    from sftdec.registry import Judge, register, register_shipped
+
+    root = Path.cwd()
+    if not (arguments.scenes / INDEX).exists():
+        version = register(builtin_weights(), None, {}, root)
+        print(
+            f"{version.uri}: registered; {arguments.scenes} has no photos to judge it by, so what serves stays: "
+            f"`sftdec promote --version {version.number} --reason …` lets it serve"
+        )
+        return 0
+    params = load_params(PARAMS)
+    judge = Judge(arguments.scenes, params.evaluate.split, params.evaluate.device, root)
+    outcome = register_shipped(judge, params.gate, DECISION)
+    verdict = "promoted" if outcome.promoted else "not promoted"
+    print(f"models:/sft-dec/{outcome.version}: {verdict}: {outcome.reason}")
+    return 0
 
 
 def _promote(arguments: argparse.Namespace) -> int:

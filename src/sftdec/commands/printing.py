@@ -3,7 +3,11 @@
 import codecs
 import io
 import os
-from typing import TextIO
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from sftdec.registry import Chosen
 
 _NAMES = "sftdec-names"
 
@@ -24,6 +28,11 @@ def say(text: str, stream: TextIO | None) -> None:
         stream.flush()
     except OSError:  # a closed pipe, a full disk
         _discard(stream)
+
+
+def say_model(chosen: "Chosen") -> None:
+    """Which model a command takes, and why where none was named; on standard error, beside what it is asked for."""
+    say(f"sftdec: the model is {chosen}", sys.stderr)
 
 
 def _discard(stream: TextIO) -> None:

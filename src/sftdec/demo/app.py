@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import jinja2
@@ -21,7 +21,8 @@ from starlette.routing import Route
 
 from sftdec.demo.choices import Choices
 from sftdec.demo.server import temporary_folder
-from sftdec.demo.visits import Busy, Gone, Visit, Visits
+from sftdec.demo.visits import ROOM, Busy, Gone, Visit, Visits
+from sftdec.inference import STRONGEST, Only
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]  # another name that leads here is another site's trick
 HEADERS = {
@@ -33,6 +34,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 NAME_HEADER = "x-file-name"  # a header of our own: no other site's page can send a photo here
+MASK_HEADER = "x-mask-bytes"
 BYTES_PER_PIXEL = 8  # RGBA of 16 bits
 MORE_BYTES = 16 * 1024 * 1024  # for what a file holds beside its pixels
 STEM_BYTES = 160  # file systems take 255, and results' names are longer
@@ -41,13 +43,19 @@ PAGE_FILES = {"demo.css": "text/css", "demo.js": "text/javascript"}
 
 @dataclass(frozen=True)
 class Desk:
-    """What the addresses share: ``check`` refuses a file by its header with a ``ValueError`` or ``OSError``."""
+    """What the addresses share: ``check`` refuses what was given with a ``ValueError`` or ``OSError``."""
 
     choices: Choices
     work: Callable[[Visit], None]
-    check: Callable[[Path], None]
+    check: Callable[[Visit], None]
     max_megapixels: float
     colours: list[str]  # of the defocus map, from 0 to its largest
+    room: int = ROOM  # bytes
+
+    @property
+    def largest(self) -> int:
+        """Bytes that a photo, with a mask behind it, may have."""
+        return int(self.max_megapixels * 1e6) * BYTES_PER_PIXEL + MORE_BYTES
 
 
 class Page:
@@ -61,7 +69,7 @@ class Page:
     @asynccontextmanager
     async def open(self, app: Starlette) -> AsyncIterator[None]:
         """Make the folder for photos and start the thread that works on them; end and delete both."""
-        self.visits = Visits(temporary_folder(), self.desk.work)
+        self.visits = Visits(temporary_folder(), self.desk.work, room=max(self.desk.room, self.desk.largest))
         try:
             yield
         finally:
@@ -72,7 +80,8 @@ class Page:
         template = jinja2.Template(_text("page.html.jinja"), autoescape=True)
         choices, desk = self.desk.choices, self.desk
         shown = {"choices": choices.at_hand(), "default": choices.default.name, "limit": f"{desk.max_megapixels:g}"}
-        return HTMLResponse(template.render(**shown, colours=",".join(desk.colours)))
+        strongest = round(100 * STRONGEST)
+        return HTMLResponse(template.render(**shown, strongest=strongest, colours=",".join(desk.colours)))
 
     async def models(self, request: Request) -> Response:
         """What is registered; the page has the others already."""
@@ -83,7 +92,10 @@ class Page:
         return JSONResponse({"models": [{"name": each.name, "label": each.label} for each in found], "message": ""})
 
     async def give(self, request: Request) -> Response:
-        """Take a photo: its bytes are the body, its name a header, the model a parameter."""
+        """Take a photo: its bytes are the body, its name a header, the model and what is wished are parameters.
+
+        A mask's bytes come behind the photo's, their number in a header.
+        """
         if NAME_HEADER not in request.headers:
             raise HTTPException(400, f"the header {NAME_HEADER} is missing")
         name = file_name(request.headers[NAME_HEADER])
@@ -92,37 +104,43 @@ class Page:
             choice = await run_in_threadpool(self.desk.choices.find, model)
             if choice is None:
                 raise HTTPException(400, f"{model}: there is no such model to choose; load the page again")
-            visit = self.visits.arrive(name, choice)
+            visit = self.visits.arrive(name, choice, *_wished(request))
         except (ValueError, OSError, Busy) as error:
             raise HTTPException(503, str(error)) from error
         try:
-            await self._receive(request, visit.source)
-            await run_in_threadpool(self.desk.check, visit.source)
+            await self._receive(request, visit)
+            _part(request, visit)
+            await run_in_threadpool(self.desk.check, visit)
             self.visits.line_up(visit)
-        except (ValueError, OSError, MemoryError, Gone, HTTPException, ClientDisconnect) as error:
+        except (ValueError, OSError, MemoryError, Busy, Gone, HTTPException, ClientDisconnect) as error:
             self.visits.leave(visit.token)
             if isinstance(error, HTTPException | ClientDisconnect):
                 raise
+            if isinstance(error, Busy):
+                raise HTTPException(503, str(error)) from error
             if isinstance(error, MemoryError):
                 told = f"{name}: no memory was left to read it; close other programs and give it again"
                 raise HTTPException(503, told) from error
             raise HTTPException(422, sentence(str(error), visit)) from error
         return JSONResponse({"token": visit.token}, status_code=201)
 
-    async def _receive(self, request: Request, path: Path) -> None:
-        most = int(self.desk.max_megapixels * 1e6) * BYTES_PER_PIXEL + MORE_BYTES
-        length = request.headers.get("content-length", "")
-        received = int(length) if length.isdigit() else 0
+    async def _receive(self, request: Request, visit: Visit) -> None:
+        """Write what comes into the photo's file; what is announced has its room from the beginning."""
+        most = self.desk.largest
         size = f"a photo of {self.desk.max_megapixels:g} megapixels has at most {most / 1e6:.0f} MB"
-        refusal = HTTPException(413, f"{path.name} is too large: {size}")
-        if received > most:
-            raise refusal
+        length = request.headers.get("content-length", "")
+        expected = int(length) if length.isdigit() else 0
+        if expected > most:
+            raise HTTPException(413, f"{visit.name} is too large: {size}")
+        self.visits.make_room(visit, expected)
         received = 0
-        with path.open("wb") as opened:
+        with visit.source.open("wb") as opened:
             async for chunk in request.stream():
                 received += len(chunk)
                 if received > most:
-                    raise refusal
+                    raise HTTPException(413, f"{visit.name} is too large: {size}")
+                self.visits.make_room(visit, max(0, received - expected))
+                expected = max(expected, received)
                 opened.write(chunk)
 
     async def state(self, request: Request) -> Response:
@@ -151,6 +169,28 @@ class Page:
         if visit is None:
             raise HTTPException(404, "this photo is no longer here; give it again")
         return visit
+
+
+def _wished(request: Request) -> tuple[float, Only | None]:
+    """Strength and ``only``, as far as they can be read; whether they make sense is asked with the photo."""
+    strength, only = request.query_params.get("strength", "1"), request.query_params.get("only") or None
+    try:
+        return float(strength), cast(Only | None, only)
+    except ValueError:
+        raise HTTPException(400, f"strength: found {strength}, expected a number") from None
+
+
+def _part(request: Request, visit: Visit) -> None:
+    """Cut the mask from behind the photo."""
+    told = request.headers.get(MASK_HEADER, "0")
+    length, given = int(told) if told.isdigit() else -1, visit.source.stat().st_size
+    if not 0 <= length <= given:
+        raise HTTPException(400, f"the header {MASK_HEADER} is {told}, expected a mask's bytes, of {given} in all")
+    if length:
+        with visit.source.open("r+b") as opened:
+            opened.seek(given - length)
+            visit.mask.write_bytes(opened.read())
+            opened.truncate(given - length)
 
 
 async def static(request: Request) -> Response:

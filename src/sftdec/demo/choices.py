@@ -75,19 +75,14 @@ class Choices:
 
 
 def default_choice(model: str | None, root: Path) -> Choice:
-    """What ``--model`` means; without it, the version that serves here, else the model that ships.
+    """What ``--model`` means; without it, the version that serves here or the model that ships, the better one.
 
     Raises ``ValueError`` where there is a registry that can't be asked.
     """
     if model is None:
-        from sftdec.tracking import read_settings
+        from sftdec.registry import default_version
 
-        settings = read_settings(root)
-        if not settings.exists:
-            return BUILT_IN
-        from sftdec.registry import champion
-
-        found = champion(root, settings)
+        found, _ = default_version(root)
         return BUILT_IN if found is None else _of_version(found)
     if model == BUILTIN:
         return BUILT_IN

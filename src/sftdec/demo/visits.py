@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sftdec.demo.choices import Choice
+from sftdec.inference import Only
 
-WAITING_LIMIT = 8  # photos
+WAITING_LIMIT = 8  # photos that wait or are on their way here
+ROOM = 2 * 1024**3  # bytes that all photos here may have on disk, with what was made of them
+ARRIVE_WITHIN = 60.0  # s without a byte of a photo that is to come
 FORGET_AFTER = 1800.0  # s without a sign of the visitor's page, which gives one a minute while it is open
 SWEEP_EVERY = 30.0  # s
 
@@ -20,7 +23,7 @@ State = Literal["arriving", "waiting", "working", "done", "failed"]
 
 
 class Busy(Exception):
-    """As many photos wait as may; the message is for the visitor."""
+    """As many photos are here as may be, or as large ones; the message is for the visitor."""
 
 
 class Gone(Exception):
@@ -35,6 +38,8 @@ class Visit:
     folder: Path
     name: str
     model: Choice
+    strength: float = 1.0  # this, the mask and ``only`` as in ``inference.Blend``
+    only: Only | None = None
     state: State = "arriving"
     step: str = ""
     done: int = 0
@@ -42,12 +47,18 @@ class Visit:
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     seen: float = 0.0
+    held: int = 0  # bytes on disk, or promised
     left: threading.Event = field(default_factory=threading.Event)
 
     @property
     def source(self) -> Path:
         """The photo as it was given."""
         return self.folder / "given" / self.name
+
+    @property
+    def mask(self) -> Path:
+        """Where its mask is, if it came with one."""
+        return self.folder / "mask"
 
     def tell(self, step: str, done: int = 0, of: int = 0) -> None:
         """Where the work stands; raises ``Gone`` where it is for nobody any more."""
@@ -60,7 +71,7 @@ class Visits:
     """All photos that are here, and the one thread that works on them in the order they came.
 
     ``work`` gets a visit with its photo and fills ``facts``; a ``ValueError`` or ``OSError`` of it is a sentence for
-    the visitor. ``clock`` counts seconds.
+    the visitor. ``clock`` counts seconds; ``room`` is in bytes, of all that is here.
     """
 
     def __init__(
@@ -69,8 +80,10 @@ class Visits:
         work: Callable[[Visit], None],
         forget_after: float = FORGET_AFTER,
         clock: Callable[[], float] = time.monotonic,
+        room: int = ROOM,
     ) -> None:
         self.folder, self._work, self._forget_after, self._clock = folder, work, forget_after, clock
+        self._room = room
         self._visits: dict[str, Visit] = {}
         self._queue: deque[Visit] = deque()
         self._changed = threading.Condition()
@@ -78,16 +91,34 @@ class Visits:
         self._thread = threading.Thread(target=self._run, name="deblurring", daemon=True)
         self._thread.start()
 
-    def arrive(self, name: str, model: Choice) -> Visit:
-        """A place for a photo that is about to come; raises ``Busy`` where too many wait."""
+    def arrive(self, name: str, model: Choice, strength: float = 1.0, only: Only | None = None) -> Visit:
+        """A place for a photo that is about to come; raises ``Busy`` where too many come or wait."""
         with self._changed:
-            if len(self._queue) >= WAITING_LIMIT:
-                raise Busy(f"{len(self._queue)} photos are waiting already; try again when some of them are done")
+            self.sweep()
+            before = sum(visit.state in ("arriving", "waiting") for visit in self._visits.values())
+            if before >= WAITING_LIMIT:
+                raise Busy(f"{before} photos are waiting already; try again when some of them are done")
             token = secrets.token_urlsafe(24)
-            visit = Visit(token, self.folder / token, name, model, seen=self._clock())
+            visit = Visit(token, self.folder / token, name, model, strength, only, seen=self._clock())
             visit.source.parent.mkdir(parents=True)
             self._visits[token] = visit
             return visit
+
+    def make_room(self, visit: Visit, length: int) -> None:
+        """Have ``length`` more bytes for a photo that comes, which thereby gives a sign of life.
+
+        Raises ``Busy`` where there is no room for them, ``Gone`` where the photo was forgotten since.
+        """
+        with self._changed:
+            if visit.left.is_set():
+                raise Gone("this photo is no longer here; give it again")
+            if sum(each.held for each in self._visits.values()) + length > self._room:
+                raise Busy(
+                    f"the photos that are here fill the {self._room / 1e9:.1f} GB there are for them; try again when "
+                    "some of them are done and their pages closed"
+                )
+            visit.held += length
+            visit.seen = self._clock()
 
     def line_up(self, visit: Visit) -> None:
         """Have the photo, which has come, deblurred after those that wait; ``Gone`` where it was forgotten since."""
@@ -127,11 +158,12 @@ class Visits:
                 shutil.rmtree(visit.folder, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Forget the photos whose visitors have given no sign for long."""
-        oldest = self._clock() - self._forget_after
+        """Forget the photos whose visitors have given no sign for long, and those that began to come and don't."""
+        now = self._clock()
         with self._changed:
-            for token in [token for token, visit in self._visits.items() if visit.seen < oldest]:
-                self.leave(token)
+            for token, visit in list(self._visits.items()):
+                if now - visit.seen > (ARRIVE_WITHIN if visit.state == "arriving" else self._forget_after):
+                    self.leave(token)
 
     def close(self) -> None:
         """End the thread and delete all files."""
@@ -155,6 +187,7 @@ class Visits:
                 visit.message = f"this photo could not be deblurred ({type(error).__name__}: {error})"
             with self._changed:
                 visit.state = "failed" if visit.message else "done"
+                visit.held = sum(path.stat().st_size for path in visit.folder.rglob("*") if path.is_file())
                 if visit.left.is_set():
                     shutil.rmtree(visit.folder, ignore_errors=True)
 

@@ -12,11 +12,12 @@ from PIL import Image
 
 from sftdec.demo.choices import Choices
 from sftdec.demo.visits import Visit
-from sftdec.inference import Wishes, deblur_photo_file
+from sftdec.inference import Blend, Wishes, deblur_photo_file
 from sftdec.photos import (
     Found,
     Photo,
     coloured,
+    decode_mask,
     eight_bits,
     plan_targets,
     png_bytes,
@@ -38,7 +39,7 @@ def deblurring(choices: Choices, max_megapixels: float) -> Callable[[Visit], Non
         deblurrer = choices.deblurrer(visit.model.name)
         (targets,) = plan_targets([Found(visit.source)], visit.folder / "result", None, True, False)
         assert targets.map is not None
-        wishes = Wishes(max_megapixels=max_megapixels)
+        wishes = Wishes(max_megapixels=max_megapixels, blend=_blend(visit, max_megapixels))
         deblur_photo_file(deblurrer, targets, wishes, lambda done, of: visit.tell("Deblurring", done, of))
         seconds = time.monotonic() - start
         visit.tell("Making pictures to look at")
@@ -53,15 +54,21 @@ def deblurring(choices: Choices, max_megapixels: float) -> Callable[[Visit], Non
     return work
 
 
-def checking(max_megapixels: float) -> Callable[[Path], None]:
-    """What is asked of a file before it lines up: to be a photo, whole and not too large."""
+def checking(max_megapixels: float) -> Callable[[Visit], None]:
+    """What is asked of a visit before it lines up: a photo, whole and not too large, and wishes that fit it."""
     turn = threading.Lock()  # one photo in memory, however many come
 
-    def check(path: Path) -> None:
+    def check(visit: Visit) -> None:
         with turn:
-            read_photo_file(path, max_megapixels)
+            size = read_photo_file(visit.source, max_megapixels).levels.shape[:2]
+            _blend(visit, max_megapixels).check(size)
 
     return check
+
+
+def _blend(visit: Visit, max_megapixels: float) -> Blend:
+    mask = decode_mask(visit.mask.read_bytes(), "the mask", max_megapixels) if visit.mask.exists() else None
+    return Blend(visit.strength, mask, visit.only)
 
 
 def defocus_colours() -> list[str]:

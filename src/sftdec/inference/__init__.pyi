@@ -1,3 +1,5 @@
+from .blending import ONLY, STRONGEST, Blend, Only
+from .darktable import export_dtmodel
 from .deblur import deblur_array
 from .engine import Deblurred, Engine, EngineSettings
 from .export import COMPARED, export_onnx, export_safetensors, onnx_model
@@ -9,14 +11,19 @@ from .tiling import tile_boxes
 __all__ = [
     "COMPARED",
     "GIB",
+    "ONLY",
+    "STRONGEST",
+    "Blend",
     "Deblurred",
     "Engine",
     "EngineSettings",
+    "Only",
     "TorchRuntime",
     "Wishes",
     "choose_tile",
     "deblur_array",
     "deblur_photo_file",
+    "export_dtmodel",
     "export_onnx",
     "export_safetensors",
     "onnx_model",

@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.inference.levels import as_levels, check_image
+from sftdec.inference.blending import Blend, Composition, Only
+from sftdec.inference.levels import check_image
 from sftdec.inference.runtimes import Runtime, TorchRuntime
 from sftdec.inference.tile_size import choose_tile
 from sftdec.inference.tiling import Picture, deblur_in_tiles
@@ -101,27 +102,34 @@ class Engine:
         exact = TorchRuntime(network, chosen, "fp32") if precision == "auto" and runs.precision != "fp32" else None
         return cls(runs, tile, memory, exact)
 
-    def __call__(self, image: NDArray[Any], progress: Progress | None = None) -> Deblurred:
+    def __call__(
+        self,
+        image: NDArray[Any],
+        progress: Progress | None = None,
+        *,
+        strength: float = 1.0,
+        mask: NDArray[Any] | None = None,
+        only: Only | None = None,
+    ) -> Deblurred:
         """Deblur one sRGB picture H×W×3: uint8, uint16, or float in 0..1; H and W of 16 px or more.
 
-        ``progress`` is told how many tiles of how many are done, over all passes.
+        ``progress`` is told how many tiles of how many are done, over all passes. ``strength``, ``mask`` and ``only``
+        say how much of the result is taken and where, see ``inference.Blend``; what takes nothing is the picture to the
+        bit, and isn't computed.
 
         Raises:
-            PhotoError: another shape or type, a picture that is too small, or values that are NaN or infinite.
+            PhotoError: another shape or type, a picture that is too small, values that are NaN or infinite, or a
+                ``Blend`` that makes no sense for it.
             ValueError: memory that isn't enough for this picture.
         """
         check_image(image)
-        image_type = image.dtype if image.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
-        result = np.empty(image.shape, image_type)
-        runtime = self._runtime if image_type == np.uint8 else self._exact
-        picture = Picture(image, runtime.reach.stem)
-
-        def write(rows: slice, columns: slice, part: NDArray[np.float32]) -> None:
-            result[rows, columns] = as_levels(part, image_type)
-
+        blend = Blend(strength, mask, only)
+        blend.check(image.shape[:2])
+        runtime = self._runtime if image.dtype == np.uint8 else self._exact
+        picture, made = Picture(image, runtime.reach.stem), Composition(image, blend, self.sigma_max)
         tile = choose_tile(runtime, image, self._memory) if self._tile is None else self._tile
-        defocus = deblur_in_tiles(runtime, picture, tile, write, progress, self._turn)
-        return Deblurred(result, np.clip(defocus, 0, 1, out=defocus))
+        defocus = deblur_in_tiles(runtime, picture, tile, made.write, progress, self._turn, made.choose)
+        return Deblurred(made.result, np.clip(defocus, 0, 1, out=defocus))
 
 
 def choose_precision(precision: str, device: Any) -> Precision:

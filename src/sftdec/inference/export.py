@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ def export_onnx(network: SFTDec, path: Path) -> float:
     """
     model = onnx_model(network)
     content = model.proto.SerializeToString()
-    difference, largest = _difference(network, content)
+    difference, largest = largest_difference(network, content)
     if not difference <= TOLERANCE * largest:
         raise ExportError(
             f"{path}: not written: onnxruntime's results differ from PyTorch's by {difference:.1e}, expected "
@@ -112,8 +113,13 @@ def onnx_model(network: SFTDec) -> OnnxModel:
     return OnnxModel(network.config, network.training_crop, proto)
 
 
-def _difference(network: SFTDec, content: bytes) -> tuple[float, float]:
-    """The largest difference between onnxruntime's and PyTorch's values, and the largest value, at least 1."""
+def largest_difference(
+    network: SFTDec, content: bytes, taken: str = "image", given: Sequence[str] = ("deblurred", "defocus")
+) -> tuple[float, float]:
+    """The largest difference between onnxruntime's and PyTorch's values, and the largest value, at least 1.
+
+    ``taken`` and ``given``: how the file calls the picture, and as many of what comes out, in that order.
+    """
     with needs_extra("ONNX"):
         import onnxruntime
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -124,8 +130,8 @@ def _difference(network: SFTDec, content: bytes) -> tuple[float, float]:
         image = torch.rand(count, 3, height, width, generator=generator)
         with torch.inference_mode():
             expected = network(image.to(device))
-        found = session.run(["deblurred", "defocus"], {"image": image.numpy()})
-        for ours, theirs in zip(expected, found, strict=True):
+        found = session.run(list(given), {taken: image.numpy()})
+        for ours, theirs in zip(expected[: len(given)], found, strict=True):
             differences.append(float(np.max(np.abs(ours.cpu().numpy() - theirs))))
             values.append(float(np.max(np.abs(theirs))))
     return float(np.max(differences)), float(np.max(values))  # NaN stays NaN

@@ -50,6 +50,21 @@ def onnx_graph(network: SFTDec) -> onnx.ModelProto:
     return writer.model(network)
 
 
+def photo_to_photo(proto: onnx.ModelProto, taken: str, given: str) -> onnx.ModelProto:
+    """A network's graph, changed in place: without the map, what goes in called ``taken``, what comes out ``given``."""
+    graph, names = proto.graph, {"image": taken, "deblurred": given}
+    for unasked in [node for node in graph.node if "defocus" in node.output]:
+        graph.node.remove(unasked)
+    for unasked in [info for info in graph.output if info.name == "defocus"]:
+        graph.output.remove(unasked)
+    for node in graph.node:
+        for tensors in (node.input, node.output):
+            tensors[:] = [names.get(name, name) for name in tensors]
+    for info in (*graph.input, *graph.output):
+        info.name = names.get(info.name, info.name)
+    return proto
+
+
 def _defocus_map(writer: "_Writer", network: SFTDec, padded: str) -> None:
     """Sec. 3.1: the padded picture → ``guide``."""
     part, room, stem = network.defocus_map_estimation, "defocus_map_estimation", network.config.stem

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from sftdec.inference.blending import WHOLE, Blend
 from sftdec.photos import (
     MAX_MEGAPIXELS,
     Photo,
@@ -28,11 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is to differ from the photo's own file; ``quality`` is 1 to 100, for formats with losses."""
+    """What is to differ from the photo's own file; ``quality`` is 1 to 100, for formats with losses.
+
+    ``blend``: how much of the result is taken and where; its mask is of the photo as it is to be seen, upright. Where
+    that changes nothing, and nothing else is wished, the file is copied.
+    """
 
     format: str | None = None
     quality: int | None = None
     max_megapixels: float = MAX_MEGAPIXELS
+    blend: Blend = WHOLE
 
 
 def deblur_photo_file(
@@ -54,7 +62,7 @@ def deblur_photo_file(
         with _silent_libraries():
             photo = read_photo_file(targets.source, wishes.max_megapixels)
         photo = told_otherwise(photo, wishes.format, wishes.quality)
-        files = _files(engine, photo, targets, progress)
+        files = _files(engine, photo, targets, wishes, progress)
     except (ValueError, MemoryError, RuntimeError) as error:
         told = _in_words(error)
         if told is None:
@@ -77,10 +85,15 @@ def _in_words(error: Exception) -> str | None:
 
 
 def _files(
-    engine: "Engine", photo: Photo, targets: Targets, progress: Callable[[int, int], None] | None
+    engine: "Engine", photo: Photo, targets: Targets, wishes: Wishes, progress: Callable[[int, int], None] | None
 ) -> dict[Path, bytes]:
-    image, defocus = engine(photo.colour, progress=progress)
-    files = {targets.result: encode_photo(photo.with_colour(image))}
+    blend = wishes.blend
+    image, defocus = engine(photo.colour, progress, strength=blend.strength, mask=blend.mask, only=blend.only)
+    untouched = not blend.is_whole and wishes.format is None and wishes.quality is None
+    if untouched and np.array_equal(image, photo.colour):  # a file with losses would lose anew
+        files = {targets.result: targets.source.read_bytes()}
+    else:
+        files = {targets.result: encode_photo(photo.with_colour(image))}
     if targets.map is not None:
         files[targets.map] = png_bytes(defocus_levels(defocus))
     if targets.preview is not None or targets.compare is not None:

@@ -19,6 +19,7 @@ from sftdec.inference.levels import as_values
 from sftdec.inference.runtimes import Floats, Runtime
 
 Write = Callable[[slice, slice, Floats], None]
+Choose = Callable[[Floats], Callable[[slice, slice], bool]]
 
 
 class Box(NamedTuple):
@@ -106,16 +107,19 @@ def deblur_in_tiles(
     write: Write,
     progress: Callable[[int, int], None] | None = None,
     turn: AbstractContextManager[Any] | None = None,
+    choose: Choose | None = None,
 ) -> Floats:
     """Deblur a picture by tiles of ``tile`` px, rounded down to the stem; each goes to ``write(rows, columns, part)``.
 
     A part is float32 h×w×3, not clipped. ``progress`` is told how many tiles of how many are done over all passes;
-    ``turn`` is held while a tile is computed.
+    ``turn`` is held while a tile is computed. ``choose`` is given the map and returns what says whether rows and
+    columns are wanted: other tiles are not deblurred.
 
     Returns:
         The defocus map, float32 H×W, not clipped.
     """
-    return _Passes(runtime, picture, max(1, tile // runtime.reach.stem), write, progress, turn or nullcontext()).run()
+    passes = _Passes(runtime, picture, max(1, tile // runtime.reach.stem), write, progress, turn or nullcontext())
+    return passes.run(choose)
 
 
 class _Passes:
@@ -137,24 +141,36 @@ class _Passes:
         window = self.reach.window
         self.local = window is not None and (window < self.rows or window < self.columns)
         self.averages = self.reach.pools and not self.local
+        self.steps = len(self.boxes) * (3 if self.averages else 2)
         self.guide = np.empty((self.rows * self.stem, self.columns * self.stem), np.float32)
 
-    def run(self) -> Floats:
+    def run(self, choose: Choose | None) -> Floats:
         """All passes; the map."""
         for box in self.boxes:
             self._do(self._estimate_map, box)
-        mean = self._average() if self.averages else None
-        for box in self.boxes:
-            self._do(self._deblur, box, mean)
         height, width = self.picture.image.shape[:2]
+        boxes = self.boxes
+        if choose is not None:
+            wanted = choose(self.guide[:height, :width])
+            boxes = [box for box in boxes if wanted(*self._pixels(box))]
+            self.steps = len(self.boxes) * (2 if self.averages and boxes else 1) + len(boxes)
+        mean = self._average() if self.averages and boxes else None
+        for box in boxes:
+            self._do(self._deblur, box, mean)
         return np.ascontiguousarray(self.guide[:height, :width])
+
+    def _pixels(self, box: Box) -> tuple[slice, slice]:
+        """Its rows and columns in the picture, which may end before its last feature does."""
+        top, bottom, left, right = box.times(self.stem)
+        height, width = self.picture.image.shape[:2]
+        return slice(top, min(bottom, height)), slice(left, min(right, width))
 
     def _do(self, work: Callable[..., Any], *given: Any) -> Any:
         with self.turn:
             made = work(*given)
         self.done += 1
         if self.progress is not None:
-            self.progress(self.done, len(self.boxes) * (3 if self.averages else 2))
+            self.progress(self.done, self.steps)
         return made
 
     def _estimate_map(self, box: Box) -> None:
@@ -179,10 +195,9 @@ class _Passes:
             mean = self._local_means(outer)
         made = self.runtime.deblur(self.picture.part(outer), self._guide(outer), mean)[0]
         rows, columns = box.inside(outer, self.stem)
-        top, bottom, left, right = box.times(self.stem)
-        height, width = self.picture.image.shape[:2]
-        part = made[:, rows, columns].transpose(1, 2, 0)[: height - top, : width - left]
-        self.write(slice(top, min(bottom, height)), slice(left, min(right, width)), part)
+        down, across = self._pixels(box)
+        part = made[:, rows, columns].transpose(1, 2, 0)[: down.stop - down.start, : across.stop - across.start]
+        self.write(down, across, part)
 
     def _local_means(self, box: Box) -> Floats:
         """1×D×h×w of a box."""

@@ -13,6 +13,7 @@ from .images import (
     read_values,
     write_picture,
 )
+from .mask_file import decode_mask, read_mask
 from .photo import Attachments, Encoding, Photo, eight_bits, integers
 from .photo_encoding import encode_photo, told_otherwise
 from .photo_file import MAX_MEGAPIXELS, Limits, decode, read_photo_file
@@ -36,6 +37,7 @@ __all__ = [
     "coloured",
     "comparison",
     "decode",
+    "decode_mask",
     "deep_png",
     "defocus_levels",
     "eight_bits",
@@ -48,6 +50,7 @@ __all__ = [
     "preview",
     "read_defocus",
     "read_levels",
+    "read_mask",
     "read_photo",
     "read_photo_file",
     "read_picture",

@@ -9,10 +9,20 @@ from .model_versions import (
     set_champion,
     versions,
 )
-from .names import CHAMPION, DEFAULT_MODEL, find_weights, load_any_model, load_model
-from .promotion import Outcome, promote, rebase, register_and_judge
+from .names import (
+    CHAMPION,
+    DEFAULT_MODEL,
+    Chosen,
+    choose_model,
+    default_version,
+    find_weights,
+    load_any_model,
+    load_model,
+)
+from .promotion import Outcome, promote, rebase, register_and_judge, register_shipped
 from .reproduction import find_version, reproduce
 from .service_history import history
+from .shipped import beats_shipped
 from .store import MODEL, ArtifactError, RegistryError, Version
 
 __all__ = [
@@ -20,6 +30,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "MODEL",
     "ArtifactError",
+    "Chosen",
     "Decision",
     "Judge",
     "Outcome",
@@ -27,8 +38,11 @@ __all__ = [
     "RegistryError",
     "UnservableError",
     "Version",
+    "beats_shipped",
     "champion",
+    "choose_model",
     "decide",
+    "default_version",
     "find_version",
     "find_weights",
     "history",
@@ -39,6 +53,7 @@ __all__ = [
     "record_decision",
     "register",
     "register_and_judge",
+    "register_shipped",
     "reproduce",
     "resolve_weights",
     "set_champion",

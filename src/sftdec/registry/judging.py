@@ -12,7 +12,10 @@ from sftdec.registry.store import ArtifactError, Version
 from sftdec.tracking import TrackingSettings, read_settings
 
 if TYPE_CHECKING:
+    import torch
+
     from sftdec.datasets import Split
+    from sftdec.networks import SFTDec
 
 SCENES_TAG = "hash.scenes"  # of the photos that a version's registered figures were measured on
 SSIM_SHARE = 0.1  # of the tolerance in dB; where PSNR moves by 0.01 dB, SSIM does by thousandths at most
@@ -31,6 +34,7 @@ class Judge:
         self.scenes, self.split, self.device, self.root = scenes, split, device, root
         self.settings = settings or read_settings(root)
         self._tables: dict[int, pd.DataFrame] = {}  # by version; measuring takes minutes on a large set
+        self._measured: dict[str, pd.DataFrame] = {}  # by the weights' SHA-256
 
     @cached_property
     def scenes_hash(self) -> str:
@@ -52,8 +56,6 @@ class Judge:
         """
         if version.number in self._tables:
             return self._tables[version.number]
-        from sftdec.datasets import load_scenes
-        from sftdec.evaluation import evaluate_network
         from sftdec.networks import load_weights
         from sftdec.runtime import choose_device
 
@@ -63,11 +65,26 @@ class Judge:
             raise Refusal(str(error)) from error
         device = choose_device(self.device)
         try:
-            table = evaluate_network(network.to(device), load_scenes(self.scenes, self.split), str(device))
+            self._tables[version.number] = table = self._measure(network, device)
         except ValueError as error:
             raise Refusal(f"{version.uri} can't be measured: {error}") from error
-        self._tables[version.number] = table
         return table
+
+    def evaluate_weights(self, weights: Path) -> pd.DataFrame:
+        """The table of a weights file, measured once. Raises ``ValueError`` where it can't be measured."""
+        from sftdec.networks import load_weights
+        from sftdec.runtime import checksum, choose_device
+
+        digest = checksum(weights)
+        if digest not in self._measured:
+            self._measured[digest] = self._measure(load_weights(weights), choose_device(self.device))
+        return self._measured[digest]
+
+    def _measure(self, network: "SFTDec", device: "torch.device") -> pd.DataFrame:
+        from sftdec.datasets import load_scenes
+        from sftdec.evaluation import evaluate_network
+
+        return evaluate_network(network.to(device), load_scenes(self.scenes, self.split), str(device))
 
     def check_reproduced(self, version: Version, table: pd.DataFrame, tolerance: float) -> None:
         """Raises ``Refusal`` where a mean PSNR of the table differs from the registered by more than ``tolerance`` dB,

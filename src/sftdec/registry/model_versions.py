@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sftdec.builtin import NAME as BUILTIN
+from sftdec.builtin import builtin_weights
 from sftdec.lineage import flatten, lineage
 from sftdec.registry.download import download_weights
 from sftdec.registry.gate import Decision
@@ -12,6 +15,7 @@ from sftdec.registry.moves import decided, move_champion, read_moves, settle
 from sftdec.registry.package import create_version, verify
 from sftdec.registry.store import (
     MODEL,
+    ORIGIN,
     ArtifactError,
     RegistryError,
     Version,
@@ -62,11 +66,11 @@ def register(
         settle(client)
         version = _unchanged(client, digest, root, settings)
         if version is None:
-            described = {**_origin(root), **figures, "weights_sha256": digest}
+            described = {**_origin(root, digest), **figures, "weights_sha256": digest}
             with fluent_store(settings):
                 version = create_version(client, settings, weights, run_id, described)
         else:
-            _tell_again(client, version, figures, root)
+            _tell_again(client, version, figures, _origin(root, digest))
         try:
             with fluent_store(settings):
                 verify(version, weights)
@@ -97,15 +101,19 @@ def _unchanged(client: "MlflowClient", digest: str, root: Path, settings: Tracki
     return None
 
 
-def _origin(root: Path) -> dict[str, str]:
+def _origin(root: Path, digest: str) -> dict[str, str]:
+    """What weights of this SHA-256 were made of: the checkout, but for those that ship with a release."""
+    if digest == checksum(builtin_weights()):
+        return {ORIGIN: f"{BUILTIN} of sftdec {metadata.version('sftdec')}; its MODEL_CARD.md says how it came about"}
     state = lineage(root)
     reason = unreproducible(state.commit, state.dirty)
     return state.tags() | ({"unreproducible": reason} if reason else {})
 
 
-def _tell_again(client: "MlflowClient", version: Version, figures: Mapping[str, str], root: Path) -> None:
+def _tell_again(
+    client: "MlflowClient", version: Version, figures: Mapping[str, str], origin: Mapping[str, str]
+) -> None:
     """Bring the tags of a version that is registered once more up to date."""
-    origin = _origin(root)
     if version.unreproducible and "unreproducible" not in origin:  # committed since, and it still gives these weights
         tag_version(client, version, origin)
         if "unreproducible" in version.tags:

@@ -1,6 +1,7 @@
 """Which model is meant: a weights file, a registered version, or the one that ships with the package."""
 
 import logging
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,51 +13,78 @@ if TYPE_CHECKING:
 
     from sftdec.networks import SFTDec
     from sftdec.peers import AnyNetwork
+    from sftdec.registry import Version
 
 LOG = logging.getLogger(__name__)
 CHAMPION = "models:/sft-dec@champion"
-DEFAULT_MODEL = f"{CHAMPION} where there is a registry with one, else builtin"
+DEFAULT_MODEL = "the registry's champion where it was judged better than builtin, else builtin"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model: ``name`` is what was asked for, or else ``builtin`` or a version's address, and ``reason`` says why."""
+
+    name: str
+    weights: Path
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})" if self.reason else self.name
 
 
 def find_weights(model: str | Path | None = None) -> Path:
-    """The weights file that ``model`` stands for.
+    """The weights file of what ``choose_model`` chooses, which also raises what this does."""
+    return choose_model(model).weights
 
-    ``model``: a file, ``models:/…``, ``builtin``, or None: the champion of the registry in the working directory or
-    at ``MLFLOW_TRACKING_URI``, and ``builtin`` where there is no registry or no champion. MLflow is imported only
-    where there is a registry. Whether a file holds weights is told when it is read.
+
+def choose_model(model: str | Path | None = None) -> Chosen:
+    """What ``model`` stands for: a file, ``models:/…``, ``builtin``, or None: the default.
+
+    That is the champion of the registry in the working directory or at ``MLFLOW_TRACKING_URI`` where it was judged
+    better than ``builtin`` on the registry's own test photos, and ``builtin`` otherwise. MLflow is imported only where
+    there is a registry. Whether a file holds weights is told when it is read.
 
     Raises:
         ValueError: a registry that doesn't answer, or no such version in it; the message says what there is.
     """
     from sftdec.builtin import NAME, builtin_weights
 
+    reason = ""
     if model is None:
-        model = CHAMPION if _has_champion(Path.cwd()) else NAME
+        version, reason = default_version(Path.cwd())
+        model = NAME if version is None else version.uri
     if str(model) == NAME:
-        return builtin_weights()
+        return Chosen(NAME, builtin_weights(), reason)
     if not str(model).startswith("models:"):
-        return Path(model)
+        return Chosen(str(model), Path(model))
     with needs_extra(str(model)):
         from sftdec.registry import resolve_weights
 
-        return resolve_weights(str(model), Path.cwd())
+        return Chosen(str(model), resolve_weights(str(model), Path.cwd()), reason)
 
 
-def _has_champion(root: Path) -> bool:
-    """Whether a version serves; a registry that can't be asked raises, since what serves there isn't known."""
+def default_version(root: Path) -> "tuple[Version | None, str]":
+    """The version of a project's registry that is taken where no model is named, and why; None: ``builtin`` is.
+
+    A registry that can't be asked raises, since what serves there isn't known.
+    """
     from sftdec.tracking import read_settings
 
     settings = read_settings(root)
     if not settings.exists:
-        return False
+        return None, ""
     if settings.database and find_spec("mlflow") is None:  # a checkout's registry, where only photos are deblurred
         LOG.warning(
             "%s may have a champion, but MLflow (extra pipeline) isn't installed: builtin is taken", settings.uri
         )
-        return False
-    from sftdec.registry import champion
+        return None, ""
+    from sftdec.registry import beats_shipped, champion
 
-    return champion(root, settings) is not None
+    found = champion(root, settings)
+    if found is None:
+        return None, "nothing serves in the registry"
+    better, reason = beats_shipped(found)
+    return (found if better else None), reason
 
 
 def load_model(model: str | Path | None, device: str = "auto") -> "tuple[SFTDec, torch.device]":

@@ -158,7 +158,13 @@ def _signature() -> "ModelSignature":
         ColSpec(DataType.double, "sigma_max"),
     ]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "image")]),
+        inputs=Schema([ColSpec(DataType.string, "image"), ColSpec(DataType.string, "mask", required=False)]),
         outputs=Schema(outputs),
-        params=ParamSchema([ParamSpec("max_megapixels", DataType.double, MAX_MEGAPIXELS)]),
+        params=ParamSchema(
+            [
+                ParamSpec("max_megapixels", DataType.double, MAX_MEGAPIXELS),
+                ParamSpec("strength", DataType.double, 1.0),
+                ParamSpec("only", DataType.string, ""),
+            ]
+        ),
     )

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sftdec.builtin import builtin_weights
 from sftdec.params import GateParams
 from sftdec.registry.gate import Decision, decide
 from sftdec.registry.judging import SCENES_TAG, Judge, Refusal, figures
 from sftdec.registry.model_versions import UnservableError, champion, record_decision, register, set_champion
 from sftdec.registry.moves import decided, write_move
+from sftdec.registry.shipped import compare_with_shipped
 from sftdec.registry.store import RegistryError, Version, now, open_registry, read_version, tag_version
 from sftdec.runtime import atomic_path
 from sftdec.tracking import TrackingSettings
@@ -41,8 +43,9 @@ def register_and_judge(
 ) -> Outcome:
     """Make ``weights`` a version, judge it against what serves, do what the gate says, and write it to ``report``.
 
-    ``metrics`` are the evaluate stage's. Raises ``RegistryError`` where the weights can't be made a version; where they
-    can't be served, the report says that too.
+    ``metrics`` are the evaluate stage's. What serves in the end, and the new version, are compared with the model that
+    ships, too: who names no model gets the better one. Raises ``RegistryError`` where the weights can't be made a
+    version; where they can't be served, the report says that too.
     """
     report.unlink(missing_ok=True)  # what is left of the last time must not be taken for this one's
     try:
@@ -54,6 +57,8 @@ def register_and_judge(
         raise
     outcome = _judge(version, judge, gate, run_id)
     outcome.write(report)
+    for each in {found.number: found for found in (version, champion(judge.root, judge.settings)) if found}.values():
+        compare_with_shipped(each, judge)
     return outcome
 
 
@@ -99,11 +104,24 @@ def _compare(version: Version, current: Version | None, judge: Judge, gate: Gate
     return decide(mine, theirs, gate)
 
 
+def register_shipped(judge: Judge, gate: GateParams, report: Path) -> Outcome:
+    """Make the model that ships a version, measured on the judge's photos, and let the gate decide, as of any other.
+
+    Raises ``DataError`` where there are no photos to judge by, otherwise as ``register_and_judge``.
+    """
+    from sftdec.evaluation import summarise
+
+    weights = builtin_weights()
+    metrics = summarise(judge.evaluate_weights(weights))
+    return register_and_judge(weights, None, metrics, judge, gate, report)
+
+
 def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None = None) -> Version:
     """Measure the champion anew, on the photos there are now, and record that as its registered figures.
 
     The way on where the photos to judge by, or the code that measures, have changed on purpose. The history keeps the
-    figures before and after. Raises ``RegistryError`` where nothing serves, ``Refusal`` where it can't be measured.
+    figures before and after. It is compared with the model that ships as well. Raises ``RegistryError`` where nothing
+    serves, ``Refusal`` where it can't be measured.
     """
     current = champion(judge.root, judge.settings)
     if current is None:
@@ -124,7 +142,8 @@ def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None 
         tag_version(client, current, measured)
         write_move(client, move)
         tag_version(client, current, {SCENES_TAG: judge.scenes_hash})  # last: till then the gate takes it for old
-        return read_version(client, current.number)
+        current = read_version(client, current.number)
+    return compare_with_shipped(current, judge)
 
 
 def promote(

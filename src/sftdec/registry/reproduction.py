@@ -26,6 +26,7 @@ from sftdec.lineage import (
     stage_outs,
 )
 from sftdec.registry import RegistryError, Version, versions
+from sftdec.registry.store import ORIGIN
 from sftdec.runtime import checksum
 from sftdec.tracking import TrackingSettings, read_settings, recorded_outs
 
@@ -90,6 +91,8 @@ def find_version(model: str, root: Path, settings: TrackingSettings) -> Version:
 def recorded_commit(version: Version) -> str:
     """The commit that gives the version. Raises ``ReproductionError`` where none does."""
     tags = version.tags
+    if ORIGIN in tags:
+        raise ReproductionError(f"{version.uri} can't be rebuilt here: it is {tags[ORIGIN]}")
     if "git.commit" not in tags:
         raise ReproductionError(f"{version.uri} can't be rebuilt: it was registered outside Git, without a commit")
     if tags.get("git.dirty") != "false":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "sft-dec"
+ORIGIN = "origin"  # tag: the release that a version's weights are of, where no training of the project made them
 
 
 class RegistryError(ValueError):
@@ -41,7 +42,9 @@ class Version:
 
     @property
     def unreproducible(self) -> str:
-        """Why no clean commit stands for it; empty where one does."""
+        """Why no clean commit stands for it; empty where one does, and for what a release stands for."""
+        if ORIGIN in self.tags:
+            return ""
         if told := self.tags.get("unreproducible"):
             return told
         return unreproducible(self.tags.get("git.commit"), self.tags.get("git.dirty") == "true")

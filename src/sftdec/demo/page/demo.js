@@ -1,7 +1,7 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
 const bodyData = document.body.dataset;
-let file = null;      // the photo on the page, kept to deblur it again with another model
+let file = null;      // the photo on the page, kept to deblur it again in another way
 let token = null;     // its name on the server
 let turn = 0;         // counts photos: answers of an earlier one are thrown away
 let factor = 1;       // screen px a photo px
@@ -40,9 +40,14 @@ async function give(photo) {
   preview(photo);
   show("work");
   try {
-    const model = encodeURIComponent($("model").value);
+    const wished = wishes();
+    const mask = $("mask").files[0];
     const headers = { "X-File-Name": encodeURIComponent(photo.name), "Content-Type": "application/octet-stream" };
-    const given = await ask(`/photos?model=${model}`, { method: "POST", headers, body: photo });
+    if (mask) headers["X-Mask-Bytes"] = String(mask.size);
+    const body = mask ? new Blob([photo, mask]) : photo;
+    $("facts").dataset.wishes = JSON.stringify(wished);
+    const { model, strength, only } = wished;
+    const given = await ask(`/photos?${new URLSearchParams({ model, strength, only })}`, { method: "POST", headers, body });
     if (mine !== turn) return void fetch(`/photos/${given.token}`, { method: "DELETE" });
     token = given.token;
     const facts = await finished(mine);
@@ -53,6 +58,11 @@ async function give(photo) {
     complain(error.message);
     show("drop");
   }
+}
+function wishes() {
+  const mask = $("mask").files[0];
+  const masked = mask ? [mask.name, mask.size, mask.lastModified] : [];
+  return { model: $("model").value, strength: $("strength").value / 100, only: $("only").value, mask: masked };
 }
 async function finished(mine) {
   for (;;) {
@@ -94,7 +104,6 @@ async function present(facts, mine) {
   $("download-map").href = at("defocus");
   const megapixels = ((facts.width * facts.height) / 1e6).toFixed(1);
   $("facts").textContent = `${facts.name} · ${facts.width} × ${facts.height} px (${megapixels} MP) · ${facts.model} · ${duration(facts.seconds)}`;
-  $("facts").dataset.model = $("model").value;
   scale(facts.sigma_max);
   Object.assign($("stage"), { facts });
   view = { full: false, x: 0, y: 0, cut: 0.5 };
@@ -168,8 +177,9 @@ function showMap() {
   $("map").style.opacity = $("opacity").value / 100;
 }
 function again() {
-  const other = !$("result").hidden && $("facts").dataset.model !== $("model").value;
-  $("another").textContent = other ? "Deblur with this model" : "Another photo";
+  $("percent").textContent = `${$("strength").value} %`;
+  const other = !$("result").hidden && $("facts").dataset.wishes !== JSON.stringify(wishes());
+  $("another").textContent = other ? "Deblur like this" : "Another photo";
   $("another").classList.toggle("again", other);
 }
 
@@ -201,7 +211,7 @@ $("full").addEventListener("click", () => enlarge(true));
 $("show-map").addEventListener("change", showMap);
 $("opacity").addEventListener("input", showMap);
 $("cancel").addEventListener("click", cancel);
-$("model").addEventListener("change", again);
+for (const id of ["model", "strength", "only", "mask"]) $(id).addEventListener("input", again);
 $("another").addEventListener("click", () => ($("another").classList.contains("again") ? give(file) : $("file").click()));
 function chosen() {
   if ($("file").files.length) give($("file").files[0]);

@@ -1,0 +1,66 @@
+"""How much of the change is right, and on which side of the focus a photo is blurred: the figures of docs/using.md.
+
+    python -m benchmarks.blend FOLDER [--model M] [--strengths 0.25 0.5 0.75 1 1.25 1.5]
+
+FOLDER holds ``input/NAME_A.png`` (focused near, blurred behind), ``input/NAME_B.png`` (focused far, blurred in front)
+and ``ground_truth/NAME.png``, as the Lytro pairs do. Printed are, where the map reads more than 1 px of sigma, the mean
+gain in PSNR at each strength (dB), and how much of what is blurred ``--only`` puts on the right side.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from sftdec import Deblurrer
+from sftdec.inference import Blend
+from sftdec.photos import read_photo
+
+BLURRED = 1.0  # px of sigma
+
+
+def psnr(found: np.ndarray, sharp: np.ndarray, where: np.ndarray) -> float:
+    """In dB, of 8-bit pictures, over some of their pixels."""
+    error = (found.astype(np.float64) - sharp)[where]
+    return float(10 * np.log10(255**2 / np.mean(error**2)))
+
+
+def on_the_right_side(defocus: np.ndarray, sigma_max: float, is_far: bool) -> float:
+    """The share of what is blurred that is taken for what it is."""
+    rows, columns = (slice(0, side) for side in defocus.shape)
+    behind = Blend(only="background").weights(defocus, sigma_max)(rows, columns).sum()
+    front = Blend(only="foreground").weights(defocus, sigma_max)(rows, columns).sum()
+    return float((front if is_far else behind) / (front + behind))
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="builtin")
+    parser.add_argument("--strengths", type=float, nargs="+", default=[0.25, 0.5, 0.75, 1.0, 1.25, 1.5])
+    arguments = parser.parse_args()
+    deblurrer = Deblurrer.load(arguments.model, precision="fp32")
+    gains: dict[float, list[float]] = {strength: [] for strength in arguments.strengths}
+    right: dict[str, list[float]] = {"A": [], "B": []}
+    for path in sorted((arguments.folder / "input").glob("*_[AB].png")):
+        photo = read_photo(path)
+        sharp = read_photo(arguments.folder / "ground_truth" / f"{path.stem[:-2]}.png")
+        result, defocus = deblurrer(photo / np.float32(255))
+        where = defocus * deblurrer.sigma_max > BLURRED
+        before = psnr(photo, sharp, where)
+        for strength, of_pictures in gains.items():
+            mixed = np.clip((1 - strength) * photo + strength * 255 * result, 0, 255)
+            of_pictures.append(psnr(mixed, sharp, where) - before)
+        right[path.stem[-1]].append(on_the_right_side(defocus, deblurrer.sigma_max, path.stem[-1] == "B"))
+    print("strength  gain, dB")
+    for strength, of_pictures in gains.items():
+        print(f"{strength:8g}  {np.mean(of_pictures):+.2f}")
+    for name, kind in (("A", "background"), ("B", "foreground")):
+        print(
+            f"blurred {kind}: {100 * np.mean(right[name]):.0f} % of it is taken for that, {len(right[name])} pictures"
+        )
+
+
+if __name__ == "__main__":
+    main()
