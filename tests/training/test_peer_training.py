@@ -11,6 +11,8 @@ from sftdec.experiments.teaching import objectives
 from sftdec.experiments.training import fresh_network, train_models
 from sftdec.networks import SFTDec, WeightsError, load_weights
 from sftdec.peers import PEERS, build_peer, load_network, save_peer
+from sftdec.training.distributed import Group
+from sftdec.training.engine import captures
 from sftdec.training.run import train_on_build
 from tests.training.small import Killed, kill_at, make_build, params
 
@@ -118,3 +120,10 @@ def test_weights_of_a_peer_say_whose_they_are_and_come_back_alike(name, tmp_path
         assert torch.equal(again(picture).deblurred, network(picture).deblurred)
     with pytest.raises(WeightsError, match=rf"weights of {name}, expected SFT-Dec's; sftdec evaluate takes"):
         load_weights(path)
+
+
+def test_who_asks_for_a_graph_is_told_that_a_peers_steps_are_plain(comparison):
+    settings = params(common={"engine": "graph"})
+    (objective,) = objectives(comparison, settings, Trained("dpdnet", "equal_steps"))
+    with pytest.warns(UserWarning, match="train.common.engine: dpdnet.* can't be captured as a graph"):
+        assert not captures(objective, Group(torch.device("cuda")))

@@ -44,6 +44,9 @@ def captures(objective: Objective, group: Group) -> bool:
         reason = f"with {group.size} processes: a graph holds the steps of one"
     if wanted == "graph" and reason:
         raise EngineError(f"train.common.engine: found graph {reason}; expected auto, plain or compiled; set auto")
+    if wanted == "graph" and not objective.can_be_captured:
+        name = objective.stage.name
+        warnings.warn(f"train.common.engine: {name} can't be captured as a graph; its steps are plain", stacklevel=2)
     return wanted in ("graph", "auto") and reason is None and objective.can_be_captured
 
 
