@@ -139,7 +139,7 @@ def bad_requests() -> dict[str, Bad]:
         "100 megapixels": Bad(records(large), "100 megapixels, expected 25 at most"),
         "100 megapixels and a higher wish": Bad(records(large, {"max_megapixels": 200.0}), "expected 25 at most"),
         "a bomb": Bad(records(bomb), "196 megapixels, expected 25 at most"),
-        "an animated GIF": Bad(records(moving), "found a GIF, expected PNG or JPEG"),
+        "an animated GIF": Bad(records(moving), "found a GIF, expected PNG, JPEG, TIFF or WebP"),
         "no base64": Bad(table([{"image": "§"}]), "is not base64"),
         "no JSON": Bad(b'{"dataframe_records": [', "valid JSON"),
         "an empty body": Bad(b"", "valid JSON"),

@@ -21,6 +21,7 @@ from tests.tracking.recorded import free_port
 
 pytestmark = pytest.mark.services
 SCREENSHOTS = "SFTDEC_SCREENSHOTS"  # the folder that gets the pictures, such as docs
+FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP or JPEG 2000"
 WIDTHS = {"desktop": (1280, 620), "phone": (390, 844)}
 
 
@@ -164,8 +165,8 @@ def test_other_files_get_a_sentence_and_the_page_goes_on(demo: Demo, page: Page,
     Image.new("1", (10_000, 6_000)).save(files["huge.png"])
     page.open(demo.address, *WIDTHS["phone"])
     for name, sentence in (
-        ("notes.txt", "found 21 bytes that are no picture, expected JPEG, PNG, TIFF or WebP"),
-        ("empty.jpg", "found an empty file, expected JPEG, PNG, TIFF or WebP"),
+        ("notes.txt", f"found 21 bytes that are no picture, expected {FORMATS}"),
+        ("empty.jpg", f"found an empty file, expected {FORMATS}"),
         ("huge.png", "found 10000×6000 px, 60 megapixels, expected 25 at most"),
     ):
         page.give("#file", files[name])
