@@ -197,7 +197,7 @@ def test_figures_that_can_not_be_had_again_are_refused(judge: Judge, bright: dic
 def test_what_no_clean_commit_stands_for_serves_only_where_it_may(judge: Judge, bright: dict[str, Path]) -> None:
     (judge.root / "params.yaml").write_text("network: {size: large}\n")
     outcome = judged(bright["good"], judge, rules())
-    assert not outcome.promoted and "can't be rebuilt (registered with uncommitted changes on top of" in outcome.reason
+    assert not outcome.promoted and "can't be rebuilt (uncommitted changes of params.yaml" in outcome.reason
     assert "uncommitted" in versions(judge.root, judge.settings)[0].tags["unreproducible"]
     with pytest.raises(RegistryError, match="can't be rebuilt"):
         promote(1, "now", judge.root, judge.settings)

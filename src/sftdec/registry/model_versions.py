@@ -21,7 +21,6 @@ from sftdec.registry.store import (
     read_versions,
     tag_decision,
     tag_version,
-    unreproducible,
 )
 from sftdec.runtime import checksum
 from sftdec.tracking import TrackingSettings, fluent_store, read_settings
@@ -99,8 +98,7 @@ def _unchanged(client: "MlflowClient", digest: str, root: Path, settings: Tracki
 
 def _origin(root: Path) -> dict[str, str]:
     state = lineage(root)
-    reason = unreproducible(state.commit, state.dirty)
-    return state.tags() | ({"unreproducible": reason} if reason else {})
+    return state.tags() | ({"unreproducible": state.doubt} if state.doubt else {})
 
 
 def _tell_again(client: "MlflowClient", version: Version, figures: Mapping[str, str], root: Path) -> None:
@@ -108,8 +106,9 @@ def _tell_again(client: "MlflowClient", version: Version, figures: Mapping[str, 
     origin = _origin(root)
     if version.unreproducible and "unreproducible" not in origin:  # committed since, and it still gives these weights
         tag_version(client, version, origin)
-        if "unreproducible" in version.tags:
-            client.delete_model_version_tag(MODEL, str(version.number), "unreproducible")
+        for tag in ("unreproducible", "git.doubt"):
+            if tag in version.tags:
+                client.delete_model_version_tag(MODEL, str(version.number), tag)
     if "champion" not in version.aliases:
         tag_version(client, version, figures)
 

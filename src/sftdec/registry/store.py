@@ -42,16 +42,12 @@ class Version:
     @property
     def unreproducible(self) -> str:
         """Why no clean commit stands for it; empty where one does."""
-        if told := self.tags.get("unreproducible"):
-            return told
-        return unreproducible(self.tags.get("git.commit"), self.tags.get("git.dirty") == "true")
-
-
-def unreproducible(commit: str | None, dirty: bool) -> str:
-    """Why the state of a project is not a commit; empty where it is."""
-    if commit is None:
-        return "registered without a Git commit"
-    return f"registered with uncommitted changes on top of {commit[:12]}" if dirty else ""
+        for tag in ("unreproducible", "git.doubt"):
+            if told := self.tags.get(tag):
+                return told
+        if "git.commit" not in self.tags:
+            return "registered without a Git commit"
+        return "uncommitted changes" if self.tags.get("git.dirty") != "false" else ""
 
 
 @contextmanager
