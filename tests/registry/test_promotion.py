@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sftdec.lineage import lineage
 from sftdec.registry import (
     ArtifactError,
     Judge,
@@ -25,9 +26,9 @@ from sftdec.registry.package import create_version
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import track_stage
 from sftdec.tracking.settings import fluent_store, open_client
-from tests.registry.conftest import git
+from tests.registry.conftest import git, recorded
 from tests.registry.results import rules
-from tests.registry.small import judged, make_scenes, measured, tamper
+from tests.registry.small import brightening, judged, make_scenes, measured, tamper
 
 
 def serves(judge: Judge) -> int | None:
@@ -194,24 +195,48 @@ def test_figures_that_can_not_be_had_again_are_refused(judge: Judge, bright: dic
         assert judged(bright["better"], judge, rules(tolerance=0.03), metrics).promoted
 
 
-def test_what_no_clean_commit_stands_for_serves_only_where_it_may(judge: Judge, bright: dict[str, Path]) -> None:
+@pytest.fixture
+def dirty(judge: Judge, tmp_path: Path) -> Path:
+    """Weights that a run made while a parameter was changed and not committed."""
     (judge.root / "params.yaml").write_text("network: {size: large}\n")
-    outcome = judged(bright["good"], judge, rules())
+    weights = brightening(tmp_path / "dirty.safetensors", 0.04)
+    recorded(weights, judge.root, judge.settings)
+    return weights
+
+
+def test_what_no_clean_commit_stands_for_serves_only_where_it_may(judge: Judge, dirty: Path) -> None:
+    git(judge.root, "checkout", "--quiet", ".")  # as clean as can be where it is registered
+    outcome = judged(dirty, judge, rules())
     assert not outcome.promoted and "can't be rebuilt (uncommitted changes of params.yaml" in outcome.reason
     assert "uncommitted" in versions(judge.root, judge.settings)[0].tags["unreproducible"]
     with pytest.raises(RegistryError, match="can't be rebuilt"):
         promote(1, "now", judge.root, judge.settings)
     assert serves(judge) is None
-    assert judged(bright["good"], judge, rules(allow_dirty=True)).promoted
+    assert judged(dirty, judge, rules(allow_dirty=True)).promoted
 
 
-def test_weights_that_are_registered_again_from_a_commit_can_be_rebuilt(judge: Judge, bright: dict[str, Path]) -> None:
-    (judge.root / "params.yaml").write_text("network: {size: large}\n")
-    judged(bright["good"], judge, rules())
+def test_changes_that_are_committed_as_they_were_trained_can_be_rebuilt(judge: Judge, dirty: Path) -> None:
+    assert not judged(dirty, judge, rules()).promoted
     git(judge.root, "commit", "--quiet", "--all", "--message", "large")
-    assert judged(bright["good"], judge, rules()).promoted
+    assert judged(dirty, judge, rules()).promoted
     (version,) = versions(judge.root, judge.settings)
-    assert "unreproducible" not in version.tags and version.tags["git.dirty"] == "false"
+    assert not {"unreproducible", "git.doubt"} & {*version.tags} and version.tags["git.dirty"] == "false"
+
+
+def test_weights_that_no_run_is_known_to_have_made_serve_only_where_they_may(judge: Judge, tmp_path: Path) -> None:
+    outcome = judged(brightening(tmp_path / "found.safetensors", 0.04), judge, rules())
+    assert not outcome.promoted and "no run in MLflow says that it made these weights" in outcome.reason
+
+
+def test_a_version_has_the_lineage_of_its_weights_and_not_of_the_checkout(
+    judge: Judge, bright: dict[str, Path]
+) -> None:
+    trained = lineage(judge.root)
+    (judge.root / "params.yaml").write_text("network: {size: large}\n")
+    git(judge.root, "commit", "--quiet", "--all", "--message", "for tomorrow")
+    judged(bright["good"], judge, rules())
+    (version,) = versions(judge.root, judge.settings)
+    assert (version.tags["git.commit"], version.tags["hash.params"]) == (trained.commit, trained.params)
 
 
 def test_a_version_of_an_older_release_is_held_to_the_same(judge: Judge, bright: dict[str, Path]) -> None:

@@ -98,11 +98,27 @@ def read_flat_params(root: Path) -> dict[str, str]:
     return flatten(loaded) if isinstance(loaded, Mapping) else {}
 
 
+def code_checksums(root: Path, stage: str | None = None) -> dict[str, str]:
+    """SHA-256 by name of the source as it lies there, whatever Git knows of it.
+
+    Of a stage of dvc.yaml only what it depends on, if it names that.
+    """
+    places = [root / name for name in _code_deps(root, stage) or CODE_FOLDERS]
+    files = (file for place in places for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file())
+    names = (file.relative_to(root).as_posix() for file in files)
+    return {name: checksum(root / name) for name in sorted(names) if is_source(name)}
+
+
+def _code_deps(root: Path, stage: str | None) -> list[str]:
+    try:
+        deps = read_yaml(root / "dvc.yaml")["stages"][stage]["deps"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [dep for dep in deps if isinstance(dep, str) and dep.startswith(tuple(f"{each}/" for each in CODE_FOLDERS))]
+
+
 def _code_hash(root: Path) -> str:
-    """Of the files as they lie there, whatever Git knows of them."""
-    files = (file for folder in CODE_FOLDERS for file in (root / folder).rglob("*") if file.is_file())
-    names = sorted(name for file in files if is_source(name := file.relative_to(root).as_posix()))
-    return _text_hash("".join(f"{name}\0{checksum(root / name)}\n" for name in names))
+    return _text_hash("".join(f"{name}\0{digest}\n" for name, digest in code_checksums(root).items()))
 
 
 def _file_hash(path: Path) -> str | None:

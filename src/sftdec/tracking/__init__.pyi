@@ -1,5 +1,5 @@
 from .cell_runs import CellRun, CellRuns, now_ms
-from .provenance import recorded_outs
+from .provenance import CHANGED, WEIGHTS, origin_of, recorded_outs
 from .runs import close_pipeline_run, open_pipeline_run
 from .sender import send_pending
 from .settings import (
@@ -14,7 +14,9 @@ from .spool import FOLDER
 from .stage import track_stage
 
 __all__ = [
+    "CHANGED",
     "FOLDER",
+    "WEIGHTS",
     "CellRun",
     "CellRuns",
     "TrackingError",
@@ -25,6 +27,7 @@ __all__ = [
     "now_ms",
     "open_client",
     "open_pipeline_run",
+    "origin_of",
     "read_settings",
     "recorded_outs",
     "send_pending",
