@@ -46,7 +46,7 @@ class Judge:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def evaluate(self, version: Version) -> pd.DataFrame:
-        """The version's table, a row a scene, by the code that made the registered figures.
+        """The version's table, a row a scene with its ``photo``, by the code that made the registered figures.
 
         Raises ``Refusal`` where its file is missing or was changed, or it can't be measured (NaN).
         """
@@ -66,8 +66,17 @@ class Judge:
             table = evaluate_network(network.to(device), load_scenes(self.scenes, self.split), str(device))
         except ValueError as error:
             raise Refusal(f"{version.uri} can't be measured: {error}") from error
+        table = table.assign(photo=table["scene"].map(self._photos))
         self._tables[version.number] = table
         return table
+
+    @cached_property
+    def _photos(self) -> dict[str, str]:
+        """The photo that each scene is of."""
+        from sftdec.datasets import read_index
+
+        index = read_index(self.scenes)
+        return dict(zip(index["scene"], index["photo"], strict=True))
 
     def check_reproduced(self, version: Version, table: pd.DataFrame, tolerance: float) -> None:
         """Raises ``Refusal`` where a mean PSNR of the table differs from the registered by more than ``tolerance`` dB,
