@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sftdec.datasets import read_index, write_index
 from sftdec.lineage import lineage
 from sftdec.registry import (
     ArtifactError,
@@ -15,6 +16,7 @@ from sftdec.registry import (
     UnservableError,
     champion,
     history,
+    incomparable,
     promote,
     rebase,
     register,
@@ -255,3 +257,21 @@ def test_a_move_by_the_gate_names_the_run_it_was_made_in(judge: Judge, bright: d
         register_and_judge(bright["good"], run_id, metrics, judge, rules(), judge.root / "gate.json")
     assert run_id is not None and list(history(judge.root, judge.settings)["run"]) == [run_id]
     assert versions(judge.root, judge.settings)[0].tags["gate.run"] == run_id
+
+
+def test_what_is_chosen_on_validation_photos_is_not_judged_by_them(judge: Judge, bright: dict[str, Path]) -> None:
+    metrics = measured(bright["good"], judge)
+    judge.split = "validation"
+    index = read_index(judge.scenes)
+    index["split"] = "validation"
+    write_index(judge.scenes, index.to_dict("records"))
+    outcome = judged(bright["good"], judge, rules(), metrics)
+    assert not outcome.promoted and "set evaluate.split: test" in outcome.reason
+
+
+def test_figures_of_other_pictures_code_or_split_are_not_set_side_by_side(judge: Judge) -> None:
+    basis = judge.basis
+    assert incomparable(basis, basis) == ""
+    assert incomparable(basis, basis | {"hash.measuring": "0" * 64}) == "other code or another protocol"
+    assert incomparable(basis, basis | {"measured.split": "validation"}) == "another split"
+    assert "other pictures" in incomparable({}, {})  # of before these tags: not known

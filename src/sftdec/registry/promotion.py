@@ -46,7 +46,7 @@ def register_and_judge(
     """
     report.unlink(missing_ok=True)  # what is left of the last time must not be taken for this one's
     try:
-        version = register(weights, run_id, metrics, judge.root, {SCENES_TAG: judge.scenes_hash}, judge.settings)
+        version = register(weights, run_id, metrics, judge.root, judge.basis, judge.settings)
     except UnservableError as error:
         refused = Decision(False, str(error), {})
         record_decision(error.version, refused, judge.root, judge.settings, run_id=run_id)
@@ -85,6 +85,7 @@ def _compare(version: Version, current: Version | None, judge: Judge, gate: Gate
             f"{version.uri} can't be rebuilt ({version.unreproducible}); commit, then `dvc repro -f register`, or set "
             "gate.allow_dirty"
         )
+    judge.check_split()
     judge.check_scenes(version)
     mine = judge.evaluate(version)
     judge.check_reproduced(version, mine, gate.tolerance)
@@ -123,7 +124,7 @@ def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None 
                 client.delete_model_version_tag(current.name, str(current.number), key)
         tag_version(client, current, measured)
         write_move(client, move)
-        tag_version(client, current, {SCENES_TAG: judge.scenes_hash})  # last: till then the gate takes it for old
+        tag_version(client, current, judge.basis)  # last: till then the gate takes it for old
         return read_version(client, current.number)
 
 
