@@ -11,7 +11,7 @@ from sftdec.params import GateParams
 from sftdec.registry.gate import Decision, decide
 from sftdec.registry.judging import SCENES_TAG, Judge, Refusal, figures
 from sftdec.registry.model_versions import UnservableError, champion, record_decision, register, set_champion
-from sftdec.registry.moves import decided, write_move
+from sftdec.registry.moves import decided, following, write_move
 from sftdec.registry.store import RegistryError, Version, now, open_registry, read_version, tag_version
 from sftdec.runtime import atomic_path
 from sftdec.tracking import TrackingSettings
@@ -118,7 +118,7 @@ def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None 
     }
     with open_registry(judge.settings) as client:
         move = decided("rebased", current.number, reason, by or person(), run=run_id, figures=compared)
-        move = replace(move, previous=current.number)
+        move = following(client, replace(move, previous=current.number))
         for key in current.tags:
             if key.startswith("metric.") and key not in measured:
                 client.delete_model_version_tag(current.name, str(current.number), key)
