@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sftdec.tracking import TrackingError, TrackingSettings, open_client
+from sftdec.tracking import TrackingError, TrackingSettings, in_a_sentence, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,11 +58,12 @@ def open_registry(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     except TrackingError as error:
         raise RegistryError(str(error)) from error
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError  # MLflow's registry opens its database at the first call
 
     try:
         yield client
-    except (MlflowException, TrackingError) as error:
-        raise RegistryError(f"the registry at {settings.uri}: {error}") from error
+    except (MlflowException, SQLAlchemyError, TrackingError) as error:
+        raise RegistryError(f"the registry at {settings.uri}: {in_a_sentence(error)}") from error
 
 
 def read_versions(client: "MlflowClient", name: str = MODEL) -> list[Version]:

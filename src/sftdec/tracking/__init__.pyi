@@ -7,6 +7,7 @@ from .settings import (
     TrackingSettings,
     experiment_id,
     fluent_store,
+    in_a_sentence,
     open_client,
     read_settings,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "close_pipeline_run",
     "experiment_id",
     "fluent_store",
+    "in_a_sentence",
     "now_ms",
     "open_client",
     "open_pipeline_run",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sftdec.tracking.runs import dataset_input, find_run, open_parent
 from sftdec.tracking.settings import (
     EXPERIMENT,
+    StoreBusyError,
     TrackingError,
     TrackingSettings,
     experiment_id,
@@ -292,6 +293,8 @@ class Sender:
     def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
         try:
             result = function(*arguments)
+        except StoreBusyError as error:
+            raise StoreAway(str(error)) from error
         except TrackingError as error:
             raise StoreShut(str(error)) from error
         except Exception as error:
