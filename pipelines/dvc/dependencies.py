@@ -55,6 +55,7 @@ EXEMPT = (
         )
     ),
     Exempt("src/sftdec/photos/tiff_*.py", _OTHER_PICTURES, _ON_SCENES),
+    Exempt("pipelines/__init__.py", "refuses the code of another checkout; who goes on runs the code beside it"),
     Exempt("pipelines/stages/entry.py", "turns an error into a sentence; who ends well never gets there"),
     Exempt("src/sftdec/*/errors.py", "names of errors"),
     Exempt("src/sftdec/runtime/atomic.py", "writes the same bytes, whole or not at all"),
@@ -151,9 +152,13 @@ def _decisive(root: Path, imports: Imports, stage: str, body: Mapping[str, Any])
         one, other = (path.relative_to(root).as_posix() for path in (importer, imported))
         if one == SCHEMA and other in SECTIONS:
             return SECTIONS[other] in sections
-        return not any(fnmatchcase(other, each.pattern) and _of_stage(each, stage) for each in EXEMPT)
+        return not exempt(other)
 
-    return imports.closure(module[0].split()[-1], counts)
+    def exempt(name: str) -> bool:
+        return any(fnmatchcase(name, each.pattern) and _of_stage(each, stage) for each in EXEMPT)
+
+    found = imports.closure(module[0].split()[-1], counts)  # with the packages that the module lies in
+    return {path for path in found if not exempt(path.relative_to(root).as_posix())}
 
 
 def _stages(root: Path, file: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def publish_comparison(
         gains = {measure: _difference(mine[measure], theirs[measure]) for measure in mine}
         named = ((name, mine), (other_name, theirs), ("difference", gains))
         rows += [{"data set": dataset, "model": model, **row} for model, row in named]
-    create_table_artifact(rows, key=key, description="Restoration quality on the test scenes")
+    create_table_artifact(rows, key=key, description="Restoration quality on the scenes to judge by")
 
 
 def registered_figures(tags: Mapping[str, str]) -> dict[str, dict[str, float]]:

@@ -17,7 +17,7 @@ from pipelines.flows.artifacts import Figures, publish_comparison, registered_fi
 from pipelines.flows.tasks import ROOT, run_once
 from pipelines.flows.worktree import BusyError, held_worktree
 from sftdec.runtime import checksum
-from sftdec.tracking import read_settings, recorded_outs, track_stage
+from sftdec.tracking import read_settings, track_stage
 
 SCENES = Path("build/scenes")
 Split = Literal["train", "validation", "test"]
@@ -61,7 +61,7 @@ def judge(model: str, root: Path, place: Path, split: Split, device: str) -> dic
     from sftdec.datasets import load_scenes
     from sftdec.evaluation import evaluate_network, summarise, training_window
     from sftdec.networks import load_weights
-    from sftdec.registry import find_version, resolve_weights
+    from sftdec.registry import SCENES_TAG, Judge, find_version, resolve_weights
     from sftdec.runtime import choose_device
 
     log, settings = get_run_logger(), read_settings(root)
@@ -76,18 +76,22 @@ def judge(model: str, root: Path, place: Path, split: Split, device: str) -> dic
         )
         flat = {f"{name}.{key}": float(value) for name, row in metrics.items() for key, value in row.items()}
         tracker.metrics(flat, step=0)
-        recorded = recorded_outs(version.run_id, settings).get(SCENES.as_posix()) if version.run_id else None
+        same = version.tags.get(SCENES_TAG) == Judge(place / SCENES, split, device, root, settings).scenes_hash
         registered = registered_figures(version.tags)
-        sentence = verdict(version.uri, metrics, registered, recorded == scenes)
+        sentence = verdict(version.uri, metrics, registered, same)
         tracker.tags({"version": version.number, "verdict": sentence})
     log.info(sentence)
-    publish_comparison(metrics, "now", registered, f"registered (version {version.number})", key="reevaluation")
+    publish_comparison(
+        metrics, "now", registered if same else None, f"registered (version {version.number})", key="reevaluation"
+    )
     create_markdown_artifact(sentence, key="verdict", description=f"Whether {version.uri} gives its registered figures")
     return {name: {key: float(value) for key, value in row.items()} for name, row in metrics.items()}
 
 
 def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> str:
     """In words, whether a version still gives its registered figures."""
+    if not same_scenes:
+        return f"{uri}: the scenes aren't those that its registered figures are of, so there is nothing to compare."
     pairs = {
         f"{name}.{key}": (float(now[name][key]), value)
         for name, row in registered.items()
@@ -99,12 +103,10 @@ def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> s
     key, (mine, theirs) = max(pairs.items(), key=lambda pair: abs(pair[1][0] - pair[1][1]))
     if abs(mine - theirs) <= TOLERANCE:
         return f"{uri} still gives the figures that it was registered with."
-    cause = (
-        "on the scenes that it was registered with: the machine, its packages or the code have changed"
-        if same_scenes
-        else "but the scenes aren't those that it was registered with"
+    return (
+        f"{uri} no longer gives its registered figures: {key} is {mine:.6g}, was {theirs:.6g}, on the scenes that "
+        "it was registered with: the machine, its packages or the code have changed."
     )
-    return f"{uri} no longer gives its registered figures: {key} is {mine:.6g}, was {theirs:.6g}, {cause}."
 
 
 def main() -> None:

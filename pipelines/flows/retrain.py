@@ -6,9 +6,10 @@ whoever works in the checkout is not disturbed. What has to run is DVC's decisio
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import State, flow, get_run_logger
 from prefect.states import Cancelled
@@ -29,6 +30,9 @@ from pipelines.flows.worktree import BusyError, Definition, held_worktree, name_
 from sftdec.lineage import DATA_FILE, is_kept_by_dvc, stage_order
 from sftdec.runtime import parse_yaml
 from sftdec.tracking import TrackingSettings, read_settings
+
+if TYPE_CHECKING:
+    from sftdec.registry import Version
 
 Results = list[StageResult]
 
@@ -89,30 +93,47 @@ def _retrain(root: Path, place: Path, definition: Definition, stages: list[str])
         results = [StageResult(stage, "unchanged", 0.0) for stage in chosen]
         publish_summary(results, [where])
         return results
-    champion, figures = _champion(root, settings)
+    champion = _champion(root, settings)
     (place / GATE).unlink(missing_ok=True)
     with tracked(place, settings) as pipeline_run:
         environment = stage_environment(root, place, settings, pipeline_run)
         results = run_in_turn(chosen, place, environment)
-    publish_metrics(place, figures, champion)
+    publish_metrics(place, *_beside(root, place, settings, champion))
     publish_figures(place)
     publish_gate(place)
     publish_summary(results, [where, *where_the_run_is(settings, pipeline_run)])
     return results
 
 
-def _champion(root: Path, settings: TrackingSettings) -> tuple[str, dict[str, dict[str, float]] | None]:
-    """What serves as the execution begins, and its registered figures; None if nothing does, or the store is away."""
+def _champion(root: Path, settings: TrackingSettings) -> "Version | None":
+    """What serves as the execution begins; None if nothing does, or the store is away."""
     from sftdec.registry import champion
 
     try:
-        serving = champion(root, settings)
+        return champion(root, settings)
     except Exception as error:  # whatever a store can fail with
         get_run_logger().warning("No figures of the champion beside those of this execution: %s", error)
-        return "champion", None
-    if serving is None:
-        return "champion", None
-    return f"champion (version {serving.number})", registered_figures(serving.tags)
+        return None
+
+
+def _beside(
+    root: Path, place: Path, settings: TrackingSettings, champion: "Version | None"
+) -> tuple[dict[str, dict[str, float]] | None, str]:
+    """The champion's registered figures and its name, where this execution's version is measured as it was."""
+    from sftdec.registry import find_version, incomparable
+
+    if champion is None:
+        return None, "champion"
+    try:
+        number = json.loads((place / GATE).read_text("utf-8"))["version"]
+        mine = find_version(f"models:/{champion.name}/{number}", root, settings)
+        difference = incomparable(mine.tags, champion.tags)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        difference = f"this execution registered no version to compare ({error})"
+    if difference:
+        get_run_logger().info("Version %d's figures aren't beside this execution's: %s", champion.number, difference)
+        return None, "champion"
+    return registered_figures(champion.tags), f"champion (version {champion.number})"
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ def prepare(root: Path, place: Path, definition: Definition, log: Log) -> None:
         ParamsError: a change of a section that isn't there.
     """
     commit = commit_of(root, definition.revision)
-    if own := git(root, "status", "--porcelain", "--", *PERSONAL):
+    if own := git(root, "status", "--porcelain", "--untracked-files=all", "--", *PERSONAL):
         names = ", ".join(line[3:] for line in own.splitlines()[:5])
         log("Changes in the checkout that aren't committed (%s) take no part: this is commit %s", names, commit[:12])
     for sentence in place_worktree(root, place, commit):

@@ -26,7 +26,8 @@ def main() -> None:
     with track_stage("evaluate", Path.cwd(), reads=reads, params=params.evaluate.model_dump()) as tracker:
         index = BUILD / "scenes" / "index.parquet"
         judged = select_scenes(read_index(index.parent), params.evaluate.split)
-        tracker.dataset("scenes", index.parent, checksum(index), len(judged), context="testing")
+        context = "testing" if params.evaluate.split == "test" else params.evaluate.split
+        tracker.dataset("scenes", index.parent, checksum(index), len(judged), context=context)
         gallery = Gallery(FIGURES, params.evaluate.panels)
         network = load_weights(WEIGHTS).to(device)
         scenes = load_scenes(BUILD / "scenes", params.evaluate.split)

@@ -8,8 +8,8 @@ import pytest
 from sftdec.cli import main
 from sftdec.registry import Judge, register, versions
 from sftdec.tracking import TrackingSettings
-from tests.registry.conftest import git
-from tests.registry.small import make_scenes, measured
+from tests.registry.conftest import git, recorded
+from tests.registry.small import brightening, make_scenes, measured
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
@@ -63,25 +63,26 @@ def test_register_builtin_makes_it_a_version_that_the_gate_judges_where_there_ar
 
 
 def test_promote_says_in_a_sentence_why_it_does_not(
-    project: Path, settings: TrackingSettings, bright: dict[str, Path], capsys: pytest.CaptureFixture[str]
+    project: Path, settings: TrackingSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["promote", "--version", "9", "--reason", "why"]) == 2
     assert "models:/sft-dec/9: no such version, there are [1, 2]" in capsys.readouterr().err
     assert main(["promote", "--version", "1", "--reason", " "]) == 2
     assert "--reason: found nothing" in capsys.readouterr().err
     (project / "params.yaml").write_bytes(PARAMS.read_bytes() + b"\n")
-    register(bright["best"], None, {}, project, settings=settings)
+    weights = brightening(tmp_path / "uncommitted.safetensors", 0.07)
+    recorded(weights, project, settings)
+    register(weights, None, {}, project, settings=settings)
     command = ["promote", "--version", "3", "--reason", "tonight's demonstration"]
     assert main(command) == 2
     assert "can't be rebuilt" in capsys.readouterr().err
     assert main([*command, "--allow-dirty"]) == 0
 
 
-def test_promote_allows_what_the_parameters_allow(
-    project: Path, settings: TrackingSettings, bright: dict[str, Path]
-) -> None:
+def test_promote_allows_what_the_parameters_allow(project: Path, settings: TrackingSettings, tmp_path: Path) -> None:
     (project / "params.yaml").write_text(PARAMS.read_text().replace("allow_dirty: false", "allow_dirty: true"))
-    register(bright["best"], None, {}, project, settings=settings)
+    of_nobody = brightening(tmp_path / "found.safetensors", 0.07)  # no run made them
+    register(of_nobody, None, {}, project, settings=settings)
     assert main(["promote", "--version", "3", "--reason", "it may"]) == 0
 
 

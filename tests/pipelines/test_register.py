@@ -10,7 +10,7 @@ import pytest
 from pipelines.stages.register import main
 from sftdec.registry import Judge, champion
 from sftdec.tracking import TrackingSettings
-from tests.registry.conftest import bright, empty_store, git, root, settings  # noqa: F401
+from tests.registry.conftest import bright, empty_store, git, root, settings, trained  # noqa: F401
 from tests.registry.small import make_scenes, measured
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"

@@ -17,7 +17,7 @@ def environment():
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     dropped = ("MLFLOW_TRACKING_URI", "SFTDEC_PIPELINE_RUN", "SFTDEC_TRACKING")
     kept = {key: value for key, value in os.environ.items() if key not in dropped}
-    return {**kept, "PATH": path, "PYTHONPATH": "", "DO_NOT_TRACK": "1"}
+    return {**kept, "PATH": path, "PYTHONPATH": "src", "DO_NOT_TRACK": "1"}
 
 
 def dvc(project, *arguments, check=True, tracking=True):

@@ -102,10 +102,28 @@ def test_a_value_that_is_no_number_is_refused(bad: float) -> None:
         assert not decision.promote and "1 PSNR or SSIM values are NaN or infinite" in decision.reason
 
 
+def test_a_photo_counts_once_however_many_images_it_has() -> None:
+    """Three photos, four renderings each: a gain that twelve would show and three don't."""
+    gains = [0.3, 0.0, 0.5]
+    each = table([20.0 + gain for gain in gains for _ in range(4)])
+    serving = table([20.0] * 12)
+    assert decide(each, serving, rules()).promote
+    of_photos = decide(each.assign(photo=[name for name in "abc" for _ in range(4)]), serving, rules())
+    assert not of_photos.promote and "on 3 photos" in of_photos.reason
+    assert (of_photos.figures["photos"], of_photos.figures["images"], of_photos.figures["improved"]) == (3, 12, 2)
+    alone = decide(each.assign(photo="a"), serving, rules())
+    assert "there is one photo (12 of its images)" in alone.reason
+
+
+def test_a_photo_with_many_images_weighs_no_more_than_one_with_few() -> None:
+    challenger = table([21.0, 20.0, 20.0, 20.0]).assign(photo=["a", "b", "b", "b"])
+    assert decide(challenger, table([20.0] * 4), rules()).figures["gain"] == pytest.approx(0.5)
+
+
 def test_too_few_images_are_refused_and_a_missing_column_is_an_error() -> None:
-    reason = "there are no images to judge by, and a gain's interval needs two or more"
+    reason = "there are no photos to judge by, and a gain's interval needs two or more"
     assert decide(table([]), None, rules()) == Decision(False, reason, {"images": 0.0})
-    assert "there is one image" in decide(table([40.0]), table([20.0]), rules()).reason
+    assert "there is one photo (1 of its images)" in decide(table([40.0]), table([20.0]), rules()).reason
     with pytest.raises(ValueError, match=r"\['psnr_blurred'\] are missing"):
         decide(table([1.0]).drop(columns="psnr_blurred"), None, rules())
     with pytest.raises(ValueError, match=r"\['ssim'\] are missing"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sftdec.registry import RegistryError, history, promote, register, set_champion, versions
+from sftdec.registry import RegistryError, history, moves, promote, register, set_champion, versions
 from sftdec.registry.moves import FORMER, LONGEST_REASON, PREFIX, Move, happened, settle, write_move
 from sftdec.tracking import TrackingSettings
 from sftdec.tracking.settings import open_client
@@ -131,6 +131,25 @@ def test_a_move_that_was_made_elsewhere_is_told_as_one_that_nobody_wrote_down(
     promote(1, "back again", two, settings)
     told = history(two, settings)
     assert list(told["version"]) == [1, 2, 1] and told["event"].iloc[1] == "moved outside"
+
+
+@pytest.mark.parametrize("clock", ["2001-01-01T00:00:00.000+00:00", "stands still"])
+def test_the_history_is_in_the_order_of_what_happened_whatever_the_clock_says(
+    two: Path, settings: TrackingSettings, clock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = history(two, settings)["time"][0]
+    monkeypatch.setattr(moves, "now", lambda: first if clock == "stands still" else clock)
+    wanted = [2, 1, 2, 1]
+    for number in wanted:
+        promote(number, "why not", two, settings)
+    told = history(two, settings)
+    assert list(told["event"]) == ["promoted"] * 5 and list(told["version"]) == [1, *wanted]
+    assert list(told["previous"][1:]) == [1, *wanted[:-1]]
+    everything = history(two, settings, everything=True)
+    assert list(everything["version"][everything["event"] == "promoted"]) == [1, *wanted]
+    for number in (1, 2):  # whatever the time, nothing serves before it was registered
+        of_it = everything[everything["version"] == number]
+        assert of_it["event"].iloc[0] == "registered"
 
 
 def test_which_moves_happened_is_told_by_what_came_after() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sftdec.datasets import read_index, write_index
+from sftdec.lineage import lineage
 from sftdec.registry import (
     ArtifactError,
     Judge,
@@ -14,6 +16,7 @@ from sftdec.registry import (
     UnservableError,
     champion,
     history,
+    incomparable,
     promote,
     rebase,
     register,
@@ -25,9 +28,9 @@ from sftdec.registry.package import create_version
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import track_stage
 from sftdec.tracking.settings import fluent_store, open_client
-from tests.registry.conftest import git
+from tests.registry.conftest import git, recorded
 from tests.registry.results import rules
-from tests.registry.small import judged, make_scenes, measured, tamper
+from tests.registry.small import brightening, judged, make_scenes, measured, tamper
 
 
 def serves(judge: Judge) -> int | None:
@@ -194,24 +197,48 @@ def test_figures_that_can_not_be_had_again_are_refused(judge: Judge, bright: dic
         assert judged(bright["better"], judge, rules(tolerance=0.03), metrics).promoted
 
 
-def test_what_no_clean_commit_stands_for_serves_only_where_it_may(judge: Judge, bright: dict[str, Path]) -> None:
+@pytest.fixture
+def dirty(judge: Judge, tmp_path: Path) -> Path:
+    """Weights that a run made while a parameter was changed and not committed."""
     (judge.root / "params.yaml").write_text("network: {size: large}\n")
-    outcome = judged(bright["good"], judge, rules())
-    assert not outcome.promoted and "can't be rebuilt (registered with uncommitted changes on top of" in outcome.reason
+    weights = brightening(tmp_path / "dirty.safetensors", 0.04)
+    recorded(weights, judge.root, judge.settings)
+    return weights
+
+
+def test_what_no_clean_commit_stands_for_serves_only_where_it_may(judge: Judge, dirty: Path) -> None:
+    git(judge.root, "checkout", "--quiet", ".")  # as clean as can be where it is registered
+    outcome = judged(dirty, judge, rules())
+    assert not outcome.promoted and "can't be rebuilt (uncommitted changes of params.yaml" in outcome.reason
     assert "uncommitted" in versions(judge.root, judge.settings)[0].tags["unreproducible"]
     with pytest.raises(RegistryError, match="can't be rebuilt"):
         promote(1, "now", judge.root, judge.settings)
     assert serves(judge) is None
-    assert judged(bright["good"], judge, rules(allow_dirty=True)).promoted
+    assert judged(dirty, judge, rules(allow_dirty=True)).promoted
 
 
-def test_weights_that_are_registered_again_from_a_commit_can_be_rebuilt(judge: Judge, bright: dict[str, Path]) -> None:
-    (judge.root / "params.yaml").write_text("network: {size: large}\n")
-    judged(bright["good"], judge, rules())
+def test_changes_that_are_committed_as_they_were_trained_can_be_rebuilt(judge: Judge, dirty: Path) -> None:
+    assert not judged(dirty, judge, rules()).promoted
     git(judge.root, "commit", "--quiet", "--all", "--message", "large")
-    assert judged(bright["good"], judge, rules()).promoted
+    assert judged(dirty, judge, rules()).promoted
     (version,) = versions(judge.root, judge.settings)
-    assert "unreproducible" not in version.tags and version.tags["git.dirty"] == "false"
+    assert not {"unreproducible", "git.doubt"} & {*version.tags} and version.tags["git.dirty"] == "false"
+
+
+def test_weights_that_no_run_is_known_to_have_made_serve_only_where_they_may(judge: Judge, tmp_path: Path) -> None:
+    outcome = judged(brightening(tmp_path / "found.safetensors", 0.04), judge, rules())
+    assert not outcome.promoted and "no run in MLflow says that it made these weights" in outcome.reason
+
+
+def test_a_version_has_the_lineage_of_its_weights_and_not_of_the_checkout(
+    judge: Judge, bright: dict[str, Path]
+) -> None:
+    trained = lineage(judge.root)
+    (judge.root / "params.yaml").write_text("network: {size: large}\n")
+    git(judge.root, "commit", "--quiet", "--all", "--message", "for tomorrow")
+    judged(bright["good"], judge, rules())
+    (version,) = versions(judge.root, judge.settings)
+    assert (version.tags["git.commit"], version.tags["hash.params"]) == (trained.commit, trained.params)
 
 
 def test_a_version_of_an_older_release_is_held_to_the_same(judge: Judge, bright: dict[str, Path]) -> None:
@@ -230,3 +257,21 @@ def test_a_move_by_the_gate_names_the_run_it_was_made_in(judge: Judge, bright: d
         register_and_judge(bright["good"], run_id, metrics, judge, rules(), judge.root / "gate.json")
     assert run_id is not None and list(history(judge.root, judge.settings)["run"]) == [run_id]
     assert versions(judge.root, judge.settings)[0].tags["gate.run"] == run_id
+
+
+def test_what_is_chosen_on_validation_photos_is_not_judged_by_them(judge: Judge, bright: dict[str, Path]) -> None:
+    metrics = measured(bright["good"], judge)
+    judge.split = "validation"
+    index = read_index(judge.scenes)
+    index["split"] = "validation"
+    write_index(judge.scenes, index.to_dict("records"))
+    outcome = judged(bright["good"], judge, rules(), metrics)
+    assert not outcome.promoted and "set evaluate.split: test" in outcome.reason
+
+
+def test_figures_of_other_pictures_code_or_split_are_not_set_side_by_side(judge: Judge) -> None:
+    basis = judge.basis
+    assert incomparable(basis, basis) == ""
+    assert incomparable(basis, basis | {"hash.measuring": "0" * 64}) == "other code or another protocol"
+    assert incomparable(basis, basis | {"measured.split": "validation"}) == "another split"
+    assert "other pictures" in incomparable({}, {})  # of before these tags: not known

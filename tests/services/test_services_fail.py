@@ -88,7 +88,8 @@ def test_an_object_store_that_refuses_registers_nothing_and_the_champion_goes_on
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     settings = read_settings(root, {"MLFLOW_TRACKING_URI": tracking})
     first, second = (weights(root / f"{seed}.safetensors", seed) for seed in (11, 12))
-    serving = set_champion(register(first, None, {}, root, settings=settings), "first", {}, root, settings)
+    version = register(first, None, {}, root, settings=settings)
+    serving = set_champion(version, "first", {}, root, settings, allow_dirty=True)
     before = [version.number for version in versions(root, settings)]
 
     bucket.refusing = lambda method, path: method == "PUT" and path.endswith(".safetensors")  # the rest gets there

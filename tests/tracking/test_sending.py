@@ -45,6 +45,28 @@ def test_sending_again_what_was_sent_makes_no_duplicates(
     assert steps(settings, run, "loss") == [(0, 0.5), (1, 1.5)]
 
 
+def test_what_is_recorded_for_a_run_that_somebody_deleted_waits_for_its_restoring(
+    root: Path, settings: TrackingSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool, client = spooled(root, settings), open_client(settings)
+    deleted = only(stage_runs(settings)).info.run_id
+    client.delete_run(deleted)
+    spool.append({"kind": "metrics", "time": 1002, "step": 2, "values": {"loss": 2.5}})
+    with pytest.raises(StoreAway, match=f"run {deleted} .*was deleted .*mlflow runs restore --run-id {deleted}"):
+        Sender(settings, root).send(spool)
+    spool.append({"kind": "close", "time": 1003, "status": "FINISHED"})
+    spool.release()
+    with track_stage("evaluate", root, settings=settings):
+        pass
+    assert only(stage_runs(settings)).info.run_name == "evaluate"  # it isn't held up, and nothing is made up
+    assert pending_spools(root) == [spool.folder] and not (root / ".tracking/refused.jsonl").exists()
+    assert send_pending(root, settings) == 0 and "was deleted" in caplog.text
+    client.restore_run(deleted)
+    assert send_pending(root, settings) == 1 and pending_spools(root) == []
+    run = client.get_run(deleted)
+    assert steps(settings, run, "loss")[-1] == (2, 2.5) and run.info.status == "FINISHED"
+
+
 def test_a_store_that_was_replaced_in_the_middle_gets_the_whole_run(
     root: Path, settings: TrackingSettings, empty_database: Path
 ) -> None:

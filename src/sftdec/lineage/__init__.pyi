@@ -1,4 +1,4 @@
-from .commits import flatten, lineage, read_flat_params
+from .commits import code_checksums, flatten, lineage, read_flat_params
 from .git_command import WorktreeError, git
 from .stages import stage_order, stage_outs
 from .worktrees import (
@@ -23,6 +23,7 @@ __all__ = [
     "WorktreeError",
     "bring_data",
     "cache_folder",
+    "code_checksums",
     "code_first",
     "commit_definition",
     "commit_of",

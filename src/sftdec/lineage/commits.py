@@ -6,25 +6,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sftdec.lineage.git_command import WorktreeError, git
+from sftdec.lineage.git_command import WorktreeError
+from sftdec.lineage.uncommitted import head, is_source, uncommitted
 from sftdec.runtime import checksum, read_yaml
 
 CODE_FOLDERS = ("src", "pipelines")
 DEFINING_FILES = ("params.yaml", "data.dvc", "dvc.yaml")
+LONGEST_DOUBT = 1000  # characters, of a tag
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """One state of the project. Hashes are SHA-256; None where the file (or Git) is missing."""
+    """One state of the project. Hashes are SHA-256; None where the file (or Git) is missing.
+
+    ``doubt`` says why no commit stands for it, in Git's own words where Git refuses; empty where one does.
+    """
 
     tag: str
     commit: str | None
-    dirty: bool
+    doubt: str
     params: str | None
     data: str | None
     pipeline: str | None
     lock: str | None
     code: str
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the commit alone may not give that state."""
+        return bool(self.doubt)
 
     def tags(self) -> dict[str, str]:
         """The lineage as the tags of a run or a model version; missing parts are left out."""
@@ -32,6 +42,7 @@ class Lineage:
             "sftdec.lineage": self.tag,
             "git.commit": self.commit,
             "git.dirty": str(self.dirty).lower() if self.commit else None,
+            "git.doubt": self.doubt[:LONGEST_DOUBT] or None,
             "hash.params": self.params,
             "hash.data_dvc": self.data,
             "hash.dvc_yaml": self.pipeline,
@@ -45,18 +56,22 @@ def lineage(root: Path) -> Lineage:
     """The lineage of the project at ``root``.
 
     ``tag`` is a hash of params.yaml, data.dvc, dvc.yaml and all source under src/ and pipelines/: the same
-    from the first stage of an execution to the last, and different as soon as one of them changes. ``dirty``
-    says that the commit alone does not give that state; what the stages write (dvc.lock, reports) does not
-    count.
+    from the first stage of an execution to the last, and different as soon as one of them changes. ``doubt``
+    says why the commit alone does not give that state, or why that can't be known; what the stages write
+    (dvc.lock, reports) does not count.
     """
-    commit = (_git(root, "rev-parse", "HEAD") or "").strip() or None
-    status = _git(root, "status", "--porcelain", "--", *DEFINING_FILES, *CODE_FOLDERS) if commit else None
+    commit: str | None = None
+    try:
+        commit = head(root)
+        doubt = uncommitted(root, [*DEFINING_FILES, *CODE_FOLDERS])
+    except WorktreeError as error:
+        doubt = str(error)
     params, data, pipeline = (_file_hash(root / name) for name in DEFINING_FILES)
     code = _code_hash(root)
     return Lineage(
         tag=_text_hash("\n".join(part or "-" for part in (params, data, pipeline, code))),
         commit=commit,
-        dirty=bool(status),
+        doubt=doubt.encode(errors="backslashreplace").decode(),  # of names that are no UTF-8
         params=params,
         data=data,
         pipeline=pipeline,
@@ -83,25 +98,27 @@ def read_flat_params(root: Path) -> dict[str, str]:
     return flatten(loaded) if isinstance(loaded, Mapping) else {}
 
 
-def _code_hash(root: Path) -> str:
-    listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *CODE_FOLDERS)
-    if listed:
-        names = {name for name in listed.split("\0") if name}
-    else:  # outside Git
-        files = (file for folder in CODE_FOLDERS for file in (root / folder).rglob("*"))
-        names = {file.relative_to(root).as_posix() for file in files}
-    derived = ("__pycache__", ".egg-info/")  # what Python leaves beside the source is not source
-    source = (name for name in names if not any(part in name for part in derived))
-    kept = sorted(name for name in source if (root / name).is_file())
-    return _text_hash("".join(f"{name}\0{checksum(root / name)}\n" for name in kept))
+def code_checksums(root: Path, stage: str | None = None) -> dict[str, str]:
+    """SHA-256 by name of the source as it lies there, whatever Git knows of it.
+
+    Of a stage of dvc.yaml only what it depends on, if it names that.
+    """
+    places = [root / name for name in _code_deps(root, stage) or CODE_FOLDERS]
+    files = (file for place in places for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file())
+    names = (file.relative_to(root).as_posix() for file in files)
+    return {name: checksum(root / name) for name in sorted(names) if is_source(name)}
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    """What Git prints, or None where there is no Git, no repository or no commit."""
+def _code_deps(root: Path, stage: str | None) -> list[str]:
     try:
-        return git(root, *arguments, patience=60)
-    except WorktreeError:
-        return None
+        deps = read_yaml(root / "dvc.yaml")["stages"][stage]["deps"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [dep for dep in deps if isinstance(dep, str) and dep.startswith(tuple(f"{each}/" for each in CODE_FOLDERS))]
+
+
+def _code_hash(root: Path) -> str:
+    return _text_hash("".join(f"{name}\0{digest}\n" for name, digest in code_checksums(root).items()))
 
 
 def _file_hash(path: Path) -> str | None:

@@ -25,15 +25,24 @@ def git(
         WorktreeError: Git refuses, with its own sentence, takes too long, or isn't there.
     """
     command = ["git", "-C", str(folder), *arguments]
+    name = next((each for each in arguments if each[0] != "-" and "=" not in each), "")
     whole = {**clean_environment(), **(environment or {})}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=whole, timeout=patience)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            check=True,
+            env=whole,
+            timeout=patience,
+            encoding="utf-8",
+            errors="surrogateescape",  # names of any encoding come back as the paths they are
+        )
     except FileNotFoundError as error:
         raise WorktreeError("git: there is no such command; a run of a commit needs Git, install it") from error
     except subprocess.TimeoutExpired as error:
-        raise WorktreeError(f"{folder}: `git {arguments[0]}` took more than {patience} s") from error
+        raise WorktreeError(f"{folder}: `git {name}` took more than {patience:g} s") from error
     except subprocess.CalledProcessError as error:
-        raise WorktreeError(f"{folder}: `git {arguments[0]}` refused: {error.stderr.strip()}") from error
+        raise WorktreeError(f"{folder}: `git {name}` refused: {' '.join(error.stderr.split())}") from error
     return done.stdout
 
 

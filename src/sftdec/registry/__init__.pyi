@@ -1,5 +1,5 @@
 from .gate import Decision, decide
-from .judging import Judge, Refusal
+from .judging import SCENES_TAG, Judge, Refusal, incomparable
 from .model_versions import (
     UnservableError,
     champion,
@@ -29,6 +29,7 @@ __all__ = [
     "CHAMPION",
     "DEFAULT_MODEL",
     "MODEL",
+    "SCENES_TAG",
     "ArtifactError",
     "Chosen",
     "Decision",
@@ -46,6 +47,7 @@ __all__ = [
     "find_version",
     "find_weights",
     "history",
+    "incomparable",
     "load_any_model",
     "load_model",
     "promote",

@@ -10,6 +10,7 @@ from sftdec.evaluation import DECIMALS, paired_interval
 from sftdec.params import GateParams
 
 KEY = ["dataset", "scene"]
+PHOTO = ["dataset", "photo"]
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,15 @@ class Decision:
 
 def decide(challenger: pd.DataFrame, champion: pd.DataFrame | None, gate: GateParams) -> Decision:
     """The gate: tables of one row an image (dataset, scene, psnr in dB, ssim; a first version's also psnr_blurred
-    and ssim_blurred).
+    and ssim_blurred; the challenger's also photo, where a photo may have several images).
+
+    A photo counts once, with the mean of its images: renderings of one photo resemble each other, and an interval that
+    took them for independent would be too narrow.
 
     A challenger must show, on exactly the champion's scenes, a mean PSNR gain whose paired interval at ``gate.level``
     lies above ``gate.min_gain`` dB, a mean SSIM that is not lower, and no data set whose mean PSNR falls by more than
     ``gate.max_loss`` dB. A first version (``champion`` None) must show all that against the blurred input. A single
-    image, a NaN or an infinite value is refused. Raises ``ValueError`` where a column is missing.
+    photo, a NaN or an infinite value is refused. Raises ``ValueError`` where a column is missing.
     """
     base = _blurred_input(challenger) if champion is None else champion
     for table in (challenger, base):
@@ -37,18 +41,28 @@ def decide(challenger: pd.DataFrame, champion: pd.DataFrame | None, gate: GatePa
     images = {"images": float(len(challenger))}
     if difference := _scene_difference(challenger, base):
         return Decision(False, f"not the same scenes: {difference}; evaluate both on the same data", images)
-    paired = challenger.merge(base, on=KEY, suffixes=("", "_base")).sort_values(KEY)
+    paired = challenger.merge(base.drop(columns="photo", errors="ignore"), on=KEY, suffixes=("", "_base")).sort_values(
+        KEY
+    )
     values = paired[["psnr", "psnr_base", "ssim", "ssim_base"]].to_numpy(float)
     if bad := int((~np.isfinite(values)).sum()):
         return Decision(False, f"{bad} PSNR or SSIM values are NaN or infinite", images)
-    if len(paired) < 2:
-        found = "there is one image" if len(paired) else "there are no images"
+    photos = _of_photos(paired)
+    if len(photos) < 2:
+        found = f"there is one photo ({len(paired)} of its images)" if len(photos) else "there are no photos"
         return Decision(False, f"{found} to judge by, and a gain's interval needs two or more", images)
-    return _weigh(paired, "champion" if champion is not None else "blurred", gate)
+    return _weigh(photos, "champion" if champion is not None else "blurred", gate)
+
+
+def _of_photos(paired: pd.DataFrame) -> pd.DataFrame:
+    """A row a photo: the means of its images, and their number (images); without photos each image is one."""
+    named = paired if "photo" in paired.columns else paired.assign(photo=paired["scene"])
+    means = {name: (name, "mean") for name in ("psnr", "psnr_base", "ssim", "ssim_base")}
+    return named.groupby(PHOTO, as_index=False).agg(**means, images=("scene", "size"))
 
 
 def _weigh(paired: pd.DataFrame, rival: str, gate: GateParams) -> Decision:
-    """The three rules, on one table of both."""
+    """The three rules, on one table of both, a row a photo."""
     gains = paired["psnr"] - paired["psnr_base"]
     interval = paired_interval(gains.to_numpy(float), gate.level)
     of_sets = {str(name): float(gain) for name, gain in gains.groupby(paired["dataset"]).mean().round(DECIMALS).items()}
@@ -66,14 +80,15 @@ def _weigh(paired: pd.DataFrame, rival: str, gate: GateParams) -> Decision:
         "ssim_gain": ssim_gain,
         "worst_set_gain": of_sets[worst],
         "max_loss": gate.max_loss,
-        "images": float(len(paired)),
+        "images": float(paired["images"].sum()),
+        "photos": float(len(paired)),
         "improved": float((gains > 0).sum()),
         **{f"gain.{name}": gain for name, gain in of_sets.items()},
     }
     opponent = "the blurred input" if rival == "blurred" else "the champion"
     measured = (
         f"mean PSNR {mine:.3f} dB is {interval.mean:+.3f} dB against {opponent} ({theirs:.3f} dB) on {len(paired)} "
-        f"images, {100 * gate.level:g} % interval {interval.low:+.3f} to {interval.high:+.3f} dB"
+        f"photos, {100 * gate.level:g} % interval {interval.low:+.3f} to {interval.high:+.3f} dB"
     )
     above = interval.low > gate.min_gain
     verdicts = {
@@ -92,7 +107,7 @@ def _blurred_input(table: pd.DataFrame) -> pd.DataFrame:
     columns = {"psnr_blurred": "psnr", "ssim_blurred": "ssim"}
     if missing := [name for name in (*KEY, *columns) if name not in table.columns]:
         raise ValueError(f"per-image table: columns {missing} are missing, found {list(table.columns)}")
-    return table[[*KEY, *columns]].rename(columns=columns)
+    return table[[*KEY, *columns]].rename(columns=columns)  # without its photos: the challenger's count
 
 
 def _scene_difference(challenger: pd.DataFrame, base: pd.DataFrame) -> str:

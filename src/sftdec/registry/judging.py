@@ -1,6 +1,7 @@
 """Versions of the registry, loaded back and judged on one folder of scenes; and whether that gives what it gave."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import pandas as pd
 
 from sftdec.registry.model_versions import resolve_weights
 from sftdec.registry.store import ArtifactError, Version
+from sftdec.runtime import Imports, checksum
 from sftdec.tracking import TrackingSettings, read_settings
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from sftdec.networks import SFTDec
 
 SCENES_TAG = "hash.scenes"  # of the photos that a version's registered figures were measured on
+MEASURING_TAG = "hash.measuring"  # of the code that measured them
+SPLIT_TAG = "measured.split"
+_BASIS = {SCENES_TAG: "other pictures", MEASURING_TAG: "other code or another protocol", SPLIT_TAG: "another split"}
+MEASURING = "sftdec.evaluation.evaluate"
 SSIM_SHARE = 0.1  # of the tolerance in dB; where PSNR moves by 0.01 dB, SSIM does by thousandths at most
 
 
@@ -49,8 +55,21 @@ class Judge:
         lines = ("\t".join(map(str, row)) for row in rows.itertuples(index=False))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
+    @cached_property
+    def basis(self) -> dict[str, str]:
+        """What figures that are measured now are of, as tags: the pictures, their split, the code and the protocol."""
+        return {SCENES_TAG: self.scenes_hash, MEASURING_TAG: _measuring_hash(), SPLIT_TAG: self.split}
+
+    def check_split(self) -> None:
+        """Raises ``Refusal`` where photos are to judge by on which the weights themselves were chosen."""
+        if self.split != "test":
+            raise Refusal(
+                f"weights are chosen on the validation photos as they train, so the photos of {self.split!r} can't be "
+                "what decides who serves; set evaluate.split: test"
+            )
+
     def evaluate(self, version: Version) -> pd.DataFrame:
-        """The version's table, a row a scene, by the code that made the registered figures.
+        """The version's table, a row a scene with its ``photo``, by the code that made the registered figures.
 
         Raises ``Refusal`` where its file is missing or was changed, or it can't be measured (NaN).
         """
@@ -84,7 +103,16 @@ class Judge:
         from sftdec.datasets import load_scenes
         from sftdec.evaluation import evaluate_network
 
-        return evaluate_network(network.to(device), load_scenes(self.scenes, self.split), str(device))
+        table = evaluate_network(network.to(device), load_scenes(self.scenes, self.split), str(device))
+        return table.assign(photo=table["scene"].map(self._photos))
+
+    @cached_property
+    def _photos(self) -> dict[str, str]:
+        """The photo that each scene is of."""
+        from sftdec.datasets import read_index
+
+        index = read_index(self.scenes)
+        return dict(zip(index["scene"], index["photo"], strict=True))
 
     def check_reproduced(self, version: Version, table: pd.DataFrame, tolerance: float) -> None:
         """Raises ``Refusal`` where a mean PSNR of the table differs from the registered by more than ``tolerance`` dB,
@@ -118,6 +146,25 @@ class Judge:
             "if that is meant, measure the champion anew with `sftdec promote --rebase --reason …` and run "
             "`dvc repro -f register` (gate.on_new_data: rebase does it by itself when photos change)"
         )
+
+
+def incomparable(mine: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    """In words, why two versions' registered figures, by their tags, can't be set side by side; empty where they can.
+
+    What isn't known of one of them counts as different.
+    """
+    return ", ".join(word for tag, word in _BASIS.items() if tag not in mine or mine[tag] != theirs.get(tag))
+
+
+def _measuring_hash() -> str:
+    """SHA-256 over the code that evaluates networks, and the protocol's words."""
+    from sftdec.evaluation import PROTOCOL
+
+    source = Path(__file__).parents[2]
+    files = {file.relative_to(source).as_posix(): checksum(file) for file in Imports().closure(MEASURING)}
+    return hashlib.sha256(
+        "\n".join([PROTOCOL, *(f"{name} {files[name]}" for name in sorted(files))]).encode()
+    ).hexdigest()
 
 
 def figures(table: pd.DataFrame) -> dict[str, str]:

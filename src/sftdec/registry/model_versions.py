@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sftdec.builtin import NAME as BUILTIN
 from sftdec.builtin import builtin_weights
-from sftdec.lineage import flatten, lineage
+from sftdec.lineage import flatten
 from sftdec.registry.download import download_weights
 from sftdec.registry.gate import Decision
 from sftdec.registry.moves import decided, move_champion, read_moves, settle
@@ -25,10 +25,9 @@ from sftdec.registry.store import (
     read_versions,
     tag_decision,
     tag_version,
-    unreproducible,
 )
 from sftdec.runtime import checksum
-from sftdec.tracking import TrackingSettings, fluent_store, read_settings
+from sftdec.tracking import CHANGED, TrackingSettings, fluent_store, origin_of, read_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,8 +53,9 @@ def register(
 ) -> Version:
     """Make ``weights`` a version with the alias ``challenger``; weights that have a version keep theirs.
 
-    The version is loaded back and compared with the network before it gets the alias. One that no clean commit stands
-    for is tagged ``unreproducible``, until the same weights are registered from one. Figures (``metrics`` and
+    The version is loaded back and compared with the network before it gets the alias. Its lineage is that of the run
+    which made the weights, found by their checksum, not of the checkout at ``root``; one that no clean commit is known
+    to give is tagged ``unreproducible``, until one is. Figures (``metrics`` and
     ``tags``) are those of the last registering, but a champion's stay: only ``rebase`` changes them. Raises
     ``UnservableError`` where it does not load or gives something else, ``RegistryError`` where the registry is away.
     """
@@ -64,13 +64,14 @@ def register(
     figures = {f"metric.{key}": value for key, value in flatten(metrics).items()} | dict(tags or {})
     with open_registry(settings) as client:
         settle(client)
+        origin = _origin(root, digest, settings)
         version = _unchanged(client, digest, root, settings)
         if version is None:
-            described = {**_origin(root, digest), **figures, "weights_sha256": digest}
+            described = {**origin, **figures, "weights_sha256": digest}
             with fluent_store(settings):
                 version = create_version(client, settings, weights, run_id, described)
         else:
-            _tell_again(client, version, figures, _origin(root, digest))
+            _tell_again(client, version, figures, origin)
         try:
             with fluent_store(settings):
                 verify(version, weights)
@@ -101,23 +102,22 @@ def _unchanged(client: "MlflowClient", digest: str, root: Path, settings: Tracki
     return None
 
 
-def _origin(root: Path, digest: str) -> dict[str, str]:
-    """What weights of this SHA-256 were made of: the checkout, but for those that ship with a release."""
+def _origin(root: Path, digest: str, settings: TrackingSettings) -> dict[str, str]:
+    """What weights of this SHA-256 were made of: the run that made them, but for those that ship with a release."""
     if digest == checksum(builtin_weights()):
         return {ORIGIN: f"{BUILTIN} of sftdec {metadata.version('sftdec')}; its MODEL_CARD.md says how it came about"}
-    state = lineage(root)
-    reason = unreproducible(state.commit, state.dirty)
-    return state.tags() | ({"unreproducible": reason} if reason else {})
+    return origin_of(digest, root, settings)
 
 
 def _tell_again(
     client: "MlflowClient", version: Version, figures: Mapping[str, str], origin: Mapping[str, str]
 ) -> None:
     """Bring the tags of a version that is registered once more up to date."""
-    if version.unreproducible and "unreproducible" not in origin:  # committed since, and it still gives these weights
+    if version.unreproducible and CHANGED not in origin:  # trained again, or committed since
         tag_version(client, version, origin)
-        if "unreproducible" in version.tags:
-            client.delete_model_version_tag(MODEL, str(version.number), "unreproducible")
+        for tag in (CHANGED, "git.doubt"):
+            if tag in version.tags:
+                client.delete_model_version_tag(MODEL, str(version.number), tag)
     if "champion" not in version.aliases:
         tag_version(client, version, figures)
 

@@ -3,6 +3,7 @@
 A move is a tag of its own on the registered model, ``champion.move.<UTC time>-v<version>``, since a tag's value holds
 5,000 characters in MLflow's tables (SQLite lets more through, PostgreSQL doesn't). It is made in four steps: the tag
 (``begun``), the alias, which MLflow sets in one transaction, the version's own tags, and the tag again (``done``).
+Each names the one that it follows, so that their order is that of what happened, whatever the clock says.
 Whatever step a process dies before, one version serves, and whether a begun move happened can be told from the alias
 or, if another followed, from where that one came from; the next move completes it or strikes it out.
 """
@@ -10,6 +11,7 @@ or, if another followed, from where that one came from; the next move completes 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from sftdec.registry.store import MODEL, RegistryError, Version, find_version, now, tag_decision
@@ -39,6 +41,7 @@ class Move:
     run: str | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
     begun: bool = False  # and not known to have ended
+    follows: str | None = None  # the key of the move before
 
     @property
     def key(self) -> str:
@@ -62,11 +65,32 @@ def serving(client: "MlflowClient") -> int | None:
 
 
 def read_moves(client: "MlflowClient") -> list[Move]:
-    """All that is written down, oldest first, whether it happened or not."""
+    """All that is written down, in the order of what follows what, whether it happened or not."""
     found = list(client.search_registered_models(f"name = '{MODEL}'"))
     tags: Mapping[str, str] = found[0].tags if found else {}
     former = [Move(**{"by": UNRECORDED, **_known(entry)}) for entry in json.loads(tags.get(FORMER, "[]"))]
-    return former + [Move(**_known(json.loads(tags[key]))) for key in sorted(tags) if key.startswith(PREFIX)]
+    return former + _in_turn([Move(**_known(json.loads(tags[key]))) for key in sorted(tags) if key.startswith(PREFIX)])
+
+
+def _in_turn(moves: Sequence[Move]) -> list[Move]:
+    """Each after the one that it follows; else, and of earlier releases, by the clock."""
+    waiting, placed = list(moves), list[Move]()
+    while waiting:
+        awaited = {move.key for move in waiting}
+        free = [move for move in waiting if move.follows not in awaited]
+        placed.append((free or waiting)[0])
+        waiting.remove(placed[-1])
+    return placed
+
+
+def following(client: "MlflowClient", move: Move) -> Move:
+    """The move as the next one, with a key of its own even where the clock stands still or was set back."""
+    moves = read_moves(client)
+    taken = {each.key for each in moves}
+    while move.key in taken:
+        later = datetime.fromisoformat(move.time) + timedelta(milliseconds=1)
+        move = replace(move, time=later.isoformat(timespec="milliseconds"))
+    return replace(move, follows=moves[-1].key if moves else None)
 
 
 def happened(moves: Sequence[Move], current: int | None) -> list[Move]:
@@ -113,7 +137,7 @@ def move_champion(
             f"{version.uri} was judged against version {expected}, but version {current} serves by now; "
             "judge it again: dvc repro -f register"
         )
-    begun = replace(move, version=version.number, previous=current, begun=True)
+    begun = following(client, replace(move, version=version.number, previous=current, begun=True))
     write_move(client, begun)
     client.set_registered_model_alias(MODEL, "champion", str(version.number))
     _finish(client, begun)

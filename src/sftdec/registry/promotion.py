@@ -12,7 +12,7 @@ from sftdec.params import GateParams
 from sftdec.registry.gate import Decision, decide
 from sftdec.registry.judging import SCENES_TAG, Judge, Refusal, figures
 from sftdec.registry.model_versions import UnservableError, champion, record_decision, register, set_champion
-from sftdec.registry.moves import decided, write_move
+from sftdec.registry.moves import decided, following, write_move
 from sftdec.registry.shipped import compare_with_shipped
 from sftdec.registry.store import RegistryError, Version, now, open_registry, read_version, tag_version
 from sftdec.runtime import atomic_path
@@ -49,7 +49,7 @@ def register_and_judge(
     """
     report.unlink(missing_ok=True)  # what is left of the last time must not be taken for this one's
     try:
-        version = register(weights, run_id, metrics, judge.root, {SCENES_TAG: judge.scenes_hash}, judge.settings)
+        version = register(weights, run_id, metrics, judge.root, judge.basis, judge.settings)
     except UnservableError as error:
         refused = Decision(False, str(error), {})
         record_decision(error.version, refused, judge.root, judge.settings, run_id=run_id)
@@ -90,6 +90,7 @@ def _compare(version: Version, current: Version | None, judge: Judge, gate: Gate
             f"{version.uri} can't be rebuilt ({version.unreproducible}); commit, then `dvc repro -f register`, or set "
             "gate.allow_dirty"
         )
+    judge.check_split()
     judge.check_scenes(version)
     mine = judge.evaluate(version)
     judge.check_reproduced(version, mine, gate.tolerance)
@@ -135,13 +136,13 @@ def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None 
     }
     with open_registry(judge.settings) as client:
         move = decided("rebased", current.number, reason, by or person(), run=run_id, figures=compared)
-        move = replace(move, previous=current.number)
+        move = following(client, replace(move, previous=current.number))
         for key in current.tags:
             if key.startswith("metric.") and key not in measured:
                 client.delete_model_version_tag(current.name, str(current.number), key)
         tag_version(client, current, measured)
         write_move(client, move)
-        tag_version(client, current, {SCENES_TAG: judge.scenes_hash})  # last: till then the gate takes it for old
+        tag_version(client, current, judge.basis)  # last: till then the gate takes it for old
         current = read_version(client, current.number)
     return compare_with_shipped(current, judge)
 

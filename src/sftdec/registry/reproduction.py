@@ -28,9 +28,8 @@ from sftdec.lineage import (
 from sftdec.registry import RegistryError, Version, versions
 from sftdec.registry.store import ORIGIN
 from sftdec.runtime import checksum
-from sftdec.tracking import TrackingSettings, read_settings, recorded_outs
+from sftdec.tracking import WEIGHTS, TrackingSettings, read_settings, recorded_outs
 
-WEIGHTS = "build/models/s3.safetensors"
 SCRATCH = ".retrain"
 LAST_LINES = 15
 
@@ -93,12 +92,9 @@ def recorded_commit(version: Version) -> str:
     tags = version.tags
     if ORIGIN in tags:
         raise ReproductionError(f"{version.uri} can't be rebuilt here: it is {tags[ORIGIN]}")
-    if "git.commit" not in tags:
-        raise ReproductionError(f"{version.uri} can't be rebuilt: it was registered outside Git, without a commit")
-    if tags.get("git.dirty") != "false":
+    if reason := version.unreproducible:
         raise ReproductionError(
-            f"{version.uri} can't be rebuilt: commit {tags['git.commit'][:12]} had changes beside it when the version "
-            "was registered, and they are recorded nowhere; commit first, then train (the flow retrain always does)"
+            f"{version.uri} can't be rebuilt: {reason}. Commit first, then train (the flow retrain always does)"
         )
     if "weights_sha256" not in tags:
         raise ReproductionError(f"{version.uri} has no tag weights_sha256 to compare with; register it anew")

@@ -50,11 +50,14 @@ def _of_versions(versions: Sequence[Version]) -> list[Move]:
 
 
 def _in_order(moves: Sequence[Move], others: Sequence[Move]) -> list[Move]:
-    """Both by time; a move without one stays behind the move it followed."""
-    placed: list[tuple[datetime, int, Move]] = []
-    last = datetime.min.replace(tzinfo=UTC)
-    for number, move in enumerate(moves):
-        last = datetime.fromisoformat(move.time) if move.time else last
-        placed.append((last, number + 2 * len(others), move))
-    placed += [(datetime.fromisoformat(move.time), number, move) for number, move in enumerate(others)]
-    return [move for _, _, move in sorted(placed, key=lambda entry: entry[:2])]
+    """Both by time, but the moves in their own order, and a version's registering before it comes to serve."""
+    placed, waiting = list[Move](), list(others)
+    for move in moves:
+        moment = datetime.fromisoformat(move.time) if move.time else datetime.min.replace(tzinfo=UTC)
+        for other in list(waiting):
+            needed = other.event == "registered" and other.version == move.version
+            if needed or datetime.fromisoformat(other.time) <= moment:
+                placed.append(other)
+                waiting.remove(other)
+        placed.append(move)
+    return placed + waiting

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sftdec.tracking import TrackingError, TrackingSettings, open_client
+from sftdec.tracking import TrackingError, TrackingSettings, in_a_sentence, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,16 +45,12 @@ class Version:
         """Why no clean commit stands for it; empty where one does, and for what a release stands for."""
         if ORIGIN in self.tags:
             return ""
-        if told := self.tags.get("unreproducible"):
-            return told
-        return unreproducible(self.tags.get("git.commit"), self.tags.get("git.dirty") == "true")
-
-
-def unreproducible(commit: str | None, dirty: bool) -> str:
-    """Why the state of a project is not a commit; empty where it is."""
-    if commit is None:
-        return "registered without a Git commit"
-    return f"registered with uncommitted changes on top of {commit[:12]}" if dirty else ""
+        for tag in ("unreproducible", "git.doubt"):
+            if told := self.tags.get(tag):
+                return told
+        if "git.commit" not in self.tags:
+            return "registered without a Git commit"
+        return "uncommitted changes" if self.tags.get("git.dirty") != "false" else ""
 
 
 @contextmanager
@@ -65,11 +61,12 @@ def open_registry(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     except TrackingError as error:
         raise RegistryError(str(error)) from error
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError  # MLflow's registry opens its database at the first call
 
     try:
         yield client
-    except (MlflowException, TrackingError) as error:
-        raise RegistryError(f"the registry at {settings.uri}: {error}") from error
+    except (MlflowException, SQLAlchemyError, TrackingError) as error:
+        raise RegistryError(f"the registry at {settings.uri}: {in_a_sentence(error)}") from error
 
 
 def read_versions(client: "MlflowClient", name: str = MODEL) -> list[Version]:

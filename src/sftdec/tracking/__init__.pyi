@@ -1,5 +1,5 @@
 from .cell_runs import CellRun, CellRuns, now_ms
-from .provenance import recorded_outs
+from .provenance import CHANGED, WEIGHTS, origin_of, recorded_outs
 from .runs import close_pipeline_run, open_pipeline_run
 from .sender import send_pending
 from .settings import (
@@ -7,6 +7,7 @@ from .settings import (
     TrackingSettings,
     experiment_id,
     fluent_store,
+    in_a_sentence,
     open_client,
     read_settings,
 )
@@ -14,7 +15,9 @@ from .spool import FOLDER
 from .stage import track_stage
 
 __all__ = [
+    "CHANGED",
     "FOLDER",
+    "WEIGHTS",
     "CellRun",
     "CellRuns",
     "TrackingError",
@@ -22,9 +25,11 @@ __all__ = [
     "close_pipeline_run",
     "experiment_id",
     "fluent_store",
+    "in_a_sentence",
     "now_ms",
     "open_client",
     "open_pipeline_run",
+    "origin_of",
     "read_settings",
     "recorded_outs",
     "send_pending",

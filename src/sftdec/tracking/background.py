@@ -97,6 +97,9 @@ class Background:
             self._process.kill()
             self._process.communicate()
             return "the tracking store is too slow"
+        except BrokenPipeError:  # it was killed, with what it was told last still in the pipe's buffer
+            answer = ""
+            self._process.wait()
         try:
             reason = json.loads(answer)
         except ValueError:  # no answer, or a torn one

@@ -1,8 +1,75 @@
 """What a run came from: the checksums of all that it and the runs before it read and wrote."""
 
-from sftdec.tracking.settings import TrackingSettings, open_client
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sftdec.lineage import lineage
+from sftdec.tracking.settings import EXPERIMENT, TrackingSettings, open_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+WEIGHTS = "build/models/s3.safetensors"
+CHANGED = "unreproducible"  # the tag of a run whose code changed while it ran, and of a version
+MADE_BY = "made.run"  # the tag of a version: the run that made its weights
+_ORIGIN = ("sftdec.lineage", "git.", "hash.")
 _DEEPEST = 100  # runs; a pipeline has seven
+_MOST = 50  # runs that made the same bytes
+
+
+def origin_of(digest: str, root: Path, settings: TrackingSettings) -> dict[str, str]:
+    """What weights were made from, as the tags of a version: the lineage of the run that wrote exactly these bytes.
+
+    Of several such runs the newest that a commit stands for, else the newest. A run of changes that were committed
+    since, as they were, has the commit of the checkout at ``root``. The tag ``CHANGED`` says why no commit is known to
+    give the weights: that includes that no run is known to have made them. Raises what MLflow raises.
+    """
+    client = open_client(settings)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    makers = _makers(client, experiment.experiment_id, WEIGHTS, digest) if experiment else []
+    if not makers:
+        nobody = f"no run in MLflow says that it made these weights ({digest[:12]}…), so what from isn't known"
+        return {CHANGED: f"{nobody}; train them with the tracking on: dvc repro -f train_s3"}
+    told = [_told(client, run, root) for run in makers]
+    return next((tags for tags in told if CHANGED not in tags), told[0])
+
+
+def _told(client: "MlflowClient", run: "Run", root: Path) -> dict[str, str]:
+    """The origin that a run tells of its weights."""
+    tags = {key: value for key, value in run.data.tags.items() if key.startswith(_ORIGIN)}
+    if tags.get("git.dirty") != "false":
+        now = lineage(root)
+        if not now.doubt and now.tag == tags.get("sftdec.lineage"):  # committed since
+            tags = {key: value for key, value in tags.items() if not key.startswith("git.")} | now.tags()
+    reason = _changed_under(client, run, set())
+    if not reason and tags.get("git.dirty") != "false":
+        reason = tags.get("git.doubt") or "trained with uncommitted changes, or outside Git"
+    return tags | {MADE_BY: str(run.info.run_id)} | ({CHANGED: reason} if reason else {})
+
+
+def _changed_under(client: "MlflowClient", run: "Run", seen: set[str]) -> str:
+    """Why a run's result, or what it read of another's, is of no known code; empty where it isn't so."""
+    if reason := run.data.tags.get(CHANGED):
+        return str(reason)
+    seen.add(run.info.run_id)
+    for key, digest in run.data.tags.items():
+        if not key.startswith("in.") or len(seen) >= _DEEPEST:
+            continue
+        makers = _makers(client, run.info.experiment_id, key.removeprefix("in."), digest)
+        reasons = [_changed_under(client, each, seen) for each in makers if each.info.run_id not in seen]
+        if reasons and all(reasons):
+            return reasons[0]
+    return ""
+
+
+def _makers(client: "MlflowClient", experiment: str, name: str, digest: str) -> "list[Run]":
+    """The runs that wrote these bytes, newest first; those too that somebody has deleted: what they say stays true."""
+    from mlflow.entities import ViewType
+
+    wanted = f"tags.`out.{name}` = '{digest}'"
+    newest = ["start_time DESC"]
+    return list(client.search_runs([experiment], wanted, ViewType.ALL, max_results=_MOST, order_by=newest))
 
 
 def recorded_outs(run_id: str, settings: TrackingSettings) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sftdec.tracking.runs import dataset_input, find_run, open_parent
 from sftdec.tracking.settings import (
     EXPERIMENT,
+    StoreBusyError,
     TrackingError,
     TrackingSettings,
     experiment_id,
@@ -48,6 +49,10 @@ class StoreAway(Exception):
 
 class StoreShut(StoreAway):
     """The store takes nothing until somebody mends it, such as a deleted experiment: waiting doesn't help."""
+
+
+class RunDeleted(StoreShut):
+    """Somebody deleted the run that the records are of; others have theirs."""
 
 
 class Refused(Exception):
@@ -105,6 +110,8 @@ class Sender:
                     self.send(spool)
                 closed = True
                 finished += 1
+            except RunDeleted as deleted:  # its records wait, those of other runs don't
+                LOG.warning("%s", deleted)
             finally:
                 spool.release(delete=closed)
         return finished
@@ -198,6 +205,7 @@ class Sender:
         except Refused as refusal:
             if refusal.code == GONE:
                 raise
+            self._check_run(spool, run)
             for event, _ in waiting:
                 self._try(spool, event, partial(self._log, run, [event]))
         spool.sent = waiting[-1][1]
@@ -267,14 +275,26 @@ class Sender:
         except Refused as refusal:
             if refusal.code == GONE:
                 raise
+            if spool.run:
+                self._check_run(spool, spool.run)
             aside = self.root / FOLDER / "refused.jsonl"
             LOG.warning("the tracking store refused a record of %s (%s); see %s", spool.uid, refusal, aside)
             with aside.open("a", encoding="utf-8") as opened:
                 opened.write(json.dumps({"uid": spool.uid, "reason": str(refusal), "event": event}) + "\n")
 
+    def _check_run(self, spool: Spool, run: str) -> None:
+        """Raises ``RunDeleted`` where that is why the store takes nothing for a run."""
+        if self._call(self._store.get_run, run).info.lifecycle_stage != "active":
+            raise RunDeleted(
+                f"{self.settings.uri}: run {run} ({spool.uid}) was deleted while its stage went on; its records wait "
+                f"in {spool.folder}: `mlflow runs restore --run-id {run}` has them sent, deleting the folder drops them"
+            )
+
     def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
         try:
             result = function(*arguments)
+        except StoreBusyError as error:
+            raise StoreAway(str(error)) from error
         except TrackingError as error:
             raise StoreShut(str(error)) from error
         except Exception as error:

@@ -79,16 +79,36 @@ def silence_mlflow() -> None:
 def open_client(settings: TrackingSettings) -> "MlflowClient":
     """A client on the store; the first one of a process imports MLflow (2.6 s).
 
-    Raises ``TrackingError`` at once where no server answers, which MLflow itself takes minutes to find out.
+    Raises ``TrackingError`` at once where no server answers, which MLflow itself takes minutes to find out, and where
+    MLflow can't open the store: a database of another MLflow, a file that is none, a driver that isn't there.
     """
     if settings.is_remote and not server_answers(settings.uri):
         raise TrackingError(f"{settings.uri} does not answer; start the MLflow server, or mend MLFLOW_TRACKING_URI")
     silence_mlflow()
     from mlflow import MlflowClient
+    from mlflow.version import VERSION
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        return MlflowClient(tracking_uri=settings.uri)
+        try:
+            return MlflowClient(tracking_uri=settings.uri)
+        except Exception as error:  # of MLflow, SQLAlchemy, a driver, or the import of one
+            if is_locked(error):
+                raise StoreBusyError(f"{settings.uri}: {in_a_sentence(error)}") from error
+            mend = "mend MLFLOW_TRACKING_URI, or take the MLflow that wrote it (constraints.txt pins this project's)"
+            found = f"MLflow {VERSION} can't open it: {in_a_sentence(error)}"
+            raise TrackingError(f"{settings.uri}: {found}; nothing in it was changed; {mend}") from error
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether another process holds the database, which passes."""
+    return "database is locked" in str(error)
+
+
+def in_a_sentence(error: Exception) -> str:
+    """An error of MLflow's or its database's without the SQL below it, and with the mend where that is to wait."""
+    said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
+    return f"{said}; another process is writing to it: try again once that has ended" if is_locked(error) else said
 
 
 def experiment_id(client: "MlflowClient", settings: TrackingSettings, name: str = EXPERIMENT) -> str:
@@ -152,3 +172,7 @@ def fluent_store(settings: TrackingSettings) -> Iterator[None]:
 
 class TrackingError(ValueError):
     """The tracking store can't be used as it is; the message says why and what mends it."""
+
+
+class StoreBusyError(TrackingError):
+    """Another process holds the store's database; it is worth another attempt."""

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from sftdec.lineage import flatten, lineage, read_flat_params
+from sftdec.lineage import code_checksums, flatten, lineage, read_flat_params
 from sftdec.runtime import checksum
 from sftdec.tracking.background import Background
+from sftdec.tracking.provenance import CHANGED
 from sftdec.tracking.settings import TrackingSettings, read_settings
 from sftdec.tracking.spool import FOLDER, Event, Spool
 
@@ -151,15 +152,18 @@ def track_stage(
     The same stage of the same lineage goes on in its run if that did not finish. Leaving the block sends the
     rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
-    ``settings`` are read from the environment where they are left out.
+    ``settings`` are read from the environment where they are left out. Where the stage's code changed meanwhile, a
+    warning and the run's tag ``unreproducible`` say so.
     """
     root = root.resolve()
     settings = settings or read_settings(root)
     if enabled is not None:
         settings = replace(settings, enabled=enabled)
     opened = _open_spool(stage, root, settings, params) if settings.enabled else None
+    code = {} if enabled is False else code_checksums(root, stage)
     if opened is None:
         yield StageTracker(root, None)
+        _tell_changed_code(stage, root, code)
         return
     spool, started = opened
     inputs = {_relative(root, path): root / path for path in reads}
@@ -171,7 +175,21 @@ def track_stage(
         clean_exit = isinstance(error, SystemExit) and not error.code
         _close(spool, background, deadline, None if clean_exit else f"{type(error).__name__}: {error}")
         raise
+    if changed := _tell_changed_code(stage, root, code):
+        StageTracker(root, spool).tags({CHANGED: changed})
     _close(spool, background, deadline, None)
+
+
+def _tell_changed_code(stage: str, root: Path, before: Mapping[str, str]) -> str:
+    """In words, logged too, that a stage's code is no longer what it was as the stage began; empty where it is."""
+    after = code_checksums(root, stage) if before else {}
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    if not changed:
+        return ""
+    names = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+    told = f"{names} changed while {stage} ran, so its result is of no known code; make it anew: dvc repro -f {stage}"
+    LOG.warning("%s", told)
+    return told
 
 
 def _open_spool(

@@ -10,7 +10,7 @@ from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.evaluate import evaluate_network, summarise, training_window
 from sftdec.networks import build_network, load_weights, save_weights
 from sftdec.params.network import NetworkConfig
-from sftdec.registry import register
+from sftdec.registry import Judge, register
 from sftdec.tracking import read_settings
 from sftdec.tracking.settings import open_client
 from tests.evaluation.scenes import make_scene
@@ -25,7 +25,9 @@ def test_the_verdict_names_the_figure_that_moved_most_and_what_may_have_moved_it
     assert verdict(uri, REGISTERED, REGISTERED, True) == f"{uri} still gives the figures that it was registered with."
     moved = f"{uri} no longer gives its registered figures: sample.psnr is 27.4, was 27.5, "
     assert verdict(uri, now, REGISTERED, True).startswith(f"{moved}on the scenes that it was registered with")
-    assert verdict(uri, now, REGISTERED, False) == f"{moved}but the scenes aren't those that it was registered with."
+    assert verdict(uri, now, REGISTERED, False) == (
+        f"{uri}: the scenes aren't those that its registered figures are of, so there is nothing to compare."
+    )
     assert "nothing to compare" in verdict(uri, {"other": {"psnr": 1.0}}, REGISTERED, True)
 
 
@@ -40,7 +42,7 @@ def test_a_registered_version_gives_its_figures_and_is_told_when_it_does_not(tmp
     network = load_weights(weights)
     found = load_scenes(folder, "test")
     metrics = summarise(evaluate_network(network, found, local_pooling=training_window(network)))
-    version = register(weights, None, metrics, tmp_path)
+    version = register(weights, None, metrics, tmp_path, Judge(folder, "test", "cpu", tmp_path).basis)
 
     state = reevaluate(version.uri, root=tmp_path, device="cpu", return_state=True)
     artifacts = artifacts_of(state)

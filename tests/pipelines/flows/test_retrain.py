@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import logging
 import shutil
 import sys
 import time
@@ -32,9 +33,9 @@ def first_run(pristine, tmp_path_factory, prefect_server):
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         client = open_client(read_settings(root))
         client.create_registered_model("sft-dec")
-        client.create_model_version(
-            "sft-dec", root.as_uri(), tags={"metric.sample.psnr": "26.0", "metric.sample.x": ""}
-        )
+        basis = {"hash.scenes": "s", "hash.measuring": "m", "measured.split": "test"}
+        for tags in ({"metric.sample.psnr": "26.0", "metric.sample.x": ""}, {}, {}):  # the last is this execution's
+            client.create_model_version("sft-dec", root.as_uri(), tags=basis | tags)
         client.set_registered_model_alias("sft-dec", "champion", "1")
         return root, retrain.retrain(root=root, return_state=True)
 
@@ -92,6 +93,18 @@ def test_one_finished_mlflow_run_stands_for_the_execution_and_the_stages_know_it
     run_id = next(line for line in fetch.last_lines if line.startswith("of run ")).removeprefix("of run ")
     assert MlflowClient(f"sqlite:///{root / 'mlflow.db'}").get_run(run_id).info.status == "FINISHED"
     assert f"`{run_id}`" in artifacts_of(state)["summary"]
+
+
+@pytest.mark.parametrize("tag", ["hash.scenes", "hash.measuring", "measured.split"])
+def test_a_champion_that_was_measured_otherwise_is_not_set_beside(first_run, tmp_path, monkeypatch, tag):
+    root = shutil.copytree(first_run[0], tmp_path / "project", symlinks=True)
+    settings = read_settings(root, {})
+    monkeypatch.setattr(retrain, "get_run_logger", lambda: logging.getLogger("test"))
+    champion = retrain._champion(root, settings)
+    place = worktree(root)
+    assert retrain._beside(root, place, settings, champion)[0] == {"sample": {"psnr": 26.0}}
+    open_client(settings).set_model_version_tag("sft-dec", "3", tag, "another")
+    assert retrain._beside(root, place, settings, champion) == (None, "champion")
 
 
 def test_the_metrics_are_a_table_with_the_champions_beside_them(first_run):

@@ -1,0 +1,44 @@
+"""Stores that can't be opened, and one that another process holds."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from sftdec.registry import RegistryError, versions
+from sftdec.registry.store import open_registry
+from sftdec.tracking import TrackingError, TrackingSettings, open_client, read_settings
+
+
+def test_a_database_of_another_mlflow_is_told_in_a_sentence_and_stays_as_it_was(
+    root: Path, settings: TrackingSettings
+) -> None:
+    with sqlite3.connect(root / "mlflow.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0123456789ab'")
+    database.close()
+    before = (root / "mlflow.db").read_bytes()
+    with pytest.raises(
+        RegistryError, match=r"can't open it: Detected out-of-date .*0123456789ab.*constraints"
+    ) as caught:
+        versions(root, settings)
+    assert len(str(caught.value).splitlines()) == 1
+    assert (root / "mlflow.db").read_bytes() == before
+
+
+def test_what_is_no_database_or_no_longer_a_store_is_told_in_a_sentence(root: Path) -> None:
+    (root / "junk.db").write_text("no database at all")
+    for uri, said in ((f"sqlite:///{root / 'junk.db'}", "file is not a database"), ("./mlruns", "maintenance mode")):
+        with pytest.raises(TrackingError, match=f"can't open it: .*{said}") as caught:
+            open_client(read_settings(root, {"MLFLOW_TRACKING_URI": uri}))
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_database_that_another_process_holds_is_told_with_its_mend(root: Path, settings: TrackingSettings) -> None:
+    other = sqlite3.connect(root / "mlflow.db", isolation_level=None)
+    said = r"database is locked; another process .*try again"
+    with pytest.raises(RegistryError, match=said) as caught, open_registry(settings) as client:
+        other.execute("BEGIN EXCLUSIVE")
+        client.create_registered_model("sft-dec")
+    other.close()
+    assert "[SQL" not in str(caught.value)
+    assert versions(root, settings) == []
