@@ -247,7 +247,7 @@ def training(section: Section) -> None:
         size = cut.pop("patch_size")
         extract_store(scenes, select_scenes(read_index(scenes), "train"), build / "patches", size=size, **cut, run=run)
     section.keep("data", s=time.monotonic() - started)
-    tested = list(load_scenes(scenes, select_scenes(read_index(scenes), "test")))
+    tested = list(load_scenes(scenes, "test"))
     variants: dict[str, Found] = {
         "bf16": {},
         "fp32": {"precision": "fp32"},

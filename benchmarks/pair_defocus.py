@@ -32,7 +32,7 @@ from scipy import ndimage
 
 from sftdec.datasets import blur_with_map, estimate_defocus, find_pairs, read_pairs, read_recipes, sample
 from sftdec.evaluation import psnr
-from sftdec.optics import PsfShape, add_noise, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
+from sftdec.optics import Aperture, PsfShape, add_noise, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
 from sftdec.photos import read_photo, read_values
 
 Rendered = tuple[str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
@@ -67,7 +67,7 @@ def stereo_scenes(folder: Path, sigma: float) -> Iterator[Rendered]:
         for shape, focus in views:
             name = f"{scene.name}_{shape}_{'near' if focus else 'far'}"
             radius = np.asarray(2 * sigma * (focus - nearness), np.float32)
-            light, rendered = render_photo(srgb_to_linear(sharp / np.float32(255)), radius, shape)
+            light, rendered = render_photo(srgb_to_linear(sharp / np.float32(255)), radius, Aperture(shape))
             noisy = add_noise(light, 2e-5, 1e-3, np.random.default_rng(zlib.crc32(name.encode())))
             yield name, to_8bit(linear_to_srgb(noisy)), sharp, np.asarray(np.abs(rendered) / 2, np.float32)
 

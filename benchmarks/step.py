@@ -131,7 +131,7 @@ def parts_of(params: Params, store: PatchStore) -> Parts:
 
     def bare() -> None:
         state.optimizer.zero_grad(set_to_none=True)
-        losses_of(batch, state.model, state.network, objective, group.device).total.backward()
+        losses_of(batch, state.model, state, objective).total.backward()
 
     bare()
     with _Convolutions() as found:

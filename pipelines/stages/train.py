@@ -18,7 +18,6 @@ from sftdec.training import (
     Group,
     Stage,
     joined,
-    stage_inputs,
     stage_params,
     start_processes,
     train_sft_dec,
@@ -52,7 +51,7 @@ def train(stage: Stage, params: Params, group: Group) -> None:
         stage.name: stage_params(params, stage).model_dump(),
     }
     tracked = None if group.first else False  # None: as the environment says
-    reads, name = stage_inputs(BUILD, stage), f"train_{stage.name}"
+    reads, name = stage.inputs(BUILD), f"train_{stage.name}"
     with track_stage(name, Path.cwd(), reads, shown, enabled=tracked) as tracker:
         index = BUILD / "patches" / "index.parquet"
         patches = pd.read_parquet(index)[["sigma_mean", "sharpness", "brightness"]]

@@ -1,5 +1,6 @@
 """Recipes, rendered scenes, folders of triplets, and what they refuse."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy import ndimage
 from sftdec.datasets import Scene, load_scenes, read_index, write_index, write_scene
 from sftdec.datasets.depth import disparity_depth, model_depth
 from sftdec.datasets.photos import wheel_disparity, wheel_photo
-from sftdec.datasets.recipes import read_recipes
+from sftdec.datasets.recipes import _LEFT_OUT, read_recipes
 from sftdec.datasets.sample import read
 from sftdec.optics import from_light, to_8bit, to_light
 from sftdec.photos.images import read_defocus, read_photo, write_picture
@@ -89,14 +90,14 @@ def test_recipes_are_drawn_the_same_each_time_within_their_ranges(tmp_path):
         ("photo", "brick|unicorn", "unicorn"),
         ("split", "holdout", "train, validation, test"),
         ("max_coc_px", "6..2", "empty"),
-        ("max_coc_px", "0", "above 0"),
+        ("max_coc_px", "-1", "0 or more"),
         ("scale", "half", "expected a number"),
         ("blades", "2", "3 or more"),
         ("count", "1.5", "whole number"),
         ("psf", "star", "disc, gaussian, polygon"),
         ("near_m", "20", "far_m"),
-        ("focus", "1.5", "1 or less"),
-        ("gamma", "-1", "0 or more"),
+        ("focus", "1.5", "expected 0 to 1"),
+        ("gamma", "-1", "0.5 to 4"),
         ("gamma", "0.001", "0.5 to 4"),
         ("gamma", "0..2", "begins at 0"),
     ],
@@ -131,9 +132,28 @@ def test_blur_forms_in_the_light_that_a_recipe_names(tmp_path, content, depth, p
     assert error(gamma) < 0.5 and min(error(other) for other in {0.0, 1.0, 1.6} - {gamma}) > 2 * error(gamma) + 0.2
 
 
-def test_a_table_without_gamma_means_srgb(tmp_path):
-    without, given = (read(recipe(tmp_path, **more), 6.0) for more in ({}, {"gamma": "0"}))
-    assert np.array_equal(without.blurred, given.blurred) and np.array_equal(without.sharp, given.sharp)
+def test_a_table_without_a_cameras_columns_means_a_camera_without_faults(tmp_path):
+    """What tables of before these columns draw and render stays to the byte."""
+    spelled = {
+        **{"gamma": "0", "leaves": "crowded", "highlight": "1", "rim": "0", "corner": "0", "fringe_px": "0"},
+        **{"cut_map": "0", "exposure": "1", "tone": "0", "denoise": "0", "sharpen": "0", "sharpen_px": "1"},
+        **{"jpeg": "0", "subsampling": "4:2:0", "answer": "clean"},
+    }
+    assert set(spelled) == set(_LEFT_OUT)
+    without, given = (recipe(tmp_path, **more) for more in ({}, spelled))
+    assert without == given
+    plain, same = (read(each, 6.0) for each in (without, given))
+    assert np.array_equal(plain.blurred, same.blurred) and np.array_equal(plain.sharp, same.sharp)
+
+
+def test_a_column_more_changes_nothing_that_is_drawn_for_the_others(tmp_path):
+    before, after = (recipe(tmp_path, **more) for more in ({}, {"jpeg": "0|50..95", "exposure": "0.8..1.2"}))
+    assert replace(after, jpeg=0, exposure=1.0) == before and after.exposure != 1
+
+
+def test_an_unknown_column_is_named_with_those_that_there_are(tmp_path):
+    with pytest.raises(DataError, match=r"unknown: \['sharpness'\]; expected .*sharpen.*rename or delete"):
+        recipe(tmp_path, sharpness="1")
 
 
 def test_a_recipe_table_that_is_missing_or_lacks_a_column_says_so(tmp_path):

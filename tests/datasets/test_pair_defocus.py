@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from sftdec.datasets.pair_defocus import blur_with_map, estimate_defocus
 from sftdec.datasets.pair_filter import aggregate_costs, fill_by_confidence
-from sftdec.optics import linear_to_srgb, render_photo, srgb_to_linear, to_8bit
+from sftdec.optics import Aperture, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
 from sftdec.optics.psf import PsfShape
 from sftdec.runtime.errors import DataError
 
@@ -52,7 +52,7 @@ def test_a_uniform_gaussian_blur_is_found(sigma: float) -> None:
 @pytest.mark.parametrize("radius", [2.0, 4.5, 8.0])
 def test_a_lens_focused_elsewhere_is_found_whatever_its_aperture(shape: PsfShape, radius: float) -> None:
     sharp = textured_photo()
-    blurred, rendered = render_photo(light_of(sharp), np.full(sharp.shape[:2], radius, np.float32), shape)
+    blurred, rendered = render_photo(light_of(sharp), np.full(sharp.shape[:2], radius, np.float32), Aperture(shape))
     found = estimate_defocus(photo_of(blurred), sharp, 6.0)
     assert abs(np.median(found.sigma) - rendered[0, 0] / 2) < (0.15 if shape == "polygon" else 0.05)
 

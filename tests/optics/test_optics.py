@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sftdec.optics import (
+    Aperture,
     Layer,
     ThinLens,
     add_noise,
@@ -127,7 +128,7 @@ def test_aperture_zero_returns_the_photo():
 def test_a_constant_photo_stays_constant_to_one_grey_level(level, shape, low, high, seed):
     radius = np.random.default_rng(seed).uniform(low, high, (40, 40)).astype(np.float32)
     flat = np.full((40, 40, 3), level, np.float32)
-    rendered, _ = render_photo(flat, ndimage.gaussian_filter(radius, 3), shape)
+    rendered, _ = render_photo(flat, ndimage.gaussian_filter(radius, 3), Aperture(shape))
     before, after = (to_8bit(linear_to_srgb(x)).astype(int) for x in (flat, rendered))
     assert np.abs(before - after).max() <= 1
 
@@ -137,13 +138,13 @@ def test_a_constant_photo_stays_constant_to_one_grey_level(level, shape, low, hi
 def test_energy_of_a_light_within_the_picture_is_kept(radius, shape):
     dark = np.zeros((64, 64, 3), np.float32)
     dark[30:34, 30:34] = 1
-    rendered, _ = render_photo(dark, np.full((64, 64), radius, np.float32), shape)
+    rendered, _ = render_photo(dark, np.full((64, 64), radius, np.float32), Aperture(shape))
     assert rendered.sum() == pytest.approx(dark.sum(), rel=1e-4)
 
 
 @pytest.mark.parametrize("shape", ["disc", "gaussian", "polygon"])
 def test_a_plane_parallel_to_the_sensor_equals_a_plain_convolution(shape):
-    rendered, _ = render_photo(photo(), np.full((48, 56), -3.0, np.float32), shape, blades=5)
+    rendered, _ = render_photo(photo(), np.full((48, 56), -3.0, np.float32), Aperture(shape, blades=5))
     kernel = point_spread_function(-3.0, shape, 5)
     expected = np.stack([ndimage.convolve(photo()[..., c], kernel, mode="reflect") for c in range(3)], axis=2)
     assert np.allclose(rendered, expected, atol=1e-5)

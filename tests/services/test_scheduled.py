@@ -10,9 +10,9 @@ import pytest
 from sftdec.registry import champion, resolve_weights, versions
 from sftdec.tracking.settings import experiment_id, open_client
 from tests.pipelines.turned_down import git
-from tests.services.browser import Page
+from tests.services.browser import SECONDS, Page
 from tests.services.executions import Executed, PrefectApi, call, two_executions
-from tests.services.servers import Bucket, Postgres
+from tests.services.servers import Bucket, Postgres, wait_until
 
 pytestmark = pytest.mark.services
 AFTER_S3 = {"train_s3", "evaluate", "report", "register"}
@@ -107,7 +107,11 @@ def test_mlflow_shows_two_executions_side_by_side_with_figures_and_pictures(
         page.click(heading)  # folds it
     page.press("Metrics - Show diff only")
     wanted = [round(run.data.metrics["sample.psnr"], 2) for run in reversed(found)]
-    assert [float(shown) for shown in page.beside("sample.psnr")[1:3]] == wanted  # the page writes 26.90 as 26.9
+
+    def shown_side_by_side() -> bool:  # the page draws names and numbers anew, one after the other
+        return [float(shown) for shown in page.beside("sample.psnr")[1:3]] == wanted  # it writes 26.90 as 26.9
+
+    wait_until(shown_side_by_side, f"{wanted} stand beside sample.psnr", SECONDS)
     at_root = [{item.path for item in client.list_artifacts(run)} for run in ids]
     if all(SHEET in names for names in at_root):  # else the page has nothing to show: it looks into no folder
         page.click(SHEET)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from sftdec.networks import Restoration, WeightsError, build_network, load_weigh
 from sftdec.params import LossParams, load_params
 from sftdec.params.network import NetworkConfig
 from sftdec.params.train import InitialParams, LossNorm
+from sftdec.patches import CropDataset, PatchStore
 from sftdec.peers import Truth, build_did_anet
 from sftdec.training.losses import blur_weight, deblurring_loss, defocus_map_loss, stage_loss, weighted_deblurring_loss
 from sftdec.training.run import StageOrderError, train_sft_dec, weights_path, write_curve
@@ -124,6 +126,14 @@ def test_the_deblurring_loss_moves_the_map_network_unless_the_map_is_detached(bu
 def test_the_stages_are_those_of_section_3_4():
     assert [STAGES[name].guided_by_truth for name in ("s1", "s2", "s3", "end_to_end")] == [True, False, False, False]
     assert [STAGES[name].after for name in ("s1", "s2", "s3", "end_to_end")] == [None, "s1", "s2", None]
+
+
+def test_no_stage_shows_again_the_crops_of_one_before_it(build):
+    store = PatchStore(build / "patches")
+    shown = [CropDataset(store, params().train.common, STAGES[name].seed(7))[0] for name in ("s1", "s2", "s3")]
+    pairs = itertools.combinations([crops["blurred"] for crops in shown], 2)
+    assert not any(torch.equal(first, second) for first, second in pairs)
+    assert STAGES["end_to_end"].seed(7) == STAGES["s1"].seed(7) == 7
 
 
 @pytest.mark.parametrize("file", ["params.yaml", "params.paper.yaml"])

@@ -93,18 +93,16 @@ def measure(scene: Scene) -> Measures:
     return measure_pair(scene.blurred, scene.sharp)
 
 
-def check_scene(
-    scene: Scene, limits: CheckLimits, measures: Measures | None = None, rendered: bool = False
-) -> list[Refusal]:
+def check_scene(scene: Scene, limits: CheckLimits, measures: Measures | None = None) -> list[Refusal]:
     """Why a scene is not to be used; nothing if it is. ``measures``: what ``measure`` found, if it is known already.
 
-    ``rendered``: its blurred photo was made here, so that nothing was dropped, and where it is in focus it is the sharp
-    one on purpose.
+    Of one that was rendered nothing was dropped, and where it is in focus it is the sharp photo on purpose.
     """
     found = measures or measure(scene)
-    if rendered:
+    if scene.map_known:
         found = replace(found, flat="", same=False)
-    problems = _pair_problems(found, limits) + _map_problems(scene.defocus, found, scene.sigma_max)
+    problems = _pair_problems(found, limits)
+    problems += [] if scene.map_known else _map_problems(scene.defocus, found, scene.sigma_max)
     return [Refusal(scene.dataset, scene.name, check, reason) for check, reason in problems]
 
 

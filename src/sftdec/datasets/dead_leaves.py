@@ -6,11 +6,12 @@ occlusion are exact.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage.transform import resize
 
 from sftdec.datasets.photos import recipe_photo
@@ -23,20 +24,37 @@ _LEAST_GRADIENT = 0.012  # of a piece of a photo, a px in sRGB 0..1: less is sky
 
 @dataclass(frozen=True)
 class LeavesModel:
-    """How dense and how large: each sheet is covered by about ``coverage`` of its area, with leaf radii in px drawn
-    with density ∝ r^-``exponent`` between ``smallest`` and ``largest`` (a share of the scene's side).
+    """How dense, how large and of what: each sheet is covered by about ``coverage`` of its area, with leaf radii in px
+    drawn with density ∝ r^-``exponent`` between ``smallest`` and ``largest`` (a share of the scene's side).
+
+    Of the leaves, shares ``photos``, ``noise`` and ``stripes`` have such a texture, the others are shaded. Noise falls
+    as 1/f^a with a slope a drawn from ``slopes``; ``perspective`` is by how much its surface may recede, as a share of
+    its distance.
     """
 
     coverage: float = 0.22
     smallest: float = 3.0
     largest: float = 0.35
     exponent: float = 2.2
+    photos: float = 0.5
+    noise: float = 0.12
+    stripes: float = 0.08
+    slopes: tuple[float, float] = (0.8, 1.8)
+    perspective: float = 0.0
 
 
-def draw_model(generator: np.random.Generator) -> LeavesModel:
-    """A random density: from crowded scenes of small leaves to a few large ones."""
+# vibrant: as VibrantLeaves has them (Achddou, Gousseau & Ladjal 2025), who leave out photos; a sixth keeps them here.
+LEAVES = {
+    "crowded": LeavesModel(),
+    "vibrant": LeavesModel(exponent=3.0, photos=1 / 6, noise=2 / 3, stripes=1 / 12, slopes=(0.5, 2.5), perspective=0.6),
+}
+
+
+def draw_model(generator: np.random.Generator, kind: str = "crowded") -> LeavesModel:
+    """A random density, from crowded scenes of small leaves to a few large ones, of one of the ``LEAVES``."""
     smallest = float(np.exp(generator.uniform(np.log(3), np.log(14))))
-    return LeavesModel(float(generator.uniform(0.1, 0.25)), smallest, float(generator.uniform(0.25, 0.6)))
+    coverage, largest = float(generator.uniform(0.1, 0.25)), float(generator.uniform(0.25, 0.6))
+    return replace(LEAVES[kind], coverage=coverage, smallest=smallest, largest=largest)
 
 
 def _power_law(low: float, high: float, exponent: float, generator: np.random.Generator) -> float:
@@ -78,16 +96,31 @@ def _colour(generator: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(np.clip(generator.uniform(0.03, 0.97) + chroma - chroma.mean(), 0, 1))
 
 
-def _noise_texture(height: int, width: int, generator: np.random.Generator) -> Image:
-    """Coloured noise whose spectrum falls as 1/f^a, a between 0.8 and 1.8, around a random colour."""
+def _noise_texture(height: int, width: int, model: LeavesModel, generator: np.random.Generator) -> Image:
+    """Coloured noise whose spectrum falls as 1/f^a, a one of the model's slopes, around a random colour."""
     rows = np.fft.fftfreq(height)[:, None]
     columns = np.fft.rfftfreq(width)[None]
-    fall = (np.hypot(rows, columns) + 1 / max(height, width)) ** -generator.uniform(0.8, 1.8)
+    fall = (np.hypot(rows, columns) + 1 / max(height, width)) ** -generator.uniform(*model.slopes)
     white = np.fft.rfft2(generator.standard_normal((height, width)))
     pattern = np.fft.irfft2(white * fall, (height, width))
     pattern /= pattern.std() + 1e-6
+    if model.perspective > 0:
+        pattern = _receding(pattern, model.perspective, generator)
     tint = generator.uniform(0.6, 1, 3) * generator.uniform(0.03, 0.2)
     return np.asarray(_colour(generator) + pattern[..., None] * tint, np.float32)
+
+
+def _receding(pattern: NDArray[np.float64], strength: float, generator: np.random.Generator) -> NDArray[np.float64]:
+    """A pattern H×W as on a surface that recedes in a random direction, at its far end ``strength`` times as far again
+    at most; mirrored where it ends.
+    """
+    height, width = pattern.shape
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    angle, slope = generator.uniform(0, 2 * np.pi), generator.uniform(0, strength)
+    along = ((y - height / 2) * np.sin(angle) + (x - width / 2) * np.cos(angle)) / max(height, width)
+    distance = 1 + slope * (along + 0.5)
+    seen = [(places - middle) * distance + middle for places, middle in ((y, height / 2), (x, width / 2))]
+    return np.asarray(ndimage.map_coordinates(pattern, seen, order=1, mode="mirror"))
 
 
 def _stripes_texture(height: int, width: int, generator: np.random.Generator) -> Image:
@@ -110,14 +143,16 @@ def _shaded_texture(height: int, width: int, generator: np.random.Generator) -> 
     return np.asarray(_colour(generator) + shade[..., None], np.float32)
 
 
-def _texture(height: int, width: int, photos: Sequence[str], generator: np.random.Generator) -> Image:
-    """A texture in linear light, H×W×3: mostly a photo's piece, or noise, stripes or shade."""
+def _texture(
+    height: int, width: int, photos: Sequence[str], model: LeavesModel, generator: np.random.Generator
+) -> Image:
+    """A texture in linear light, H×W×3: a photo's piece, noise, stripes or shade."""
     kind = generator.random()
-    if photos and kind < 0.5:
+    if photos and kind < model.photos:
         texture = _photo_texture(height, width, photos, generator)
-    elif kind < 0.62:
-        texture = _noise_texture(height, width, generator)
-    elif kind < 0.7:
+    elif kind < model.photos + model.noise:
+        texture = _noise_texture(height, width, model, generator)
+    elif kind < model.photos + model.noise + model.stripes:
         texture = _stripes_texture(height, width, generator)
     else:
         texture = _shaded_texture(height, width, generator)
@@ -157,6 +192,7 @@ def _paint_leaf(
     alpha: NDArray[np.float32],
     radius: float,
     photos: Sequence[str],
+    model: LeavesModel,
     generator: np.random.Generator,
 ) -> None:
     """Paint one leaf over a sheet, in place; it may reach beyond the sheet."""
@@ -166,7 +202,7 @@ def _paint_leaf(
     top, bottom = max(0, row - reach), min(height, row + reach + 1)
     left, right = max(0, column - reach), min(width, column + reach + 1)
     covered = covered[top - row + reach : bottom - row + reach, left - column + reach : right - column + reach]
-    texture = _texture(bottom - top, right - left, photos, generator)
+    texture = _texture(bottom - top, right - left, photos, model, generator)
     old = alpha[top:bottom, left:right]
     total = covered + old * (1 - covered)
     share = np.divide(covered, total, out=np.zeros_like(covered), where=total > 0)[..., None]
@@ -189,14 +225,14 @@ def dead_leaves(
     sheets = []
     for number in range(len(inverse_depths)):
         if number == 0:
-            colour = _texture(height, width, photos, generator)
+            colour = _texture(height, width, photos, model, generator)
             alpha = np.ones(size, np.float32)
         else:
             colour, alpha = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32)
         wanted, painted = model.coverage * height * width * (3 if number == 0 else 1), 0.0
         while painted < wanted:
             radius = _power_law(model.smallest, model.largest * min(size), model.exponent, generator)
-            _paint_leaf(colour, alpha, radius, photos, generator)
+            _paint_leaf(colour, alpha, radius, photos, model, generator)
             painted += 3 * radius**2
         sheets.append((np.clip(colour, 0, 1), alpha))
     return sheets

@@ -13,7 +13,7 @@ from sftdec.datasets.download import missing_dataset, obtain
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
 from sftdec.datasets.importers import IMPORTERS
 from sftdec.datasets.listing import Importer, Listing
-from sftdec.datasets.recipes import SPLITS
+from sftdec.datasets.recipe_cells import SPLITS
 from sftdec.datasets.recognise import recognise
 from sftdec.datasets.scene import REFUSED, write_index, write_scene
 from sftdec.datasets.schema import validate_index
@@ -114,7 +114,7 @@ def _bring(
     if scene.dataset != dataset:  # data/dpdd_small, read as DPDD is laid out, is the data set "dpdd_small"
         scene = replace(scene, dataset=dataset, name=f"{dataset}/{entry.name}")
     measured = measure(scene)
-    refused = check_scene(scene, limits, measured, rendered=importer == "sample")
+    refused = check_scene(scene, limits, measured)
     if refused:
         return None, refused
     figures = {"shift": measured.shift, "sharpening": measured.sharpening, "photo_hash": photo_hash(scene.sharp)}

@@ -188,11 +188,7 @@ def _check_entry(
     try:
         if not isinstance(entry, Entry) or entry.defocus is not None:
             rendered = IMPORTERS[importer].read(entry, sigma_max)
-            refusals, sharp, photo = (
-                check_scene(rendered, limits, rendered=importer == "sample"),
-                rendered.sharp,
-                rendered.photo,
-            )
+            refusals, sharp, photo = check_scene(rendered, limits), rendered.sharp, rendered.photo
         elif entry.sharp is None:
             read_photo(entry.blurred)
             return [], entry.photo, ""

@@ -1,5 +1,6 @@
 """The sample data set: recipes rendered from the photos that come with scikit-image and scikit-learn."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import cast
 
@@ -15,16 +16,17 @@ from sftdec.datasets.photos import recipe_photo, wheel_disparity
 from sftdec.datasets.recipes import OWN_PHOTOS, Recipe, read_recipes
 from sftdec.datasets.scene import Scene, Split
 from sftdec.optics import (
+    Aperture,
+    Camera,
     PsfShape,
     ThinLens,
-    add_noise,
-    from_light,
+    brighten_highlights,
     linear_to_srgb,
+    photograph,
     render_layers,
     render_photo,
     sigma_of_radius,
     stopped_down_to,
-    to_8bit,
     to_light,
 )
 from sftdec.runtime import DataError
@@ -60,30 +62,41 @@ def read(recipe: Recipe, sigma_max: float) -> Scene:
     """Render one recipe.
 
     Raises:
-        DataError: blur beyond ``sigma_max`` (px), a crop larger than the photo, or a recipe that can't be met.
+        DataError: blur beyond ``sigma_max`` (px) that isn't to be cut off, a crop larger than the photo, or a recipe
+            that can't be met.
     """
-    if sigma_of_radius(recipe.max_coc_px) > sigma_max:
+    if sigma_of_radius(recipe.max_coc_px) > sigma_max and not recipe.cut_map:
         raise DataError(
             f"recipe {recipe.name}: max_coc_px={recipe.max_coc_px:.2f} is a sigma of "
             f"{sigma_of_radius(recipe.max_coc_px):.2f} px, above fetch.sigma_max={sigma_max}: "
-            "raise the one or lower the other"
+            "raise the one or lower the other, or let the map end there with cut_map=1"
         )
     sharp, blurred, radius = (_render_leaves if recipe.content == "leaves" else _render_photo)(recipe)
     if recipe.softness_px > 0:
         sharp, blurred = (
             ndimage.gaussian_filter(x, recipe.softness_px, mode="nearest", axes=(0, 1)) for x in (sharp, blurred)
         )
-    noisy = add_noise(blurred, recipe.shot_noise, recipe.read_noise, recipe.generator())
+    photo, answer = photograph(blurred, sharp, _camera(recipe), recipe.answer == "grain", recipe.generator())
     return Scene(
         name=f"sample/{recipe.name}",
         dataset="sample",
         split=cast(Split, recipe.split),
         photo=recipe.name if recipe.content == "leaves" else Path(recipe.photos[0]).stem,
         sigma_max=sigma_max,
-        blurred=to_8bit(from_light(noisy, recipe.gamma)),
-        sharp=to_8bit(from_light(sharp, recipe.gamma)),
-        defocus=np.asarray(radius / 2 / sigma_max, np.float32),
+        blurred=photo,
+        sharp=answer,
+        defocus=np.minimum(np.asarray(radius / 2 / sigma_max, np.float32), 1),
+        map_known=True,
     )
+
+
+def _camera(recipe: Recipe) -> Camera:
+    return Camera(**{each.name: getattr(recipe, each.name) for each in fields(Camera)})
+
+
+def _aperture(recipe: Recipe) -> Aperture:
+    shape = cast(PsfShape, recipe.psf)
+    return Aperture(shape, recipe.blades, recipe.rim, recipe.corner, recipe.fringe_px)
 
 
 Rendered = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -93,9 +106,10 @@ def _lens(recipe: Recipe, depths_m: NDArray[np.float64]) -> ThinLens:
     """The recipe's lens, focused within the scene and stopped down to its largest circle of confusion."""
     near, far = float(depths_m.min()), float(depths_m.max())
     focus = 1 / (recipe.focus / near + (1 - recipe.focus) / far)
-    return stopped_down_to(
-        ThinLens(recipe.focal_length_mm, 2.0, focus, recipe.pixel_pitch_um), depths_m, recipe.max_coc_px
-    )
+    lens = ThinLens(recipe.focal_length_mm, 2.0, focus, recipe.pixel_pitch_um)
+    if recipe.max_coc_px == 0:
+        return replace(lens, f_number=np.inf)
+    return stopped_down_to(lens, depths_m, recipe.max_coc_px)
 
 
 def _render_leaves(recipe: Recipe) -> Rendered:
@@ -106,14 +120,22 @@ def _render_leaves(recipe: Recipe) -> Rendered:
         raise DataError(f"recipe {recipe.name}: leaves need a height and width of 16 px or more, found {size}")
     nearness = np.sort(generator.random(int(generator.integers(5, 15))))
     depths = 1 / (nearness / recipe.near_m + (1 - nearness) / recipe.far_m)
-    sheets = dead_leaves(size, depths, recipe.photos, generator, draw_model(generator))
-    if recipe.gamma != 0:
-        sheets = [(to_light(linear_to_srgb(colour), recipe.gamma), alpha) for colour, alpha in sheets]
+    sheets = dead_leaves(size, depths, recipe.photos, generator, draw_model(generator, recipe.leaves))
+    sheets = [(_light_of_leaf(colour, recipe), alpha) for colour, alpha in sheets]
     seen, pinhole, radius = focused_layers(sheets, depths, _lens(recipe, depths))
     sharp = render_layers(pinhole)
     if recipe.depth == "layers":
-        return sharp, render_layers(seen, cast(PsfShape, recipe.psf), recipe.blades), radius
+        return sharp, render_layers(seen, _aperture(recipe)), radius
     return _defocus(recipe, sharp, None, generator)
+
+
+def _light_of_leaf(linear: NDArray[np.float32], recipe: Recipe) -> NDArray[np.float32]:
+    """The colours of leaves, H×W×3 in sRGB's linear light, in the light of the recipe, with its highlights."""
+    if recipe.gamma == 0 and recipe.highlight == 1:
+        return linear
+    values = linear_to_srgb(linear)
+    light = linear if recipe.gamma == 0 else to_light(values, recipe.gamma)
+    return brighten_highlights(light, values, recipe.highlight)
 
 
 def _render_photo(recipe: Recipe) -> Rendered:
@@ -122,7 +144,8 @@ def _render_photo(recipe: Recipe) -> Rendered:
     (name,) = recipe.photos
     photo = recipe_photo(name)
     size = (round(photo.shape[0] * recipe.scale), round(photo.shape[1] * recipe.scale))
-    light = to_light(photo / np.float32(255), recipe.gamma)
+    values = photo / np.float32(255)
+    light = brighten_highlights(to_light(values, recipe.gamma), values, recipe.highlight)
     sharp = resize(light, size, order=1, anti_aliasing=recipe.scale < 1).astype(np.float32)
     depth = None
     if recipe.depth == "disparity":
@@ -147,7 +170,7 @@ def _defocus(
             model = cast(DepthModel, recipe.depth)
             depth = model_depth(model, sharp.shape[:2], recipe.near_m, recipe.far_m, generator)
         radius = _lens(recipe, depth).coc_radius(depth)
-    blurred, rendered = render_photo(sharp, radius, cast(PsfShape, recipe.psf), recipe.blades)
+    blurred, rendered = render_photo(sharp, radius, _aperture(recipe))
     return sharp, blurred, np.minimum(np.abs(rendered), recipe.max_coc_px)
 
 

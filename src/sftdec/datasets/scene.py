@@ -22,7 +22,8 @@ REFUSED = "refused.parquet"  # the scenes that failed a check: data set, scene, 
 class Scene:
     """One picture: ``blurred`` and ``sharp`` uint8 H×W×3 (sRGB), ``defocus`` float32 H×W in 0..1.
 
-    Defocus is the blur's Gaussian-equivalent standard deviation divided by ``sigma_max`` (px).
+    Defocus is the blur's Gaussian-equivalent standard deviation divided by ``sigma_max`` (px). ``map_known``: it is
+    what the scene was rendered with, whatever the photos look like.
 
     Raises:
         DataError: sizes that differ, or a map with NaN or values outside 0..1.
@@ -36,6 +37,7 @@ class Scene:
     blurred: NDArray[np.uint8]
     sharp: NDArray[np.uint8]
     defocus: NDArray[np.float32]
+    map_known: bool = False
 
     def __post_init__(self) -> None:
         sizes = {

@@ -15,15 +15,15 @@ from torch.autograd.function import once_differentiable
 
 class _Modulation(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        ctx.save_for_backward(features, gamma)
+    def forward(ctx: Any, gamma: Tensor, features: Tensor, beta: Tensor) -> Tensor:
+        ctx.save_for_backward(gamma, features)
         return torch.addcmul(beta, gamma, features)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features, gamma = ctx.saved_tensors
-        return gradient * gamma, gradient * features, gradient
+        gamma, features = ctx.saved_tensors
+        return gradient * features, gradient * gamma, gradient
 
 
 class _Outer(torch.autograd.Function):
@@ -42,11 +42,11 @@ class _Outer(torch.autograd.Function):
         return of_channel, of_spatial.view_as(spatial)
 
 
-def modulate(features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+def modulate(gamma: Tensor, features: Tensor, beta: Tensor) -> Tensor:
     """γ ⊙ F + β of three N×C×H×W."""
     if torch.compiler.is_compiling():
         return torch.addcmul(beta, gamma, features)
-    made: Tensor = _Modulation.apply(features, gamma, beta)  # type: ignore[no-untyped-call]
+    made: Tensor = _Modulation.apply(gamma, features, beta)  # type: ignore[no-untyped-call]
     return made
 
 

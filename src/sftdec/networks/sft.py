@@ -12,7 +12,7 @@ from sftdec.params import NetworkConfig
 
 
 class FullMap(nn.Module):
-    """γ or β whole: conv1×1 → LeakyReLU → conv1×1 (fig. 3). It starts around ``start``."""
+    """SFT's feature transform (fig. 3), γ or β whole: conv1×1, LeakyReLU, conv1×1. Starts around ``start``."""
 
     def __init__(self, config: NetworkConfig, start: float = 0.0) -> None:
         super().__init__()
@@ -26,11 +26,11 @@ class FullMap(nn.Module):
 
 
 class DecomposedMap(nn.Module):
-    """γ or β as channel part C×1×1 ⊗ spatial part 1×H×W (fig. 4).
+    """The decomposition transform (fig. 4), γ or β as channel part C×1×1 ⊗ spatial part 1×H×W.
 
-    The channel part is squeeze-excite's, the spatial part a convolution to one channel as CBAM's; each ends in a
-    sigmoid, and their product starts around 1/4, or is left linear (``config.gamma_activation``) and starts around
-    ``start``, 0 or 1.
+    The channel part is squeeze-excite's, the spatial part a convolution to one channel as CBAM's, though of all the
+    condition's features, not of their mean and maximum. Each ends in a sigmoid, and their product starts around 1/4,
+    or is left linear (``config.gamma_activation``) and starts around ``start``, 0 or 1.
     """
 
     def __init__(self, config: NetworkConfig, start: float = 0.0) -> None:
@@ -69,7 +69,7 @@ class SFTLayer(nn.Module):
         gamma, beta = self.gamma(condition, mean), self.beta(condition, mean)
         if self.one_plus:
             gamma = gamma + 1
-        return modulate(features, gamma, beta)  # eq. 2
+        return modulate(gamma, features, beta)  # eq. 2
 
 
 class ConditionedResidualBlock(nn.Module):

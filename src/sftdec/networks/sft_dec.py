@@ -25,11 +25,9 @@ class ConditionNetwork(nn.Module):
         super().__init__()
         self.stem, self.slope = config.stem, config.slope
         width = config.condition_features
-        self.first, self.second, self.third = (
-            conv(config.stem**2, width),
-            conv(width, width),
-            conv(width, width),
-        )
+        self.first = conv(config.stem**2, width)
+        self.second = conv(width, width)
+        self.third = conv(width, width)
 
     def forward(self, defocus: Tensor) -> Tensor:
         """N×1×H×W → N×D×h×w."""
@@ -53,23 +51,23 @@ class DeblurringNetwork(nn.Module):
         self.merge = conv(config.features, config.features) if config.merge else None
         self.last = conv(config.features, 3 * config.stem**2, scale=config.output_init)
 
-    def forward(self, blurred: Tensor, *guides: Tensor | None, checkpointed: bool = False) -> Tensor:
-        """Picture N×3×H×W and the blocks' guides, condition N×D×h×w and its mean → N×3×H×W; the baseline has none.
+    def forward(self, blurred: Tensor, *conditions: Tensor | None, checkpointed: bool = False) -> Tensor:
+        """Picture N×3×H×W and the blocks' conditions, N×D×h×w and its mean → N×3×H×W; the baseline has none.
 
         ``checkpointed``: of each block only what goes in is kept, and the block is computed again for the gradient.
         """
         features = self.first(pixel_unshuffle(blurred, self.stem))  # N×C×h×w
         for block in self.blocks:
             if checkpointed:
-                features = checkpoint(block, features, *guides, use_reentrant=False, preserve_rng_state=False)
+                features = checkpoint(block, features, *conditions, use_reentrant=False, preserve_rng_state=False)
             else:
-                features = block(features, *guides)
+                features = block(features, *conditions)
         made = pixel_shuffle(self.last(features if self.merge is None else self.merge(features)), self.stem)
         return blurred + made if self.global_residual else made
 
 
 class SFTDec(MapGuided):
-    """The paper's network: one blurred picture in, an all-in-focus picture and a defocus map out.
+    """The paper's network (fig. 1): picture → defocus map → condition → deblurred picture; out come picture and map.
 
     ``training_crop``: side (px) of the crops it was trained on, where that is known; it is saved with the weights.
     ``pooling_window``: what ``set_local_pooling`` has set.

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_NEARLY_WHITE = 0.93  # of white, from which on a photo's value may stand for more light than it says
+
 
 def srgb_to_linear(srgb: ArrayLike) -> NDArray[np.float32]:
     """Linear light (0..1) of sRGB values (0..1), any shape. Source: IEC 61966-2-1."""
@@ -32,6 +34,24 @@ def from_light(light: ArrayLike, gamma: float = 0) -> NDArray[np.float32]:
     if gamma == 0:
         return linear_to_srgb(light)
     return np.asarray(np.clip(np.asarray(light, np.float32), 0, 1) ** np.float32(1 / gamma), np.float32)
+
+
+def brighten_highlights(light: NDArray[np.float32], values: ArrayLike, boost: float) -> NDArray[np.float32]:
+    """Light, H×W×3 (0..1), that goes beyond 1 where a photo's values, H×W×3 (0..1), are nearly clipped.
+
+    A photo's white stands for any light from there up; out of focus, a lamp of ``boost`` times white makes a disc that
+    is white all over, while paper makes a grey one. All three colours grow alike, from nothing where the largest value
+    is 0.93 to ``boost`` where it is 1. A boost of 1 changes nothing.
+
+    Raises:
+        ValueError: a boost below 1.
+    """
+    if boost < 1:
+        raise ValueError(f"boost must be 1 or more, found {boost}")
+    if boost == 1:
+        return light
+    share = np.clip((np.max(values, axis=2, keepdims=True) - _NEARLY_WHITE) / (1 - _NEARLY_WHITE), 0, 1)
+    return np.asarray(light * (1 + (boost - 1) * share), np.float32)
 
 
 def to_8bit(image: ArrayLike) -> NDArray[np.uint8]:

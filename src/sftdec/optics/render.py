@@ -8,14 +8,17 @@ H, W: picture; K: layers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from sftdec.optics.psf import PsfShape, point_spread_function
+from sftdec.optics.psf import Aperture, point_spread_function
 
 _SHARP = 0.2  # px: a circle of confusion below this moves no 8-bit level worth the transform
+_DISC = Aperture()
+_NODES = (0.0, 0.5, 1.0)  # shares of the sides at which a circle that changes over the picture is drawn
 
 
 @dataclass(frozen=True)
@@ -39,21 +42,57 @@ def _convolve(image: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArra
     return np.asarray(full[2 * half : 2 * half + image.shape[0], 2 * half : 2 * half + image.shape[1]], np.float32)
 
 
-def _compose(layers: Sequence[Layer], psf: PsfShape, blades: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Premultiplied colour H×W×3 and coverage H×W×1 of layers, from far to near, each blurred alike in both."""
+def _node_weights(length: int) -> NDArray[np.float32]:
+    """How much each of ``_NODES`` counts along a side of so many px, 3×length, sum 1 at each: linear between them."""
+    places = (np.arange(length) + 0.5) / length
+    return np.asarray([np.clip(1 - np.abs(places - node) / 0.5, 0, 1) for node in _NODES], np.float32)
+
+
+def _spread(sheet: NDArray[np.float32], radius: float, aperture: Aperture) -> NDArray[np.float32]:
+    """A sheet H×W×C through an aperture, whose circle may change towards the corners: drawn at nine places, linear
+    between them. Two places on opposite sides of the middle have one circle.
+    """
+    if abs(radius) < _SHARP:
+        return sheet
+    shape, blades, rim = aperture.shape, aperture.blades, aperture.rim
+    if aperture.corner == 0 or shape == "gaussian":
+        return _convolve(sheet, point_spread_function(radius, shape, blades, rim))
+    rows, columns = _node_weights(sheet.shape[0]), _node_weights(sheet.shape[1])
+    shares: dict[tuple[float, float], NDArray[np.float32]] = {}  # of each circle, H×W
+    for (i, down), (j, across) in product(enumerate(_NODES), enumerate(_NODES)):
+        y, x = (down - 0.5) * 2, (across - 0.5) * 2
+        circle = (aperture.corner * float(np.hypot(y, x)) / float(np.sqrt(2)), float(np.arctan2(y, x)) % np.pi)
+        shares[circle] = shares.get(circle, np.float32(0)) + rows[i][:, None] * columns[j]
+    spread = np.zeros_like(sheet)
+    for (cut, angle), share in shares.items():
+        spread += share[..., None] * _convolve(sheet, point_spread_function(radius, shape, blades, rim, cut, angle))
+    return spread
+
+
+def _through(layer: Layer, aperture: Aperture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A layer's premultiplied colour H×W×3 and coverage, H×W×1 or, where colours have circles of their own, H×W×3."""
+    sheet = np.concatenate([layer.colour * layer.alpha[..., None], layer.alpha[..., None]], axis=2)
+    if aperture.fringe_px == 0:
+        sheet = _spread(sheet, float(layer.radius), aperture)
+        return sheet[..., :3], np.clip(sheet[..., 3:], 0, 1)
+    radii = (float(layer.radius) + shift for shift in (aperture.fringe_px, 0.0, -aperture.fringe_px))
+    parts = [_spread(sheet[..., [channel, 3]], radius, aperture) for channel, radius in enumerate(radii)]
+    colour, alpha = (np.stack([part[..., which] for part in parts], axis=2) for which in (0, 1))
+    return colour, np.clip(alpha, 0, 1)
+
+
+def _compose(layers: Sequence[Layer], aperture: Aperture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Premultiplied colour H×W×3 and coverage (``_through``'s) of layers, from far to near."""
     picture = np.zeros_like(layers[0].colour)
     coverage = np.zeros((*layers[0].alpha.shape, 1), np.float32)
     for layer in layers:
-        sheet = np.concatenate([layer.colour * layer.alpha[..., None], layer.alpha[..., None]], axis=2)
-        if abs(layer.radius) >= _SHARP:
-            sheet = _convolve(sheet, point_spread_function(float(layer.radius), psf, blades))
-        alpha = np.clip(sheet[..., 3:], 0, 1)
-        picture = picture * (1 - alpha) + sheet[..., :3]
+        colour, alpha = _through(layer, aperture)
+        picture = picture * (1 - alpha) + colour
         coverage = coverage * (1 - alpha) + alpha
     return np.maximum(picture, 0), coverage
 
 
-def render_layers(layers: Sequence[Layer], psf: PsfShape = "disc", blades: int = 6) -> NDArray[np.float32]:
+def render_layers(layers: Sequence[Layer], aperture: Aperture = _DISC) -> NDArray[np.float32]:
     """Render layers, ordered from far to near, into one picture H×W×3 in linear light.
 
     The farthest layer must cover the whole picture. For each layer the premultiplied colour and the coverage are
@@ -74,7 +113,7 @@ def render_layers(layers: Sequence[Layer], psf: PsfShape = "disc", blades: int =
             )
     if layers[0].alpha.min() < 1:
         raise ValueError("the farthest layer must cover the whole picture (alpha 1 everywhere)")
-    return _compose(layers, psf, blades)[0]
+    return _compose(layers, aperture)[0]
 
 
 def _surface(photo: NDArray[np.float32], snapped: NDArray[np.float32], level: float, step: float) -> Layer:
@@ -95,8 +134,7 @@ def _surface(photo: NDArray[np.float32], snapped: NDArray[np.float32], level: fl
 def render_photo(
     photo: NDArray[np.float32],
     radius: NDArray[np.float32],
-    psf: PsfShape = "disc",
-    blades: int = 6,
+    aperture: Aperture = _DISC,
     step: float = 0.5,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Render an all-in-focus photo, H×W×3 in linear light, through a lens with these signed radii, H×W in px.
@@ -116,5 +154,5 @@ def render_photo(
         raise ValueError("radii must be finite: the map holds NaN or infinity, fill it first")
     snapped = np.asarray(np.round(radius / step) * step, np.float32)
     layers = [_surface(photo, snapped, float(level), step) for level in np.unique(snapped)[::-1]]
-    picture, coverage = _compose(layers, psf, blades)
+    picture, coverage = _compose(layers, aperture)
     return np.asarray(picture / np.maximum(coverage, 1e-6), np.float32), snapped

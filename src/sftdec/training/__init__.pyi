@@ -4,9 +4,8 @@ from .engine import Engine, EngineError, Feed, captures
 from .losses import stage_loss
 from .objective import Objective
 from .peer_objective import PeerObjective
-from .places import stage_inputs, weights_path
 from .run import stage_params, train_on_build, train_sft_dec, write_curve
-from .schedule import STAGES, Stage
+from .schedule import STAGES, Stage, weights_path
 from .state import begin
 from .step import take_step
 
@@ -23,7 +22,6 @@ __all__ = [
     "begin",
     "captures",
     "joined",
-    "stage_inputs",
     "stage_loss",
     "stage_params",
     "start_processes",

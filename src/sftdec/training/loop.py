@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from sftdec.training.engine import Engine, Feed, captures
 from sftdec.training.objective import Objective
 from sftdec.training.recovery import go_back, step_or_advice, take_newest
 from sftdec.training.schedule import total_steps
-from sftdec.training.state import begin
+from sftdec.training.state import TrainingState, begin
 from sftdec.training.validation import validate, validation_picture
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def train_stage(
     stage, params, common = objective.stage, objective.params, objective.common
     group = group or Group.alone(common.device)
     captured = captures(objective, group)
-    dataset = CropDataset(store, common, common.seed, by_scene=params.epochs is not None)
+    dataset = CropDataset(store, common, stage.seed(common.seed), by_scene=params.epochs is not None)
     steps = total_steps(params, store.scenes, common.batch_size)
     state = begin(network, objective, group)
     feed = Feed(dataset, objective, group, workers)
@@ -80,53 +81,81 @@ def train_stage(
     def begun() -> tuple[Engine, Iterator[Batch]]:
         return Engine(state, objective, group, feed, captured), feed.inputs(state.step, steps)
 
-    def due(step: int) -> bool:
-        """Whether what the steps gave is looked at, for which a GPU has to be waited for."""
-        every = (LOG_EVERY, params.validate_every, params.checkpoint_every, max(1, steps))
-        return group.device.type == "cpu" or any(step % each == 0 for each in every)
-
     if not take_newest(state, checkpoints, group):
         if params.keep == "best":
             validated()
         save()  # to which a training can go back whose first steps fail
-    shown: dict[str, str] = {}
-    busy, taken = 0.0, 0  # seconds and steps since the last row
-    quiet = None if group.first else True  # None: where the output is no terminal
-    with tqdm(total=steps, initial=state.step, desc=f"train {stage.name}", unit="step", disable=quiet) as bar:
+    with Log(state, objective, steps, group, report) as log:
         engine, stream = begun()
         while not done():
-            started = time.monotonic()
-            rate = objective.rate(state.step, steps) * state.rate_factor
-            step_or_advice(state, objective, group, partial(engine.take, next(stream), rate))
-            values = state.read() if due(state.step + 1) else {}
+            with log.timed():
+                rate = objective.rate(state.step, steps) * state.rate_factor
+                step_or_advice(state, objective, group, partial(engine.take, next(stream), rate))
+                values = state.read() if looked_at(state.step + 1, steps, objective, group) else {}
             if state.bad_in_a_row >= common.bad_steps:
                 go_back(state, objective, checkpoints, group, dataset, values)
-                (engine, stream), bar.n = begun(), state.step
+                engine, stream = begun()
                 continue
             state.step += 1
             group.settle()
-            busy, taken = busy + time.monotonic() - started, taken + 1
-
             found = validated() if state.step % params.validate_every == 0 or state.step == steps else {}
-            if found or state.step % LOG_EVERY == 0 or done():
-                means = state.means() if state.step % LOG_EVERY == 0 or done() else {}
-                row = {"step": float(state.step), **means, **found}
-                row |= {"skipped": float(state.skipped)} if state.skipped else {}
-                state.curve.append(row)
-                if group.first:
-                    report(state.step, {**row, "patches_per_second": common.batch_size * taken / max(1e-9, busy)})
-                busy, taken = 0.0, 0
-                shown |= {key[-4:]: f"{row[key]:.4g}" for key in ("loss", "validation_psnr") if key in row}
-                bar.set_postfix(shown, refresh=False)
+            log.write(found, done())
             if group.first and validation and picture_due(objective, state.step, store.scenes):
                 pixels = validation_picture(state.average, validation, stage, common)
                 picture(f"validation/{stage.name}-step-{state.step:06d}.png", pixels)
             if (state.step % params.checkpoint_every == 0 and not state.bad_in_a_row) or done():
                 save()
-            bar.update()
     if params.keep == "best" and state.best is not None:
         state.average.load_state_dict(state.best)
     return cast(Network, state.average.cpu().eval()), state.curve
+
+
+def looked_at(step: int, steps: int, objective: Objective, group: Group) -> bool:
+    """Whether what the steps gave is looked at after this one, for which a GPU has to be waited for."""
+    params = objective.params
+    every = (LOG_EVERY, params.validate_every, params.checkpoint_every, max(1, steps))
+    return group.device.type == "cpu" or any(step % each == 0 for each in every)
+
+
+class Log:
+    """What is told of a training while it goes on: the rows of its curve, to all of its ``report``, and a bar."""
+
+    def __init__(self, state: TrainingState, objective: Objective, steps: int, group: Group, report: Report) -> None:
+        self.state, self.group, self.report, self.batch_size = state, group, report, objective.common.batch_size
+        self.seconds, self.taken = 0.0, 0  # of steps, since the last row
+        self.shown: dict[str, str] = {}
+        quiet = None if group.first else True  # None: where the output is no terminal
+        name = f"train {objective.stage.name}"
+        self.bar = tqdm(total=steps, initial=state.step, desc=name, unit="step", disable=quiet)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self.bar.close()
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count the step inside, and its time."""
+        started = time.monotonic()
+        yield
+        self.seconds, self.taken = self.seconds + time.monotonic() - started, self.taken + 1
+
+    def write(self, found: dict[str, float], last: bool) -> None:
+        """Note a step: a row with what validation ``found``, each ``LOG_EVERY`` steps, and after the ``last`` one."""
+        state = self.state
+        logged = state.step % LOG_EVERY == 0 or last
+        if found or logged:
+            row = {"step": float(state.step), **(state.means() if logged else {}), **found}
+            row |= {"skipped": float(state.skipped)} if state.skipped else {}
+            state.curve.append(row)
+            if self.group.first:
+                speed = self.batch_size * self.taken / max(1e-9, self.seconds)
+                self.report(state.step, {**row, "patches_per_second": speed})
+            self.seconds, self.taken = 0.0, 0
+            self.shown |= {key[-4:]: f"{row[key]:.4g}" for key in ("loss", "validation_psnr") if key in row}
+            self.bar.set_postfix(self.shown, refresh=False)
+        self.bar.update(state.step - self.bar.n)
 
 
 def picture_due(objective: Objective, step: int, scenes: int) -> bool:

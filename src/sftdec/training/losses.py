@@ -1,7 +1,7 @@
 """The paper's losses, each a function bearing its equation's number.
 
-N: batch; pictures N×3×H×W and maps N×1×H×W, values nominally 0..1. The paper writes norms; as
-is usual they are taken as means over pixels, so that the weights λ don't depend on the crop's size.
+N: batch; pictures N×3×H×W and maps N×1×H×W, values nominally 0..1. The paper writes norms; as is usual they are taken
+as means, of values (eq. 3 and 4) or pixels (eq. 5), so that the weights λ don't depend on the crop's size.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sftdec.params import LossNorm, LossParams
 
-_LEAST_MEAN = 1e-3  # of a map, in eq. 6: a picture without blur has mean 0
+_LEAST_MEAN = 1e-3  # of a map, in eq. 6: one of a picture without blur has mean 0
 
 
 def defocus_map_loss(estimate: Tensor, truth: Tensor) -> Tensor:
@@ -25,9 +25,12 @@ def deblurring_loss(deblurred: Tensor, sharp: Tensor) -> Tensor:
 
 
 def blur_weight(defocus: Tensor, each: bool = False) -> Tensor:
-    """W_dm, eq. 6: the true maps divided by their mean, that of all or of ``each``, N×1×H×W; 1 where none has blur."""
+    """W_dm, eq. 6: the true maps divided by their mean, that of all or of ``each``, N×1×H×W.
+
+    1 where that mean is 0.001 at most: there is next to no blur then to be weighted by.
+    """
     mean = defocus.mean((1, 2, 3), keepdim=True) if each else defocus.mean()
-    return (defocus / mean.clamp_min(_LEAST_MEAN)).where(mean > _LEAST_MEAN, defocus.new_ones(()))
+    return torch.where(mean > _LEAST_MEAN, defocus / mean, 1.0)
 
 
 def weighted_deblurring_loss(deblurred: Tensor, sharp: Tensor, defocus: Tensor, norm: LossNorm = "pixel") -> Tensor:
@@ -39,10 +42,12 @@ def weighted_deblurring_loss(deblurred: Tensor, sharp: Tensor, defocus: Tensor, 
     """
     difference = deblurred.float() - sharp
     if norm == "pixel":
-        lengths = torch.linalg.vector_norm(difference, dim=1, keepdim=True)  # whose gradient is 0 where there is none
-        return (blur_weight(defocus) * lengths).mean()  # type: ignore[no-any-return]
-    weight = blur_weight(defocus, each=True)
-    return (weight * difference).square().mean() if norm == "square" else (weight * difference.square()).mean()
+        weighted = blur_weight(defocus) * torch.linalg.vector_norm(difference, dim=1, keepdim=True)
+    elif norm == "square":
+        weighted = (blur_weight(defocus, each=True) * difference).square()
+    else:
+        weighted = blur_weight(defocus, each=True) * difference.square()
+    return weighted.mean()  # type: ignore[no-any-return]
 
 
 class Losses(NamedTuple):
@@ -59,11 +64,9 @@ def stage_loss(deblurred: Tensor, estimate: Tensor, sharp: Tensor, defocus: Tens
 
     A term of weight 0 is still measured, but no gradient flows through it.
     """
-    terms = (
-        defocus_map_loss(estimate, defocus),
-        deblurring_loss(deblurred, sharp),
-        weighted_deblurring_loss(deblurred, sharp, defocus, weights.norm),
-    )
-    lambdas = (weights.lambda_1, weights.lambda_2, weights.lambda_3)
-    total = torch.stack([weight * term for weight, term in zip(lambdas, terms, strict=True) if weight]).sum()
-    return Losses(total, *(term.detach() for term in terms))
+    l_dme = defocus_map_loss(estimate, defocus)
+    l_df = deblurring_loss(deblurred, sharp)
+    l_wd = weighted_deblurring_loss(deblurred, sharp, defocus, weights.norm)
+    weighted = ((weights.lambda_1, l_dme), (weights.lambda_2, l_df), (weights.lambda_3, l_wd))
+    total = torch.stack([weight * term for weight, term in weighted if weight]).sum()
+    return Losses(total, l_dme.detach(), l_df.detach(), l_wd.detach())

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sftdec.networks import SFTDec
 from sftdec.runtime import autocast
-from sftdec.training.losses import Losses, defocus_map_loss
+from sftdec.training.losses import Losses, deblurring_loss, defocus_map_loss
 from sftdec.training.objective import Objective
 
 if TYPE_CHECKING:
@@ -64,5 +64,5 @@ class PeerObjective(Objective):
         nothing = total.new_zeros(())
         with torch.no_grad():
             map_error = nothing if restored[1] is None else defocus_map_loss(restored[1], truth.defocus)
-            error = (restored[0].float() - truth.sharp).abs().mean()
+            error = deblurring_loss(restored[0], truth.sharp)
         return Losses(total, map_error, error, nothing)

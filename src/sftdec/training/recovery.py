@@ -74,7 +74,7 @@ def _finds_memory(state: TrainingState, objective: Objective) -> Callable[[int, 
         pair = {key: torch.zeros(count, 3, crop, crop, dtype=torch.uint8) for key in ("blurred", "sharp")}
         batch = {**pair, "defocus": torch.zeros(count, 1, crop, crop)}
         try:
-            losses = losses_of(batch, network, network, objective, state.device, state.dtype)
+            losses = losses_of(batch, network, state, objective)
             losses.total.backward()  # type: ignore[no-untyped-call]
         except Exception as error:
             if not is_out_of_memory(error):

@@ -21,8 +21,7 @@ from sftdec.training.checkpoint import Checkpoints, checkpoint_key, file_hashes
 from sftdec.training.distributed import Group
 from sftdec.training.loop import Curve, Network, Picture, Report, train_stage
 from sftdec.training.objective import Objective
-from sftdec.training.places import weights_path
-from sftdec.training.schedule import Stage
+from sftdec.training.schedule import Stage, weights_path
 
 _NO_RESULT = (  # of the code that a training runs; values of parameters are in a checkpoint's key themselves
     *("params/schema.py", "params/fields.py"),

@@ -1,29 +1,59 @@
-"""The stages of sec. 3.4 and the learning rate along one of them."""
+"""The stages of sec. 3.4: what guides each, what it reads and leaves, how long it takes, and its learning rate.
+
+Length, rate and the λ of each one's loss stand in ``train.STAGE`` of the parameters; the paper's are params.paper.yaml:
+
+    stage       guided by     loss           epochs
+    s1          the true map  Loss_1, eq. 7  400     avoids the divergence of a random map
+    s2          the estimate  Loss_1, eq. 7  200
+    s3          the estimate  Loss_2, eq. 8  400
+    end_to_end  the estimate  Loss_1, eq. 7  1,000   table 3's "-end"
+"""
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from sftdec.params import StageParams
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: what guides the deblurring network, and which stage's weights it starts from."""
+    """One stage: what guides the deblurring network, and which stage's weights it starts from.
+
+    ``number`` of the stages before: it draws its crops otherwise than those did, or it would only repeat them.
+    """
 
     name: str
     guided_by_truth: bool
     after: str | None
+    number: int = 0
+
+    def seed(self, seed: int) -> int:
+        """What its crops are drawn by, in a training of this seed."""
+        return int(np.random.SeedSequence([seed, self.number]).generate_state(1)[0]) if self.number else seed
+
+    def inputs(self, build: Path) -> list[Path]:
+        """What it reads: scenes (for validation), patches, and the weights of the stage before."""
+        before = [] if self.after is None else [weights_path(build, self.after)]
+        return [build / "scenes", build / "patches", *before]
 
 
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("s1", guided_by_truth=True, after=None),  # avoids the divergence of a random map
-        Stage("s2", guided_by_truth=False, after="s1"),
-        Stage("s3", guided_by_truth=False, after="s2"),
-        Stage("end_to_end", guided_by_truth=False, after=None),  # table 3's "-end"
+        Stage("s1", guided_by_truth=True, after=None),
+        Stage("s2", guided_by_truth=False, after="s1", number=1),
+        Stage("s3", guided_by_truth=False, after="s2", number=2),
+        Stage("end_to_end", guided_by_truth=False, after=None),
     )
 }
+
+
+def weights_path(build: Path, stage: str) -> Path:
+    """Where a stage's weights lie."""
+    return build / "models" / f"{stage}.safetensors"
 
 
 def total_steps(params: StageParams, scenes: int, batch_size: int) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,6 @@ from sftdec.training.distributed import Group
 from sftdec.training.losses import Losses
 from sftdec.training.objective import Objective
 from sftdec.training.state import TrainingState
-
-if TYPE_CHECKING:
-    from sftdec.peers import AnyNetwork
 
 
 def take_step(state: TrainingState, objective: Objective, group: Group, batch: Batch, rate: float | Tensor) -> None:
@@ -64,26 +61,19 @@ def _gradient(state: TrainingState, objective: Objective, group: Group, batch: B
         part = {key: picture.chunk(parts)[number] for key, picture in batch.items()}
         unshared: Any = state.model.no_sync if group.size > 1 and number < parts - 1 else nullcontext
         with unshared():
-            losses = losses_of(part, state.model, state.network, objective, group.device, state.dtype)
+            losses = losses_of(part, state.model, state, objective)
             total = losses.total / parts
             (total if state.scaler is None else state.scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
         means += torch.stack([term.detach().float() for term in losses]) / parts
     return group.mean(means)
 
 
-def losses_of(
-    batch: Batch,
-    model: nn.Module,
-    network: "AnyNetwork",
-    objective: Objective,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Losses:
-    """The losses of a batch; ``model``: the network as it is called; ``dtype``: ``runtime.training_dtype``'s."""
-    truth = _to_device(batch, device)
-    with mixed(device, dtype):
+def losses_of(batch: Batch, model: nn.Module, state: TrainingState, objective: Objective) -> Losses:
+    """The losses of a batch; ``model``: the state's, or its network where this process computes for itself alone."""
+    truth = _to_device(batch, state.device)
+    with mixed(state.device, state.dtype):
         restored = objective.restore(model, truth)
-    return objective.losses(network, restored, truth)
+    return objective.losses(state.network, restored, truth)
 
 
 def _to_device(batch: Batch, device: torch.device) -> Truth:

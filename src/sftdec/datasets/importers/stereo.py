@@ -18,6 +18,7 @@ from sftdec.datasets.listing import About, Entry, LeftOut, Listing, composed, li
 from sftdec.datasets.scene import Scene
 from sftdec.optics import (
     PSF_SHAPES,
+    Aperture,
     PsfShape,
     ThinLens,
     add_noise,
@@ -93,10 +94,11 @@ def read(entry: Any, sigma_max: float) -> Scene:
     generator = np.random.default_rng(list(hashlib.sha256(entry.name.encode()).digest()))
     quantile = (dict(entry.details)["rendering"] + generator.random()) / RENDERINGS
     focus = 1 / float(np.quantile(1 / depth, quantile))
-    psf = cast(PsfShape, str(generator.choice(PSF_SHAPES)))
+    shape = cast(PsfShape, str(generator.choice(PSF_SHAPES)))
     largest = _largest_radius(entry.name, generator.uniform(0.4, 1), sigma_max)
     lens = stopped_down_to(ThinLens(50, 2, focus, 10), depth, largest)
-    blurred, radius = render_photo(photo, lens.coc_radius(depth), psf, int(generator.integers(5, 9)), _STEP)
+    aperture = Aperture(shape, int(generator.integers(5, 9)))
+    blurred, radius = render_photo(photo, lens.coc_radius(depth), aperture, _STEP)
     noisy = add_noise(blurred, _SHOT_NOISE, _READ_NOISE, generator)
     pair = to_8bit(linear_to_srgb(noisy)), to_8bit(linear_to_srgb(photo))
     sigma = np.abs(radius) * np.float32(sigma_of_radius(1))

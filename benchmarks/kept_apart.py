@@ -1,0 +1,86 @@
+"""Photos that no training recipe has seen, and the models that are compared on them."""
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from sftdec.builtin import builtin_weights
+from sftdec.datasets import RECIPES, read_recipes
+from sftdec.datasets.photos import recipe_photo
+from sftdec.inference import deblur_array
+from sftdec.networks import SFTDec, load_weights
+from sftdec.optics import linear_to_srgb, srgb_to_linear, to_8bit
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / RECIPES
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
+
+Picture = NDArray[np.uint8]
+
+
+def parser(doc: str | None) -> ArgumentParser:
+    """The options that all benchmarks on such photos have."""
+    made = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)
+    made.add_argument("weights", type=Path, nargs="*", help="files to set beside the shipped model")
+    made.add_argument("--photos", type=Path, metavar="FOLDER", help="other photos, halved as well")
+    made.add_argument("--count", type=int, help="of the photos, so many")
+    made.add_argument("--side", type=int, default=512, help="px, of the piece from the middle at most")
+    return made
+
+
+def pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder, by name.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES)
+    if not found:
+        raise FileNotFoundError(
+            f"{folder}: found no picture; expected {', '.join(sorted(PICTURES))}; name another folder"
+        )
+    return found
+
+
+def middle(photo: Picture, side: int) -> Picture:
+    """The piece of at most ``side`` px each way around the middle."""
+    top, left = (max(0, (length - side) // 2) for length in photo.shape[:2])
+    return np.ascontiguousarray(photo[top : top + side, left : left + side])
+
+
+def halved(photo: Picture) -> Picture:
+    """A photo at half its size, shrunk in light: in focus wherever its blur at full size was up to a pixel."""
+    light = srgb_to_linear(photo / np.float32(255))
+    return to_8bit(
+        linear_to_srgb(resize(light, (photo.shape[0] // 2, photo.shape[1] // 2), order=1, anti_aliasing=True))
+    )
+
+
+def photos(given: Namespace) -> dict[str, Picture]:
+    """Halved photos by name: of the folder, or the wheels' that the sample's recipes test and validate with."""
+    if given.photos:
+        sources = {path.stem: str(path) for path in pictures(given.photos)}
+    else:
+        kept = [recipe for recipe in read_recipes(SAMPLE) if recipe.split != "train"]
+        sources = {name: name for recipe in kept for name in recipe.photos}
+    chosen = list(sources.items())[: given.count]
+    return {name: middle(halved(recipe_photo(source)), given.side) for name, source in chosen}
+
+
+def models(given: Namespace) -> dict[str, SFTDec]:
+    """The shipped model and the ones that are given, by name."""
+    files = {"shipped": builtin_weights()} | {path.stem: path for path in given.weights}
+    return {name: load_weights(path).eval() for name, path in files.items()}
+
+
+def deblurred(network: SFTDec, photo: Picture) -> tuple[Picture, NDArray[np.float32]]:
+    """What a model makes of a photo, and its map in px of sigma."""
+    picture, defocus = deblur_array(network, photo)
+    return to_8bit(picture), defocus * np.float32(network.config.sigma_max)
+
+
+def table(titles: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [titles, ["---"] * len(titles), *rows])

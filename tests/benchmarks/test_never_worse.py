@@ -1,0 +1,67 @@
+"""benchmarks/never_worse.py and heavy_blur.py, shortened: a network that changes nothing, and the shipped one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sftdec.networks import build_network, save_weights
+from sftdec.params import load_params
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """Weights of a fresh network, which returns its input."""
+    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
+    save_weights(build_network(load_params(ROOT / "params.yaml").network, 0), path)
+    return path
+
+
+def run(name, *options):
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{name}.py", *map(str, options)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()]
+
+
+def test_a_network_that_changes_nothing_gains_and_loses_nothing_and_the_shipped_one_gains_on_light_blur(untrained):
+    short = ("--count", 1, "--side", 64, "--noise", 0, 3, "--jpeg", "none", "--sharpen", 0, 1)
+    rows = run("never_worse", untrained, *short)
+    table = {tuple(row[:4]): row[4:] for row in rows if row[0] in ("in focus", "σ 1")}
+    assert len(table) == 8 and rows[2][4:] == ["shipped", "untrained"]
+    for row, (_, nothing) in table.items():
+        plain = row[:2] == ("in focus", "0")
+        assert nothing == ("inf dB, inf" if plain else "+0.00, +0.00")
+    assert float(table["σ 1", "0", "none", "0"][0].split(",")[0]) > 0.5
+
+
+def test_a_photo_and_its_reference_differ_by_what_a_camera_and_a_lens_did_alone():
+    rows = run("never_worse", "--count", 1, "--side", 48, "--noise", 0, "--jpeg", "none", 60, "--sharpen", 0)
+    kinds = {tuple(row[:3]): "dB" in row[4] for row in rows if row[0] in ("in focus", "σ 1")}
+    assert kinds == {
+        ("in focus", "0", "none"): True,  # nothing: the result against the photo
+        ("in focus", "0", "60"): False,
+        ("σ 1", "0", "none"): False,
+        ("σ 1", "0", "60"): False,
+    }
+
+
+def test_heavier_blur_reads_higher_and_a_network_that_changes_nothing_leaves_bokeh_smooth(untrained):
+    rows = run("heavy_blur", untrained, "--count", 1, "--side", 96, "--sigmas", 1, 4)
+    shipped = [[float(cell.split()[0]) for cell in row[3:]] for row in rows if row[0] == "shipped"]
+    assert len(shipped) == 4 and all(light < heavy for light, heavy in shipped)
+    assert rows[-1][3].endswith("(× 1.00)")
+
+
+def test_a_folder_without_a_picture_is_named(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "benchmarks/never_worse.py", "--photos", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0 and f"{tmp_path}: found no picture; expected" in done.stderr
