@@ -1,6 +1,7 @@
 """The checks on a scene's pixels, on photos that are blurred, shifted, swapped and noised here."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,7 @@ def test_a_frame_that_is_its_partner_is_refused_but_where_it_was_rendered_so(sha
     assert refusal.check == "pair" and "the blurred photo is the sharp one" in refusal.reason
     in_focus = scene(sharp, sharp, np.zeros(sharp.shape[:2], np.float32))
     assert [each.check for each in check_scene(in_focus, LIMITS)] == ["pair"]
-    assert check_scene(in_focus, LIMITS, rendered=True) == []
+    assert check_scene(replace(in_focus, map_known=True), LIMITS) == []
     assert check_pair(noisy(sharp, 1), sharp, LIMITS, "set", "a") == []  # in focus all over, but another shot
 
 

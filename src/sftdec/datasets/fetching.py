@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
+from sftdec.datasets.agreement import Disagreement, told_made
 from sftdec.datasets.checks import CheckLimits, Refusal, check_scene, measure
 from sftdec.datasets.download import missing_dataset, obtain
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
@@ -44,10 +45,12 @@ def fetch(params: FetchParams, data: Path, out: Path, run: Run = run_here) -> tu
         jobs += [(name, importer, entry, params.sigma_max, out, limits) for entry in listing.entries]
         refusals += [Refusal(name, item.path.name, item.check, item.reason) for item in listing.left_out]
     refuse_if_strict(refusals, params.strict)  # before hours of reading and rendering
-    rows = []
-    for row, refused in tqdm(run(_bring, jobs), total=len(jobs), desc="fetch", unit="scene", disable=None):
+    rows, made = [], []
+    for row, refused, told in tqdm(run(_bring, jobs), total=len(jobs), desc="fetch", unit="scene", disable=None):
         refusals += refused
         rows += [row] if row else []
+        made += [f"{row['scene']}: {told}"] if row and told else []
+    print(*told_made(made), sep="\n", end="\n" if made else "", flush=True)
     refuse_if_strict(refusals, params.strict)
     rows, twice = _without_duplicates(rows, limits, out)
     refuse_if_strict(twice, params.strict)
@@ -103,22 +106,23 @@ def _importer_of(name: str, folder: Path) -> Importer:
 
 def _bring(
     dataset: str, importer: str, entry: Any, sigma_max: float, out: Path, limits: CheckLimits
-) -> tuple[dict[str, Any] | None, list[Refusal]]:
-    """Read, check and write one scene: its row of the index, or why there is none."""
+) -> tuple[dict[str, Any] | None, list[Refusal], str]:
+    """Read, check and write one scene: its row of the index, or why there is none, and what made its photos agree."""
     try:
         scene = IMPORTERS[importer].read(entry, sigma_max)
     except DataError as error:
         if importer == "sample":
             raise  # a recipe that can't be met is a mistake of its writer, not a bad photo
-        return None, [Refusal(dataset, entry.name, "unreadable", str(error))]
+        check = error.check if isinstance(error, Disagreement) else "unreadable"
+        return None, [Refusal(dataset, entry.name, check, str(error))], ""
     if scene.dataset != dataset:  # data/dpdd_small, read as DPDD is laid out, is the data set "dpdd_small"
         scene = replace(scene, dataset=dataset, name=f"{dataset}/{entry.name}")
     measured = measure(scene)
     refused = check_scene(scene, limits, measured)
     if refused:
-        return None, refused
+        return None, refused, ""
     figures = {"shift": measured.shift, "sharpening": measured.sharpening, "photo_hash": photo_hash(scene.sharp)}
-    return write_scene(out, scene) | figures, []
+    return write_scene(out, scene) | figures, [], scene.made
 
 
 def refuse_if_strict(refusals: list[Refusal], strict: bool) -> None:

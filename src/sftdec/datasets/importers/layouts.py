@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sftdec.datasets.importers.pair import Found, by_name, map_fault, read_pair, read_photos, scene_of
+from sftdec.datasets.importers.pair import Found, by_name, map_fault, read_agreed, read_pair, scene_of
 from sftdec.datasets.importers.pairing import by_beginning, by_order
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, name_of, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
@@ -103,7 +103,7 @@ class Layout:
         dataset = dict(entry.details)["dataset"]
         if entry.defocus is None:
             return read_pair(dataset, entry, sigma_max)
-        return scene_of(dataset, entry, read_photos(entry), read_defocus(entry.defocus), sigma_max)
+        return scene_of(dataset, entry, read_agreed(entry), read_defocus(entry.defocus), sigma_max)
 
 
 _DPDD: tuple[tuple[str, Split], ...] = (("train", "train"), ("val", "validation"), ("test", "test"))
