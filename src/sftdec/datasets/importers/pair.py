@@ -1,6 +1,6 @@
 """What the importers of pairs share: pictures by name, and a scene whose map is estimated from its pair."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +46,17 @@ def other_files(*folders: Path) -> list[LeftOut]:
     return left_out
 
 
-def by_name(folders: Sequence[Path]) -> Found:
+def by_name(folders: Sequence[Path], named: Callable[[Path], str] = name_of) -> Found:
     """The pictures of equal names in these folders, endings aside: each name with its file in each folder.
 
+    ``named``: the name that a picture goes by.
     A name that a folder lacks, or has twice, is left out with a reason, and so is a file that is no picture.
     """
     held: list[dict[str, list[Path]]] = []
     for folder in folders:
         held.append({})
         for path in pictures(folder):
-            held[-1].setdefault(name_of(path), []).append(path)
+            held[-1].setdefault(named(path), []).append(path)
     left_out = other_files(*folders)
     matched = []
     for name in sorted({name for files in held for name in files}):
