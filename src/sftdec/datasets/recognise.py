@@ -3,6 +3,7 @@
 import re
 import tempfile
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +23,7 @@ from sftdec.photos import picture_header, read_photo
 from sftdec.runtime import DataError
 
 _LEGEND = re.compile(r"\s{2,}")  # stands between a file's name and what it is, in a layout
+_DEEPER = 4  # folders, that people nest a data set in
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,19 @@ def _check_directory(folder: Path, sigma_max: float, limits: CheckLimits, proces
     return FolderReport(folder, None, tuple(faults))
 
 
+def deeper(folder: Path, levels: int = _DEEPER) -> Iterator[tuple[Path, list[Importer]]]:
+    """The folders below with a layout that is known, and whose; not what lies in those, nor farther down."""
+    for path in sorted(path for path in _visible(folder) if path.is_dir() and not path.is_symlink()):
+        if fitting := recognise(path):
+            yield path, fitting
+        elif levels > 1:
+            yield from deeper(path, levels - 1)
+
+
 def _looked_for(folder: Path) -> tuple[str, ...]:
-    """What would have been recognised, and where it is if it lies a folder deeper."""
+    """What would have been recognised, and where it is if it lies some folders deeper."""
     lines = [_short(importer.ABOUT) for importer in IMPORTERS.values()]
-    deeper = [(path, recognise(path)) for path in sorted(_visible(folder)) if path.is_dir()]
-    found = [f"{path} has the layout of {fits[0].ABOUT.name}: check that folder" for path, fits in deeper if fits]
+    found = [f"{path} has the layout of {fits[0].ABOUT.name}: check that folder" for path, fits in deeper(folder)]
     return ("looked for (more with: sftdec datasets)", *lines, *found)
 
 

@@ -40,7 +40,8 @@ class Part:
 
     A photo is in the split that its name draws, or in the first of ``splits`` if that isn't one of them. ``prefix``
     comes before its scenes' and photos' names. ``within``: only in a data set's folder of this name. ``crops``: names
-    are ``PHOTO-NUMBER`` or ``PHOTO_NUMBER``, and crops of one photo stay together.
+    are ``PHOTO-NUMBER`` or ``PHOTO_NUMBER``, and crops of one photo stay together. ``maps``: the folder of maps, if
+    there are some.
     """
 
     blurred: str
@@ -49,6 +50,7 @@ class Part:
     prefix: str = ""
     within: str = ""
     crops: bool = False
+    maps: str = ""
 
     def split(self, photo: str) -> Split:
         """A photo's split."""
@@ -61,8 +63,8 @@ class Layout:
     """The importer of a data set that a row of the table describes.
 
     ``numbered``: names are numbers, or it is another data set. ``own_splits``: parts are splits, and what isn't there
-    is drawn from ``train``. ``maps``: the folder of maps, if there are some, and
-    their unit; then the data set is called as its folder is.
+    is drawn from ``train``. ``map_unit``: of the maps that it may have; then the data
+    set is called as its folder is.
     """
 
     ABOUT: About
@@ -70,7 +72,7 @@ class Layout:
     pairing: Callable[[Sequence[Path]], Found] = by_name
     numbered: bool = False
     own_splits: bool = False
-    maps: tuple[str, str] | None = None
+    map_unit: str | None = None
 
     def _parts(self, folder: Path) -> list[Part]:
         """The parts that a folder has, by the names that they have there, each pair of folders once."""
@@ -102,14 +104,15 @@ class Layout:
         Raises:
             DataError: there is none.
         """
-        about, maps = self.ABOUT, list[Path]()
-        if self.maps:  # there is a name even for "."; a link keeps its own
+        about = self.ABOUT
+        if self.map_unit:  # there is a name even for "."; a link keeps its own
             about = replace(about, name=Path(os.path.abspath(folder)).name)
-            if (folder / self.maps[0]).is_dir():
-                about, maps = replace(about, map_unit=self.maps[1]), [folder / self.maps[0]]
         candidates: list[Entry] = []
         left_out: list[LeftOut] = []
         for part in self._parts(folder) or self.parts[-1:]:
+            there = inside(folder, part.maps) if part.maps else None
+            maps = [folder / there] if there else []
+            about = replace(about, map_unit=self.map_unit) if maps else about
             places = [folder / part.blurred, folder / part.sharp]
             matched, refused = self.pairing([*places, *maps])
             left_out += refused
@@ -222,9 +225,10 @@ def _own_parts() -> tuple[Part, ...]:
     for blurred, sharp in reversed(_NAMES):
         crops = blurred.endswith("_crops")
         for name, split in _SPLITS:
-            for pair in ((f"{name}/{blurred}", f"{name}/{sharp}"), (f"{blurred}/{name}", f"{sharp}/{name}")):
-                parts.append(Part(*pair, (split,), f"{name}_", crops=crops))
-        parts.append(Part(blurred, sharp, crops=crops))
+            for within in (f"{name}/{{}}", f"{{}}/{name}"):
+                blurred_in, sharp_in, maps = (within.format(each) for each in (blurred, sharp, "defocus"))
+                parts.append(Part(blurred_in, sharp_in, (split,), f"{name}_", crops=crops, maps=maps))
+        parts.append(Part(blurred, sharp, crops=crops, maps="defocus"))
     return tuple(parts)
 
 
@@ -247,7 +251,7 @@ FOLDER = Layout(
     _own_parts(),
     by_place,
     own_splits=True,
-    maps=("defocus", "px of sigma: full level is fetch.sigma_max"),
+    map_unit="px of sigma: full level is fetch.sigma_max",
 )
 
 LAYOUTS = {layout.ABOUT.name: layout for layout in (DPDD, LFDOF, REALDOF, FOLDER)}
