@@ -1,6 +1,7 @@
 """The command line, on a real (untrained) network."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest

@@ -54,10 +54,10 @@ def row_of(name: str, rows: pd.DataFrame) -> dict[str, Any]:
     What is rendered lies where it was; only the blur of depth edges moves what windows see of it.
     """
 
-    def measured(column: str) -> "pd.Series[float]":
-        return pd.to_numeric(rows[column], errors="coerce").dropna() if column in rows else pd.Series(dtype=float)
+    def measured(column: str, of: pd.DataFrame) -> "pd.Series[float]":
+        return pd.to_numeric(of[column], errors="coerce").dropna() if column in of else pd.Series(dtype=float)
 
-    shift, sharpening = measured("shift")[rows["dataset"] != RENDERED], measured("sharpening")
+    shift, sharpening = measured("shift", rows[rows["dataset"] != RENDERED]), measured("sharpening", rows)
     return {
         "name": name,
         "scenes": len(rows),
