@@ -41,6 +41,7 @@ _OTHER_LIGHT = 0.2  # spread of a pair's ratio of light (logarithm), from which 
 _CLEARLY = 0.5  # of that spread, that remains if one photo is taken for linear
 _BELIEVED = 0.5  # correlation of coarse structure, from which on photos show the same
 _SMALLEST = 96  # px a side, of a photo that is compared: smaller ones have too few wide means and windows
+_LARGEST = 512  # px, shorter side that light is compared at
 _SHOWN = 5  # scenes that are told of
 
 
@@ -143,10 +144,19 @@ def _gains(blurred: Levels, sharp: Levels) -> Floats:
     return gains
 
 
+def _shrunk(light: Floats) -> Floats:
+    """Light at a size that wide means are quickly made of."""
+    factor = _LARGEST / min(light.shape[:2])
+    return (
+        light
+        if factor >= 1
+        else np.asarray(cv2.resize(light, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+    )
+
+
 def _ratios(blurred: Levels, sharp: Levels, meant: Floats) -> Floats:
     """The commonest ratio of wide means in each channel, of what levels are meant to be."""
-    wide = min(8.0, min(sharp.shape[:2]) / 8)
-    means, means_of_sharp = (cv2.GaussianBlur(meant[photo], (0, 0), wide) for photo in (blurred, sharp))
+    means, means_of_sharp = (cv2.GaussianBlur(_shrunk(meant[photo]), (0, 0), 8) for photo in (blurred, sharp))
     tells = (np.maximum(means, means_of_sharp) < meant[_BRIGHT]) & (np.minimum(means, means_of_sharp) > meant[_DARK])
     ratios = np.ones(3, np.float32)
     for channel in range(3):
@@ -163,13 +173,13 @@ def _refuse_other_curve(blurred: Levels, sharp: Levels) -> None:
 
     Their wide means are a multiple of each other if one is taken for linear, and clearly less so if neither is.
     """
-    wide = min(sharp.shape[:2]) / 32
     curve = np.asarray(srgb_to_linear(np.arange(256) / 255), np.float32)
     plain = np.asarray(np.arange(256) / 255, np.float32)
 
     def light(photo: Levels, meant: Grey) -> Grey:
-        means = cv2.GaussianBlur(meant[photo].mean(axis=2), (0, 0), wide)
-        return np.asarray(np.log(np.maximum(means, _LEAST)), np.float32)
+        means = _shrunk(meant[photo].mean(axis=2))
+        wide = cv2.GaussianBlur(means, (0, 0), min(means.shape) / 32)
+        return np.asarray(np.log(np.maximum(wide, _LEAST)), np.float32)
 
     def scatter(first: Grey, second: Grey) -> float:
         return float(np.std(first - second))

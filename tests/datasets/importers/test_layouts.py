@@ -25,7 +25,7 @@ LAYOUTS = [
     ("folder", "mine", "Test/Blur/a.png", "Test/SHARP/a.png", "test_a", "test"),
     ("folder", "mine", "blurred/a_blur.png", "sharp/a_sharp.png", "a", None),
     ("folder", "mine", "blurred/day/one/a.png", "sharp/day/one/a.png", "day/one/a", None),
-    ("dpdd", "test_c", "source/1P0A1.png", "target/1P0A2.png", "test_1P0A1", "test"),
+    ("dpdd", "Test_C", "source/1P0A1.png", "target/1P0A2.png", "test_1P0A1", "test"),
     ("dpdd", "mine", "Test_C/Source/1P0A1.png", "Test_C/Target/1P0A2.png", "test_1P0A1", "test"),
 ]
 

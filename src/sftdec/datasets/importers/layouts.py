@@ -79,7 +79,7 @@ class Layout:
         found: dict[tuple[str, str], Part] = {}
         for part in self.parts:
             blurred, sharp = inside(folder, part.blurred), inside(folder, part.sharp)
-            if blurred and sharp and part.within in ("", folder.name):
+            if blurred and sharp and part.within in ("", folder.name.lower()):
                 found.setdefault((blurred, sharp), replace(part, blurred=blurred, sharp=sharp))
         own = {part.splits for part in found.values()}
         if not self.own_splits or own <= {ANY}:
