@@ -97,6 +97,7 @@ def write_sets(root: Path) -> list[Path]:
         "ded/image/image_1.jpg": blurred, "ded/sharp/a_1.jpg": sharp, "ded/filtered/defocus_filterd_1.png": level,
         "syndof/image/x.png": blurred, "syndof/sharp/x.png": sharp,
         "syndof/blur_map/x.png": np.repeat((10 * sigma).astype(np.uint16)[..., None], 3, 2),
+        "pairs_csv/left/a.png": blurred, "pairs_csv/right/b.png": sharp,
         "stereo/Aloe/im0.png": sharp, "cuhk/out_of_focus1.jpg": blurred,
     }  # fmt: skip
     for name, levels in pictures.items():
@@ -112,6 +113,7 @@ def write_sets(root: Path) -> list[Path]:
     np.save(maps / "map_02.npy", sigma[:, :60])
     disparity = np.tile(np.linspace(10, 60, 64, dtype="<f4"), (48, 1))
     (root / "stereo" / "Aloe" / "disp0.pfm").write_bytes(b"Pf\n64 48\n-1.0\n" + disparity.tobytes())
+    (root / "pairs_csv" / "pairs.csv").write_text("blurred,sharp\nleft/a.png,right/b.png\n", encoding="utf-8")
     (root / "sample").mkdir()
     (root / "sample" / "recipes.csv").write_text(RECIPES, encoding="utf-8")
     return sorted(path for path in root.iterdir() if path.is_dir())

@@ -1,6 +1,7 @@
 """The command line, on a real (untrained) network."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sftdec.cli import main
 from sftdec.datasets import Scene, write_index, write_scene
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import NetworkConfig
+from sftdec.photos import deep_png
 from sftdec.runtime.devices import DeviceError, choose_device
 
 TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
@@ -72,6 +74,24 @@ def test_datasets_prints_a_block_for_each_that_is_known(capsys):
         assert about.title in block and "  layout   " in block and "  licence  " in block and about.page in block
         assert all(line.strip() in block for line in about.layout.splitlines() if len(line) < 100)
     assert max(map(len, printed.splitlines())) <= 120
+
+
+def test_datasets_check_uses_the_projects_parameters_unless_told_otherwise(tmp_path, capsys, monkeypatch):
+    """A map at a sigma of 3 px over all of it: beyond a sigma_max of 2.5, within one of 6."""
+    levels = np.full((48, 64), 30, np.uint16).repeat(3).reshape(48, 64, 3)
+    sharp = np.random.default_rng(2).integers(0, 256, (48, 64, 3), np.uint8)
+    for part in ("image", "sharp", "blur_map"):
+        (tmp_path / "syndof" / part).mkdir(parents=True)
+    (tmp_path / "syndof" / "blur_map" / "a.png").write_bytes(deep_png(levels))
+    Image.fromarray(sharp).save(tmp_path / "syndof" / "sharp" / "a.png")
+    Image.fromarray(np.maximum(sharp, 1)).save(tmp_path / "syndof" / "image" / "a.png")
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["datasets", "check", "syndof"]) == 0
+    Path("params.yaml").write_text(text.replace("sigma_max: 6.0", "sigma_max: 2.5", 1), encoding="utf-8")
+    assert main(["datasets", "check", "syndof"]) == 1
+    assert "fetch.sigma_max=2.5" in capsys.readouterr().out
+    assert main(["datasets", "check", "syndof", "--sigma-max", "6"]) == 0
 
 
 def test_datasets_check_tells_by_its_exit_code(tmp_path, capsys):

@@ -138,10 +138,46 @@ def test_a_photo_of_the_test_split_is_not_trained_on_under_another_name(tmp_path
     assert f"mine/{trained}" not in index["scene"].tolist() and not list((tmp_path / "again").rglob(f"{trained}.png"))
 
 
-def test_too_few_photos_for_three_splits_are_refused_before_anything_is_trained(tmp_path):
-    triplets(tmp_path / "data" / "mine", ["a", "b", "c"])
-    with pytest.raises(DataError, match="no photo is for"):
+def test_too_few_photos_for_three_splits_are_told_with_what_to_do_before_any_is_read(tmp_path):
+    data = triplets(tmp_path / "data" / "mine", ["a", "b", "c"])
+    for path in data.rglob("*.png"):
+        truncate(path, 0.6)  # who read it would say so
+    with pytest.raises(DataError, match=r"no photo is for .* in mine \(found .*or choose yourself.*pairs\.csv"):
         fetch(params("mine"), tmp_path / "data", tmp_path / "scenes")
+    assert not (tmp_path / "scenes").exists()
+
+
+def test_a_set_whose_authors_fix_the_splits_gets_another_advice(tmp_path):
+    for number in range(2):
+        write(tmp_path / "data" / "dpdd" / "test_c" / "source" / f"1P0A{4 * number}.png", photo(48, 56, number))
+        write(tmp_path / "data" / "dpdd" / "test_c" / "target" / f"1P0A{4 * number + 1}.png", photo(48, 56, number))
+    with pytest.raises(DataError, match=r"no photo is for train and validation in dpdd .*their authors fix the splits"):
+        fetch(params("dpdd"), tmp_path / "data", tmp_path / "scenes")
+
+
+def test_a_few_photos_in_splits_of_ones_own_are_enough(tmp_path):
+    for number, split in enumerate(("train", "val", "test")):
+        triplets(tmp_path / "data" / "mine" / split, [str(number)])
+        levels = photo(48, 56, 10 + number)
+        write(tmp_path / "data" / "mine" / split / "sharp" / f"{number}.png", levels)
+        write(tmp_path / "data" / "mine" / split / "blurred" / f"{number}.png", soften(levels, 1.5))
+    index, refused = fetch(params("mine"), tmp_path / "data", tmp_path / "scenes")
+    assert index["sigma_mean"].to_numpy() == pytest.approx([1.5] * 3, abs=1e-3)  # of the maps beside them
+    assert dict(zip(index["scene"], index["split"], strict=True)) == {
+        "mine/test_2": "test",
+        "mine/train_0": "train",
+        "mine/val_1": "validation",
+    }, refused
+
+
+def test_what_made_a_pair_agree_is_printed(tmp_path, capsys):
+    data = triplets(tmp_path / "data" / "mine")
+    sharp = photo(120, 120, 50)
+    write(data / "sharp" / "p03.png", sharp)
+    write(data / "blurred" / "p03.png", np.uint8(np.rint(0.9 * soften(sharp, 1.5))))
+    write(data / "defocus" / "p03.png", np.full((120, 120), 16384, np.uint16))
+    fetch(params("mine"), tmp_path / "data", tmp_path / "scenes")
+    assert "mine/p03: light of red, green and blue × 0.7" in capsys.readouterr().out
 
 
 def test_a_data_set_that_is_not_there_names_what_is(tmp_path):

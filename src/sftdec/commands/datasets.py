@@ -2,10 +2,12 @@
 
 import argparse
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-_SIGMA_MAX = 6.0  # px, as in params.yaml
+_PARAMS = Path("params.yaml")
+_SIGMA_MAX = 6.0  # px, where there are no parameters
 _WIDTH = 108  # of a value
 
 
@@ -24,10 +26,13 @@ def add_datasets(commands: Any) -> None:
     )
     check.add_argument("path", type=Path, metavar="PATH", help="its folder, its archive (zip, tar), or a picture")
     check.add_argument(
-        "--sigma-max", type=float, default=_SIGMA_MAX, metavar="PX", help="fetch.sigma_max (default: %(default)s)"
+        "--sigma-max", type=float, metavar="PX", help="a map's 1.0 (default: fetch.sigma_max of params.yaml, or 6)"
     )
     check.add_argument(
-        "--max-shift", type=float, metavar="PX", help="between blurred and sharp photo, at most (default: 1)"
+        "--max-shift",
+        type=float,
+        metavar="PX",
+        help="between the photos (default: fetch.check.max_shift, or 1)",
     )
     check.add_argument("--processes", type=int, default=1, metavar="N", help="default: %(default)s")
     check.set_defaults(run=_check)
@@ -55,9 +60,18 @@ def _block(about: Any) -> str:
 def _check(arguments: argparse.Namespace) -> int:
     from sftdec.datasets import CheckLimits, check_folder
 
-    if not arguments.sigma_max > 0 or arguments.processes < 1:
+    sigma_max, limits = _SIGMA_MAX, CheckLimits()
+    if _PARAMS.is_file():
+        from sftdec.params import load_params
+
+        fetch = load_params(_PARAMS).fetch
+        sigma_max, limits = fetch.sigma_max, CheckLimits(**fetch.check.model_dump())
+    if arguments.sigma_max is not None:
+        sigma_max = arguments.sigma_max
+    if arguments.max_shift is not None:
+        limits = replace(limits, max_shift=arguments.max_shift)
+    if not sigma_max > 0 or arguments.processes < 1:
         raise ValueError("found a --sigma-max or --processes that makes no sense, expected above 0 and at least 1")
-    limits = CheckLimits() if arguments.max_shift is None else CheckLimits(max_shift=arguments.max_shift)
-    report = check_folder(arguments.path, arguments.sigma_max, limits, arguments.processes)
+    report = check_folder(arguments.path, sigma_max, limits, arguments.processes)
     print(report.text())
     return report.exit_code

@@ -7,23 +7,15 @@ grain of a photo at high ISO for sharpness; here only detail counts that both ph
 """
 
 from dataclasses import dataclass, replace
-from itertools import product
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdec.datasets.alignment import FLAT, Grey, band, contrast, correlation, halved, luminance, shift_of, windows
 from sftdec.datasets.listing import Check
 from sftdec.datasets.scene import Scene
 
-Grey = NDArray[np.float32]
-
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
-_WINDOW = 128  # px, side of a window whose shift is measured; at most three quarters of the photo's shorter side
-_SMALLEST = 96  # px, side of the smallest photo whose shift is measured: too few windows in a smaller one
-_WINDOWS = 8  # along a side, at most: enough for the largest photo
 _SMALLEST_FRAME = 16  # px a side, of a photo that is judged as one
-_FLAT = 0.3  # grey levels: less contrast than this is noise and rounding, not texture
 _BELIEVED = 0.5  # correlation of coarse structure; pairs of one scene have over 0.8, those of two hardly any
 _OCTAVES = 3  # of detail, from 0.7..1.4 to 2.8..5.6 px
 _AGREE = 0.8  # correlation from which on an octave's detail is the same in both photos
@@ -76,16 +68,16 @@ class Measures:
 
 def measure_pair(blurred: NDArray[np.uint8], sharp: NDArray[np.uint8]) -> Measures:
     """Measure two photos of one size, uint8 H×W×3."""
-    pair = _luminance(sharp), _luminance(blurred)
-    half = _halved(pair[0]), _halved(pair[1])
-    coarse = _band(half[0], 2, 8), _band(half[1], 2, 8)
+    pair = luminance(sharp), luminance(blurred)
+    half = halved(pair[0]), halved(pair[1])
+    coarse = band(half[0], 2, 8), band(half[1], 2, 8)
     large = min(sharp.shape[:2]) >= _SMALLEST_FRAME
-    flat = [name for name, detail in zip(("sharp", "blurred"), coarse, strict=True) if _contrast(detail) < _FLAT]
+    flat = [name for name, detail in zip(("sharp", "blurred"), coarse, strict=True) if contrast(detail) < FLAT]
     if flat:
         return Measures(np.nan, np.nan, np.nan, np.nan, " and ".join(flat) if large else "")
-    shift, spread = _shift(_band(half[0], 2, 4), _band(half[1], 2, 4))
+    shift, spread = shift_of(windows(*half))
     same = large and np.array_equal(blurred, sharp)
-    return Measures(shift, spread, _correlation(*coarse), _sharpening(*pair), same=same)
+    return Measures(shift, spread, correlation(*coarse), _sharpening(*pair), same=same)
 
 
 def measure(scene: Scene) -> Measures:
@@ -96,12 +88,12 @@ def measure(scene: Scene) -> Measures:
 def check_scene(scene: Scene, limits: CheckLimits, measures: Measures | None = None) -> list[Refusal]:
     """Why a scene is not to be used; nothing if it is. ``measures``: what ``measure`` found, if it is known already.
 
-    Where the map is known the blurred photo was made from the sharp one: its map isn't doubted, and where all of it is
-    in focus it is the sharp one on purpose.
+    Of one that was rendered nothing was dropped or moved, its map isn't doubted, and where it is in focus it is the
+    sharp photo on purpose.
     """
     found = measures or measure(scene)
     if scene.map_known:
-        problems = _pair_problems(replace(found, flat="", same=False), limits)
+        problems = _pair_problems(replace(found, shift=np.nan, flat="", same=False), limits)
     else:
         problems = _pair_problems(found, limits) + _map_problems(scene.defocus, found, scene.sigma_max)
     return [Refusal(scene.dataset, scene.name, check, reason) for check, reason in problems]
@@ -152,29 +144,6 @@ def _map_problems(defocus: NDArray[np.float32], found: Measures, sigma_max: floa
     return []
 
 
-def _luminance(photo: NDArray[np.uint8]) -> Grey:
-    return photo.astype(np.float32) @ _LUMINANCE
-
-
-def _halved(grey: Grey) -> Grey:
-    return np.asarray(cv2.pyrDown(grey), np.float32)
-
-
-def _band(grey: Grey, fine: float, coarse: float) -> Grey:
-    """Detail between two sizes (px, sigma of Gaussians)."""
-    low, high = (cv2.GaussianBlur(grey, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for sigma in (fine, coarse))
-    return np.asarray(low - high, np.float32)
-
-
-def _contrast(detail: Grey) -> float:
-    return float(np.sqrt(np.mean(detail * detail)))
-
-
-def _correlation(first: Grey, second: Grey) -> float:
-    norm = _contrast(first) * _contrast(second)
-    return float(np.mean(first * second)) / norm if norm else 0.0
-
-
 def _sharpening(sharp: Grey, blurred: Grey) -> float:
     """See ``Measures``.
 
@@ -182,48 +151,8 @@ def _sharpening(sharp: Grey, blurred: Grey) -> float:
     """
     octaves = []
     for _ in range(_OCTAVES + 1):
-        octaves.append((_band(sharp, 0.7, 1.4), _band(blurred, 0.7, 1.4)))
-        sharp, blurred = _halved(sharp), _halved(blurred)
-    chosen = next((octave for octave in octaves[:-1] if _correlation(*octave) >= _AGREE), octaves[-2])
-    gains = [np.mean(first * second) / max(_contrast(first) ** 2, 1e-12) for first, second in (chosen, octaves[-1])]
+        octaves.append((band(sharp, 0.7, 1.4), band(blurred, 0.7, 1.4)))
+        sharp, blurred = halved(sharp), halved(blurred)
+    chosen = next((octave for octave in octaves[:-1] if correlation(*octave) >= _AGREE), octaves[-2])
+    gains = [np.mean(first * second) / max(contrast(first) ** 2, 1e-12) for first, second in (chosen, octaves[-1])]
     return float(-20 * np.log10(max(gains[0], _LEAST) / max(gains[1], _LEAST)))
-
-
-def _starts(length: int, window: int) -> NDArray[np.int64]:
-    count = min(_WINDOWS, int(np.ceil(1.5 * length / window)))
-    return np.unique(np.linspace(0, length - window, count).astype(np.int64))
-
-
-def _shift(sharp: Grey, blurred: Grey) -> tuple[float, float]:
-    """Shift and spread (px of the photo) from detail at half its size.
-
-    Windows count by the fourth power of their correlation: where the photo is in focus, that is.
-    """
-    from skimage.registration import phase_cross_correlation
-
-    if 2 * min(sharp.shape) < _SMALLEST:
-        return np.nan, np.nan
-    window = min(_WINDOW // 2, 3 * min(sharp.shape) // 4)
-    taper = np.outer(np.hanning(window), np.hanning(window)).astype(np.float32)
-    shifts, weights = [], []
-    for top, left in product(_starts(sharp.shape[0], window), _starts(sharp.shape[1], window)):
-        place = slice(top, top + window), slice(left, left + window)
-        pair = sharp[place] * taper, blurred[place] * taper
-        if min(_contrast(pair[0]), _contrast(pair[1])) < _FLAT / 3:
-            continue
-        # not whitened: defocus has left nothing but noise in most frequencies
-        shift, error, _ = phase_cross_correlation(*pair, upsample_factor=20, normalization=None)
-        shifts.append(-2 * shift)
-        weights.append(max(0.0, 1 - float(error) ** 2) ** 2)  # error² = 1 - correlation²
-    if not shifts or not sum(weights):
-        return np.nan, np.nan
-    found, weight = np.array(shifts), np.array(weights)
-    middle = np.array([_weighted_median(found[:, axis], weight) for axis in (0, 1)])
-    spread = np.average(np.hypot(*(found - middle).T), weights=weight)
-    return float(np.hypot(*middle)), float(spread)
-
-
-def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])

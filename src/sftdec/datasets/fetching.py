@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
+from sftdec.datasets.agreement import Disagreement, told_made
 from sftdec.datasets.checks import CheckLimits, Refusal, check_scene, measure
 from sftdec.datasets.download import missing_dataset, obtain
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
 from sftdec.datasets.importers import IMPORTERS
 from sftdec.datasets.listing import Importer, Listing
 from sftdec.datasets.recipe_cells import SPLITS
-from sftdec.datasets.recognise import recognise
+from sftdec.datasets.recognise import deeper, recognise
 from sftdec.datasets.scene import REFUSED, write_index, write_scene
 from sftdec.datasets.schema import validate_index
 from sftdec.params import FetchParams
@@ -44,10 +45,13 @@ def fetch(params: FetchParams, data: Path, out: Path, run: Run = run_here) -> tu
         jobs += [(name, importer, entry, params.sigma_max, out, limits) for entry in listing.entries]
         refusals += [Refusal(name, item.path.name, item.check, item.reason) for item in listing.left_out]
     refuse_if_strict(refusals, params.strict)  # before hours of reading and rendering
-    rows = []
-    for row, refused in tqdm(run(_bring, jobs), total=len(jobs), desc="fetch", unit="scene", disable=None):
+    _refuse_few([job[2].split for job in jobs], params.datasets, data)
+    rows, made = [], []
+    for row, refused, told in tqdm(run(_bring, jobs), total=len(jobs), desc="fetch", unit="scene", disable=None):
         refusals += refused
         rows += [row] if row else []
+        made += [f"{row['scene']}: {told}"] if row and told else []
+    print(*told_made(made), sep="\n", end="\n" if made else "", flush=True)
     refuse_if_strict(refusals, params.strict)
     rows, twice = _without_duplicates(rows, limits, out)
     refuse_if_strict(twice, params.strict)
@@ -77,6 +81,26 @@ def list_dataset(name: str, params: FetchParams, data: Path) -> tuple[Listing, s
     return importer.find(folder), importer.ABOUT.name
 
 
+def _refuse_few(splits: list[str], names: list[str], data: Path) -> None:
+    """Refuse data sets that leave a split empty, whatever the checks will find."""
+    counts = {split: splits.count(split) for split in SPLITS}
+    empty = [split for split in SPLITS if not counts[split]]
+    if not empty:
+        return
+    if any(name in IMPORTERS and name != "folder" for name in names):
+        mend = (
+            "their authors fix the splits: bring the parts that are missing, or add a data set that has them to "
+            "fetch.datasets; to measure a model on one alone: sftdec evaluate --data FOLDER"
+        )
+    else:
+        mend = (
+            "names draw the splits, one photo in ten each: bring more photos, or choose yourself: put them into "
+            "train/, val/ and test/ (each with its blurred/ and sharp/), or list them in pairs.csv with a split"
+        )
+    found = ", ".join(f"{split} {count}" for split, count in counts.items())
+    raise DataError(f"{data}: no photo is for {' and '.join(empty)} in {', '.join(names)} (found {found}); {mend}")
+
+
 def _refuse_links(folder: Path) -> None:
     """Refuse what DVC, which follows no link to a folder, sees neither coming nor changing."""
     folders = (Path(root, name) for root, names, _ in os.walk(folder) for name in names)
@@ -94,31 +118,34 @@ def _importer_of(name: str, folder: Path) -> Importer:
     fitting = recognise(folder)
     if not fitting:
         known = ", ".join(IMPORTERS)
+        found = next(deeper(folder), None)
+        below = f"; {found[0]} has the layout of {found[1][0].ABOUT.name}: bring that folder up here" if found else ""
         raise DataError(
-            f"{folder}: no data set's layout (known: {known}); bring its photos into blurred/, sharp/ and, if there is "
-            "one, defocus/; `sftdec datasets` shows every layout"
+            f"{folder}: no data set's layout (known: {known}){below}; bring its photos into blurred/, sharp/ and, if "
+            "there is one, defocus/, or list them in pairs.csv; `sftdec datasets` shows every layout"
         )
     return fitting[0]
 
 
 def _bring(
     dataset: str, importer: str, entry: Any, sigma_max: float, out: Path, limits: CheckLimits
-) -> tuple[dict[str, Any] | None, list[Refusal]]:
-    """Read, check and write one scene: its row of the index, or why there is none."""
+) -> tuple[dict[str, Any] | None, list[Refusal], str]:
+    """Read, check and write one scene: its row of the index, or why there is none, and what made its photos agree."""
     try:
         scene = IMPORTERS[importer].read(entry, sigma_max)
     except DataError as error:
         if importer == "sample":
             raise  # a recipe that can't be met is a mistake of its writer, not a bad photo
-        return None, [Refusal(dataset, entry.name, "unreadable", str(error))]
+        check = error.check if isinstance(error, Disagreement) else "unreadable"
+        return None, [Refusal(dataset, entry.name, check, str(error))], ""
     if scene.dataset != dataset:  # data/dpdd_small, read as DPDD is laid out, is the data set "dpdd_small"
         scene = replace(scene, dataset=dataset, name=f"{dataset}/{entry.name}")
     measured = measure(scene)
     refused = check_scene(scene, limits, measured)
     if refused:
-        return None, refused
+        return None, refused, ""
     figures = {"shift": measured.shift, "sharpening": measured.sharpening, "photo_hash": photo_hash(scene.sharp)}
-    return write_scene(out, scene) | figures, []
+    return write_scene(out, scene) | figures, [], scene.made
 
 
 def refuse_if_strict(refusals: list[Refusal], strict: bool) -> None:

@@ -14,7 +14,7 @@ from sftdec.photos import PHOTO_ENDINGS, picture_header
 from sftdec.runtime import DataError
 
 # what a file or scene is refused for; "extra": it belongs to no scene by what it is, so nothing is wrong
-Check = Literal["unreadable", "size", "pair", "aligned", "sharper", "map", "duplicate", "extra"]
+Check = Literal["unreadable", "size", "pair", "aligned", "light", "sharper", "map", "duplicate", "extra"]
 ENDINGS = frozenset(PHOTO_ENDINGS)  # compare with path.suffix.lower()
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -3,6 +3,7 @@
 import re
 import tempfile
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,16 +12,18 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from sftdec.datasets.agreement import Disagreement, told_made
 from sftdec.datasets.checks import CheckLimits, Refusal, check_pair, check_scene
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
 from sftdec.datasets.importers import IMPORTERS
-from sftdec.datasets.light import read_pair_levels
+from sftdec.datasets.importers.pair import read_agreed
 from sftdec.datasets.listing import ENDINGS, About, Check, Entry, Importer, Listing
 from sftdec.datasets.unpack import unpack
 from sftdec.photos import picture_header, read_photo
 from sftdec.runtime import DataError
 
 _LEGEND = re.compile(r"\s{2,}")  # stands between a file's name and what it is, in a layout
+_DEEPER = 4  # folders, that people nest a data set in
 
 
 @dataclass(frozen=True)
@@ -144,16 +147,25 @@ def _check_directory(folder: Path, sigma_max: float, limits: CheckLimits, proces
             continue
         others = [other.ABOUT.name for other in fitting if other is not importer]
         hints = (f"it has the layout of {', '.join(others)} too",) if others else ()
-        problems = _check_entries(importer.ABOUT.name, listing, sigma_max, limits, processes)
+        problems, made = _check_entries(importer.ABOUT.name, listing, sigma_max, limits, processes)
+        hints = (*hints, *told_made(made))
         return FolderReport(folder, listing.table(), tuple(problems), len(listing.entries), len(listing.faults), hints)
     return FolderReport(folder, None, tuple(faults))
 
 
+def deeper(folder: Path, levels: int = _DEEPER) -> Iterator[tuple[Path, list[Importer]]]:
+    """The folders below with a layout that is known, and whose; not what lies in those, nor farther down."""
+    for path in sorted(path for path in _visible(folder) if path.is_dir() and not path.is_symlink()):
+        if fitting := recognise(path):
+            yield path, fitting
+        elif levels > 1:
+            yield from deeper(path, levels - 1)
+
+
 def _looked_for(folder: Path) -> tuple[str, ...]:
-    """What would have been recognised, and where it is if it lies a folder deeper."""
+    """What would have been recognised, and where it is if it lies some folders deeper."""
     lines = [_short(importer.ABOUT) for importer in IMPORTERS.values()]
-    deeper = [(path, recognise(path)) for path in sorted(_visible(folder)) if path.is_dir()]
-    found = [f"{path} has the layout of {fits[0].ABOUT.name}: check that folder" for path, fits in deeper if fits]
+    found = [f"{path} has the layout of {fits[0].ABOUT.name}: check that folder" for path, fits in deeper(folder)]
     return ("looked for (more with: sftdec datasets)", *lines, *found)
 
 
@@ -165,46 +177,53 @@ def _short(about: About) -> str:
 
 def _check_entries(
     importer: str, listing: Listing, sigma_max: float, limits: CheckLimits, processes: int
-) -> list[Refusal]:
-    """What is wrong with each scene, and which of their photos are in two splits."""
+) -> tuple[list[Refusal], list[str]]:
+    """What is wrong with each scene and which photos are in two splits; and what would make photos agree."""
     dataset, folder = listing.about.name, listing.folder
     jobs = [delayed(_check_entry)(importer, dataset, folder, entry, sigma_max, limits) for entry in listing.entries]
     found = Parallel(n_jobs=processes, return_as="generator")(jobs)
-    problems, rows = [], []
-    for entry, (refusals, photo, digits) in zip(
+    problems, rows, changed = [], [], []
+    for entry, (refusals, photo, digits, made) in zip(
         listing.entries, tqdm(found, total=len(jobs), desc="check", unit="scene", disable=None), strict=True
     ):
         problems += refusals
+        changed += [f"{dataset}/{entry.name}: {made}"] if made else []
         rows.append((f"{dataset}/{entry.name}", dataset, entry.split, photo, digits))
     index = pd.DataFrame(rows, columns=["scene", "dataset", "split", "photo", "photo_hash"])
-    return problems + duplicates_across_splits(index, limits)
+    return problems + duplicates_across_splits(index, limits), changed
 
 
 def _check_entry(
     importer: str, dataset: str, folder: Path, entry: Any, sigma_max: float, limits: CheckLimits
-) -> tuple[list[Refusal], str, str]:
-    """What is wrong with one scene, its photo's name, and the sharp photo's hash; none of one that can't be used."""
-    scene = f"{dataset}/{entry.name}"
+) -> tuple[list[Refusal], str, str, str]:
+    """What is wrong with one scene, its photo's name, the sharp photo's hash, and what would make its photos agree.
+
+    There is neither hash nor name of one that can't be used.
+    """
+    scene, made, photo = f"{dataset}/{entry.name}", "", ""
     try:
         if not isinstance(entry, Entry) or entry.defocus is not None:
-            rendered = IMPORTERS[importer].read(entry, sigma_max)
-            refusals, sharp, photo = check_scene(rendered, limits), rendered.sharp, rendered.photo
+            found = IMPORTERS[importer].read(entry, sigma_max)
+            refusals, sharp, made, photo = check_scene(found, limits), found.sharp, found.made, found.photo
         elif entry.sharp is None:
             read_photo(entry.blurred)
-            return [], entry.photo, ""
+            return [], entry.photo, "", ""
         else:
-            (blurred, sharp), photo = read_pair_levels(entry.blurred, entry.sharp), entry.photo
+            photo = entry.photo
+            blurred, sharp, made, _ = read_agreed(entry)
             refusals = check_pair(blurred, sharp, limits, dataset, scene)
     except DataError as error:
-        return [Refusal(dataset, scene, _kind(entry), str(error))], "", ""
+        return [Refusal(dataset, scene, _kind(entry, error), str(error))], "", "", ""
     if isinstance(entry, Entry):
         file = entry.blurred.relative_to(folder)
         refusals = [replace(refusal, reason=f"{file}: {refusal.reason}") for refusal in refusals]
-    return refusals, photo, photo_hash(sharp)
+    return refusals, photo, photo_hash(sharp), made
 
 
-def _kind(entry: Any) -> Check:
-    """Why a scene could not be read: a photo can't, their sizes or colours differ, or it is the map."""
+def _kind(entry: Any, error: DataError) -> Check:
+    """Why a scene could not be read: a photo can't, they can't be made to agree, sizes differ, or it is the map."""
+    if isinstance(error, Disagreement):
+        return error.check
     if not isinstance(entry, Entry) or entry.sharp is None:
         return "unreadable"
     try:

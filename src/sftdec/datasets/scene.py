@@ -23,7 +23,7 @@ class Scene:
     """One picture: ``blurred`` and ``sharp`` uint8 H×W×3 (sRGB), ``defocus`` float32 H×W in 0..1.
 
     Defocus is the blur's Gaussian-equivalent standard deviation divided by ``sigma_max`` (px). ``map_known``: it is
-    what the scene was rendered with, whatever the photos look like.
+    what the scene was rendered with, whatever the photos look like. ``made``: what was done so that the photos agree.
 
     Raises:
         DataError: sizes that differ, or a map with NaN or values outside 0..1.
@@ -38,6 +38,7 @@ class Scene:
     sharp: NDArray[np.uint8]
     defocus: NDArray[np.float32]
     map_known: bool = False
+    made: str = ""
 
     def __post_init__(self) -> None:
         sizes = {

@@ -108,7 +108,8 @@ def test_a_map_that_the_folders_unit_cannot_hold_is_an_error(tmp_path):
 
 def test_a_map_beyond_sigma_max_names_scene_peak_and_key(tmp_path):
     stem = add(tmp_path)
-    with pytest.raises(DataError, match=rf"syndof/{stem}: .* a sigma of 7\.00 px, .*fetch\.sigma_max=6: raise"):
+    told = rf"syndof/{stem}: a sigma of 7\.00 px, .*fetch\.sigma_max=6; the set's maps reach 7 px: set that to 7"
+    with pytest.raises(DataError, match=told):
         syndof.read(syndof.find(tmp_path).entries[0], 6.0)
 
 

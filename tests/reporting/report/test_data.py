@@ -9,7 +9,7 @@ from sftdec.datasets.scene import Scene, write_scene
 from sftdec.evaluation.evaluate import summarise
 from sftdec.reporting.report import PAGE_LIMIT, Material, write_report
 from sftdec.reporting.report.data import SHOWN
-from sftdec.reporting.report.data_tables import LISTED
+from sftdec.reporting.report.data_tables import LISTED, row_of
 from sftdec.runtime.errors import DataError
 from tests.evaluation.scenes import make_patches, make_per_image, make_scenes
 
@@ -185,6 +185,12 @@ def test_a_data_set_without_patches_is_in_their_table_with_none(wild):
 def test_what_the_checks_measured_is_shown_where_they_did(plain, wild):
     assert cells(wild, "Pairs") == [[WILD, "0.75", "1.25"], ["other", "–", "2.00"]]
     assert "Pairs" not in plain
+
+
+def test_of_rendered_pairs_no_shift_is_told_since_nothing_moved_them():
+    rows = pd.DataFrame({"dataset": ["sample", "mine", "mine"], "photo": ["a", "b", "c"], "shift": [1.3, 0.2, np.nan]})
+    rows = rows.assign(height=48, width=64, sigma_mean=1.0, sigma_peak=2.0)
+    assert row_of("all", rows)["shift"] == 0.2 and row_of("sample", rows[:1])["shift"] is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from sftdec.datasets.listing import Importer
 _LAYOUTS = "sftdec.datasets.importers.layouts"
 _MODULES = {  # the more particular a layout, the earlier: an import takes the first that fits
     "sample": "sftdec.datasets.sample",
+    "pairs_csv": "sftdec.datasets.importers.pairs_csv",
     "realistic": "sftdec.datasets.importers.realistic",
     "ded": "sftdec.datasets.importers.ded",
     "syndof": "sftdec.datasets.importers.syndof",

@@ -18,7 +18,8 @@ ABOUT = About(
     layout=(
         "out_of_focus<number>.jpg (or .JPG)     the photos, flat or in image/\n"
         "out_of_focus<number>.png               binary masks, flat or in gt/; not needed\n"
-        "motion<number>.jpg                     left out: no defocus"
+        "motion<number>.jpg                     left out: no defocus\n"
+        "or image/<number>.jpg and gt/<number>.png, as copies have them"
     ),
     licence="none stated; ask the authors",
     page="http://www.cse.cuhk.edu.hk/leojia/projects/dblurdetect/",
@@ -32,11 +33,10 @@ def _photos(folder: Path) -> Path:
 
 
 def recognises(folder: Path) -> bool:
-    """Whether a folder holds photos by the names that the authors gave."""
-    return any(
-        path.suffix.lower() in _PHOTOS and name_of(path).lower().startswith("out_of_focus")
-        for path in pictures(_photos(folder))
-    )
+    """Whether a folder holds photos by the names that the authors gave, or by numbers beside a folder of masks."""
+    names = [name_of(path).lower() for path in pictures(_photos(folder)) if path.suffix.lower() in _PHOTOS]
+    masked = (folder / "image").is_dir() and {name_of(path).lower() for path in pictures(folder / "gt")} & {*names}
+    return any(name.startswith("out_of_focus") for name in names) or any(name.isdecimal() for name in masked or ())
 
 
 def find(folder: Path) -> Listing:

@@ -1,13 +1,14 @@
 """Data sets of pairs as rows of one table: where their pictures lie, in which splits, and who belongs to whom."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sftdec.datasets.importers.pair import Found, by_name, map_fault, read_pair, read_photos, scene_of
-from sftdec.datasets.importers.pairing import by_beginning, by_order
+from sftdec.datasets.importers.pair import Found, by_name, map_fault, read_agreed, read_pair, scene_of
+from sftdec.datasets.importers.pairing import by_beginning, by_order, by_place
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, name_of, pictures, split_of
 from sftdec.datasets.scene import Scene, Split
 from sftdec.photos import read_defocus
@@ -15,12 +16,32 @@ from sftdec.photos import read_defocus
 ANY: tuple[Split, ...] = ("train", "validation", "test")
 
 
+_CROP = re.compile(r"[-_]\d+$")
+
+
+def inside(folder: Path, path: str) -> str | None:
+    """The name that a folder below ``folder`` has, whatever its case; None if there is no such folder."""
+    found = folder
+    for name in Path(path).parts:
+        if (found / name).is_dir() and name in os.listdir(found):
+            found /= name
+            continue
+        held = sorted(each for each in found.iterdir() if each.is_dir()) if found.is_dir() else []
+        fitting = [each for each in held if each.name.lower() == name.lower()]
+        if not fitting:
+            return None
+        found = fitting[0]
+    return found.relative_to(folder).as_posix() if found.is_dir() else None
+
+
 @dataclass(frozen=True)
 class Part:
     """Two folders of a layout, below the data set's own.
 
     A photo is in the split that its name draws, or in the first of ``splits`` if that isn't one of them. ``prefix``
-    comes before its scenes' and photos' names. ``within``: only in a data set's folder of this name.
+    comes before its scenes' and photos' names. ``within``: only in a data set's folder of this name. ``crops``: names
+    are ``PHOTO-NUMBER`` or ``PHOTO_NUMBER``, and crops of one photo stay together. ``maps``: the folder of maps, if
+    there are some.
     """
 
     blurred: str
@@ -28,6 +49,8 @@ class Part:
     splits: tuple[Split, ...] = ANY
     prefix: str = ""
     within: str = ""
+    crops: bool = False
+    maps: str = ""
 
     def split(self, photo: str) -> Split:
         """A photo's split."""
@@ -39,24 +62,32 @@ class Part:
 class Layout:
     """The importer of a data set that a row of the table describes.
 
-    ``numbered``: names are numbers, or it is another data set. ``maps``: the folder of maps, if there are some, and
-    their unit; then the data set is called as its folder is.
+    ``numbered``: names are numbers, or it is another data set. ``own_splits``: parts are splits, and what isn't there
+    is drawn from ``train``. ``map_unit``: of the maps that it may have; then the data
+    set is called as its folder is.
     """
 
     ABOUT: About
     parts: tuple[Part, ...]
     pairing: Callable[[Sequence[Path]], Found] = by_name
     numbered: bool = False
-    maps: tuple[str, str] | None = None
+    own_splits: bool = False
+    map_unit: str | None = None
 
     def _parts(self, folder: Path) -> list[Part]:
-        """The parts that a folder has, each pair of folders once."""
+        """The parts that a folder has, by the names that they have there, each pair of folders once."""
         found: dict[tuple[str, str], Part] = {}
         for part in self.parts:
-            there = (folder / part.blurred).is_dir() and (folder / part.sharp).is_dir()
-            if there and part.within in ("", folder.name):
-                found.setdefault((part.blurred, part.sharp), part)
-        return list(found.values())
+            blurred, sharp = inside(folder, part.blurred), inside(folder, part.sharp)
+            if blurred and sharp and part.within in ("", folder.name.lower()):
+                found.setdefault((blurred, sharp), replace(part, blurred=blurred, sharp=sharp))
+        own = {part.splits for part in found.values()}
+        if not self.own_splits or own <= {ANY}:
+            return list(found.values())
+        lacking = tuple(split for split in ANY if (split,) not in own)
+        return [
+            replace(part, splits=("train", *lacking)) if part.splits == ("train",) else part for part in found.values()
+        ]
 
     def recognises(self, folder: Path) -> bool:
         """Whether a folder has a part of the layout."""
@@ -73,15 +104,17 @@ class Layout:
         Raises:
             DataError: there is none.
         """
-        about, maps = self.ABOUT, list[Path]()
-        if self.maps:  # there is a name even for "."; a link keeps its own
+        about = self.ABOUT
+        if self.map_unit:  # there is a name even for "."; a link keeps its own
             about = replace(about, name=Path(os.path.abspath(folder)).name)
-            if (folder / self.maps[0]).is_dir():
-                about, maps = replace(about, map_unit=self.maps[1]), [folder / self.maps[0]]
         candidates: list[Entry] = []
         left_out: list[LeftOut] = []
         for part in self._parts(folder) or self.parts[-1:]:
-            matched, refused = self.pairing([folder / part.blurred, folder / part.sharp, *maps])
+            there = inside(folder, part.maps) if part.maps else None
+            maps = [folder / there] if there else []
+            about = replace(about, map_unit=self.map_unit) if maps else about
+            places = [folder / part.blurred, folder / part.sharp]
+            matched, refused = self.pairing([*places, *maps])
             left_out += refused
             for photo, files in matched:
                 blurred, sharp, defocus = *files[:2], files[2] if maps else None
@@ -89,10 +122,15 @@ class Layout:
                 if fault:
                     left_out.append(LeftOut(blurred, *fault))
                     continue
-                name, of = part.prefix + name_of(blurred), part.prefix + photo
+                whole = _CROP.sub("", photo) if part.crops else photo
+                name, of = part.prefix + self.scene_name(blurred, photo), part.prefix + whole
                 details = (("dataset", about.name),)
-                candidates.append(Entry(name, of, part.split(photo), blurred, sharp, defocus, details))
+                candidates.append(Entry(name, of, part.split(whole), blurred, sharp, defocus, details))
         return list_scenes(about, folder, candidates, left_out)
+
+    def scene_name(self, blurred: Path, photo: str) -> str:
+        """A scene's name: its blurred picture's, but with ``own_splits``, where both sides share one, that."""
+        return photo if self.own_splits else name_of(blurred)
 
     def read(self, entry: Any, sigma_max: float) -> Scene:
         """One scene, rounded to 8 bit; its map, read or estimated, is in units of ``sigma_max`` px.
@@ -103,7 +141,7 @@ class Layout:
         dataset = dict(entry.details)["dataset"]
         if entry.defocus is None:
             return read_pair(dataset, entry, sigma_max)
-        return scene_of(dataset, entry, read_photos(entry), read_defocus(entry.defocus), sigma_max)
+        return scene_of(dataset, entry, read_agreed(entry), read_defocus(entry.defocus), sigma_max)
 
 
 _DPDD: tuple[tuple[str, Split], ...] = (("train", "train"), ("val", "validation"), ("test", "test"))
@@ -126,6 +164,7 @@ DPDD = Layout(
         *(Part(f"{name}_c/source", f"{name}_c/target", (split,), f"{name}_") for name, split in _DPDD),
         *(Part(f"{name}/inputC", f"{name}/target", (split,), f"{name}_") for name, split in _DPDD),
         *(Part("inputC", "target", (split,), f"{name}_", within=name) for name, split in _DPDD),
+        *(Part("source", "target", (split,), f"{name}_", within=f"{name}_c") for name, split in _DPDD),
         Part("inputC", "target", ("test",), "test_"),
     ),
     by_order,
@@ -165,21 +204,54 @@ REALDOF = Layout(
     numbered=True,
 )
 
+_NAMES = (  # of the folders of pairs, blurred and sharp
+    ("blurred", "sharp"),
+    ("blur", "sharp"),
+    ("input", "target"),
+    ("input", "gt"),
+    ("inputC_crops", "target_crops"),
+    ("lq", "gt"),
+)
+_SPLITS: tuple[tuple[str, Split], ...] = (
+    *_DPDD,
+    ("validation", "validation"),
+    ("valid", "validation"),
+)
+
+
+def _own_parts() -> tuple[Part, ...]:
+    """Every pair of names, in a folder a split or without one; the most usual one last."""
+    parts = []
+    for blurred, sharp in reversed(_NAMES):
+        crops = blurred.endswith("_crops")
+        for name, split in _SPLITS:
+            for within in (f"{name}/{{}}", f"{{}}/{name}"):
+                blurred_in, sharp_in, maps = (within.format(each) for each in (blurred, sharp, "defocus"))
+                parts.append(Part(blurred_in, sharp_in, (split,), f"{name}_", crops=crops, maps=maps))
+        parts.append(Part(blurred, sharp, crops=crops, maps="defocus"))
+    return tuple(parts)
+
+
 FOLDER = Layout(
     About(
         name="folder",
         title="pairs of your own, with or without maps",
         layout=(
             "blurred/NAME.png   PNG, JPEG, TIFF, WebP, AVIF, HEIC, BMP or JPEG 2000\n"
-            "sharp/NAME.png     of the same name and size, the ending may differ\n"
-            "defocus/NAME.png   optional: grey, its full level is fetch.sigma_max px of sigma"
+            "sharp/NAME.png     of the same name and size, the ending may differ, and _blur, _sharp, _gt after it\n"
+            "defocus/NAME.png   optional: grey, its full level is fetch.sigma_max px of sigma\n"
+            "or blur/ and sharp/, input/ and target/, input/ and gt/, inputC_crops/ and target_crops/, lq/ and gt/\n"
+            "or these in train/, val/ (validation/, valid/) and test/, or these three in them\n"
+            "or folders below both, of equal names"
         ),
         licence="yours",
         page="",
         map_unit=None,
     ),
-    (Part("blurred", "sharp"),),
-    maps=("defocus", "px of sigma: full level is fetch.sigma_max"),
+    _own_parts(),
+    by_place,
+    own_splits=True,
+    map_unit="px of sigma: full level is fetch.sigma_max",
 )
 
 LAYOUTS = {layout.ABOUT.name: layout for layout in (DPDD, LFDOF, REALDOF, FOLDER)}

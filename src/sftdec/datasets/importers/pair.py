@@ -1,12 +1,13 @@
 """What the importers of pairs share: pictures by name, and a scene whose map is estimated from its pair."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sftdec.datasets.agreement import Agreed, Disagreement, agree
 from sftdec.datasets.light import read_pair_levels
 from sftdec.datasets.listing import Check, Entry, LeftOut, name_of, pictures
 from sftdec.datasets.scene import Scene
@@ -45,16 +46,17 @@ def other_files(*folders: Path) -> list[LeftOut]:
     return left_out
 
 
-def by_name(folders: Sequence[Path]) -> Found:
+def by_name(folders: Sequence[Path], named: Callable[[Path], str] = name_of) -> Found:
     """The pictures of equal names in these folders, endings aside: each name with its file in each folder.
 
+    ``named``: the name that a picture goes by.
     A name that a folder lacks, or has twice, is left out with a reason, and so is a file that is no picture.
     """
     held: list[dict[str, list[Path]]] = []
     for folder in folders:
         held.append({})
         for path in pictures(folder):
-            held[-1].setdefault(name_of(path), []).append(path)
+            held[-1].setdefault(named(path), []).append(path)
     left_out = other_files(*folders)
     matched = []
     for name in sorted({name for files in held for name in files}):
@@ -84,22 +86,25 @@ def map_fault(photo: Path, defocus: Path) -> tuple[str, Check] | None:
 def scene_of(
     dataset: str,
     entry: Entry,
-    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]] | Agreed,
     defocus: NDArray[np.float32],
     sigma_max: float,
 ) -> Scene:
-    """The scene of a blurred and a sharp photo, uint8 H×W×3, and their map, H×W in 0..1.
+    """The scene of a blurred and a sharp photo, uint8 H×W×3, and their map, H×W in 0..1, which is cut as they are.
 
     Raises:
         DataError: sizes that differ, or values outside 0..1.
     """
-    return Scene(f"{dataset}/{entry.name}", dataset, entry.split, entry.photo, sigma_max, *pair, defocus)
+    made, margin = (pair.made, pair.margin) if isinstance(pair, Agreed) else ("", 0)
+    inside = slice(margin, -margin or None)
+    name = f"{dataset}/{entry.name}"
+    return Scene(name, dataset, entry.split, entry.photo, sigma_max, *pair[:2], defocus[inside, inside], made=made)
 
 
 def scene_of_sigma(
     dataset: str,
     entry: Entry,
-    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    pair: tuple[NDArray[np.uint8], NDArray[np.uint8]] | Agreed,
     sigma: NDArray[np.floating[Any]],
     sigma_max: float,
 ) -> Scene:
@@ -135,6 +140,18 @@ def read_photos(entry: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return blurred, sharp
 
 
+def read_agreed(entry: Entry) -> Agreed:
+    """As ``read_photos``, for training: made to agree in place and light.
+
+    Raises:
+        DataError: as there, or photos that are too far apart for that.
+    """
+    try:
+        return agree(*read_photos(entry))
+    except Disagreement as error:
+        raise Disagreement(error.check, f"{entry.blurred}: {error}") from None
+
+
 def read_pair(dataset: str, entry: Entry, sigma_max: float) -> Scene:
     """The scene of a pair without a map; ``estimate_defocus`` makes one, in units of ``sigma_max`` px.
 
@@ -143,6 +160,6 @@ def read_pair(dataset: str, entry: Entry, sigma_max: float) -> Scene:
     """
     from sftdec.datasets.pair_defocus import estimate_defocus
 
-    blurred, sharp = read_photos(entry)
+    blurred, sharp, made, _ = read_agreed(entry)
     sigma = estimate_defocus(blurred, sharp, sigma_max).sigma
-    return scene_of_sigma(dataset, entry, (blurred, sharp), sigma, sigma_max)
+    return scene_of_sigma(dataset, entry, Agreed(blurred, sharp, made), sigma, sigma_max)

@@ -1,13 +1,15 @@
 """Which blurred picture belongs to which sharp one where their names differ."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from sftdec.datasets.importers.pair import Found, by_name, other_files
-from sftdec.datasets.listing import LeftOut, name_of, pictures
+from sftdec.datasets.listing import LeftOut, composed, name_of, pictures
 
 _APART = 2  # how far the numbers of a scene's two shots are apart at most, over all 500 pairs of DPDD's own lists
+SPLIT_FOLDERS = frozenset(("train", "val", "validation", "valid", "test"))
+_SIDE = re.compile(r"[-_](blur|blurred|sharp|input|target|gt|lq|hq)$", re.IGNORECASE)
 _REFOCUSED = re.compile(r"(?P<photo>.+)_ap\d+_\d+")  # LFDOF: a photo's picture for an aperture and a distance
 
 
@@ -42,6 +44,31 @@ def _photo_of(name: str, photos: Collection[str]) -> str:
         return refocused["photo"]
     begun = [each for each in photos if name.startswith(each) and not name[len(each) : len(each) + 1].isalnum()]
     return max(begun, key=len, default=name)
+
+
+def by_place(folders: Sequence[Path]) -> Found:
+    """As ``by_name``, also in folders below, of equal names, where a photo's name has its folder before it.
+
+    What ends in ``_blur`` or ``_sharp``, or the like, goes by what stands before that, if the other side has it so.
+    """
+    matched, left_out = by_name(folders, _bare(folders))
+    below = {path.name for path in folders[0].glob("*") if path.is_dir() and not path.name.startswith(".")}
+    splits = below & SPLIT_FOLDERS
+    for name in sorted(below - splits):
+        deeper = [place / name for place in folders]
+        if any(place.is_dir() for place in deeper[1:]):
+            inner, refused = by_place(deeper)
+            matched += [(f"{composed(name)}/{photo}", files) for photo, files in inner]
+            left_out += refused
+    return matched, left_out
+
+
+def _bare(folders: Sequence[Path]) -> Callable[[Path], str]:
+    """What pictures go by: their names, or those without what tells blurred from sharp."""
+    names = [{name_of(path) for path in pictures(folder)} for folder in folders[:2]]
+    if names[0] & names[1] or not any(_SIDE.search(name) for side in names for name in side):
+        return name_of
+    return lambda path: _SIDE.sub("", name_of(path))
 
 
 def by_order(folders: Sequence[Path]) -> Found:

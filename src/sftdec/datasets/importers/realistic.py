@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from sftdec.datasets.importers.pair import other_files, read_photos, scene_of_sigma
+from sftdec.datasets.importers.pair import other_files, read_pair, read_photos, scene_of_sigma
 from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, pictures
 from sftdec.datasets.scene import Scene
 from sftdec.runtime import DataError
@@ -199,13 +199,10 @@ def read(entry: Entry, sigma_max: float) -> Scene:
     Raises:
         DataError: a picture or map that can't be read, sizes that differ, or a map beyond ``sigma_max``.
     """
-    blurred, sharp = read_photos(entry)
     if entry.defocus is None:
-        from sftdec.datasets.pair_defocus import estimate_defocus
-
-        sigma = np.asarray(estimate_defocus(blurred, sharp, sigma_max).sigma, np.float64)
-    else:
-        sigma = _published_sigma(entry.defocus, dict(entry.details)["discs"], *blurred.shape[:2])
+        return read_pair(ABOUT.name, entry, sigma_max)
+    blurred, sharp = read_photos(entry)
+    sigma = _published_sigma(entry.defocus, dict(entry.details)["discs"], *blurred.shape[:2])
     width = sigma.shape[1]
     pair = np.ascontiguousarray(blurred[:, :width]), np.ascontiguousarray(sharp[:, :width])
     return scene_of_sigma(ABOUT.name, entry, pair, sigma, sigma_max)

@@ -221,4 +221,9 @@ def read(entry: Entry, sigma_max: float) -> Scene:
     if entry.sharp is None or entry.defocus is None:
         raise DataError(f"scene {entry.name}: a scene of SYNDOF needs its original and its map; list the folder anew")
     sigma = _sigma(entry.defocus, dict(entry.details)["unit"])
+    if sigma.max() > sigma_max + _ROUNDED:
+        raise DataError(
+            f"scene {ABOUT.name}/{entry.name}: a sigma of {sigma.max():.2f} px, above fetch.sigma_max={sigma_max:g}; "
+            f"the set's maps reach {PEAKS['sigma']:g} px: set that to {PEAKS['sigma']:g}"
+        )
     return scene_of_sigma(ABOUT.name, entry, read_photos(entry), sigma, sigma_max)

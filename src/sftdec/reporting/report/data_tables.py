@@ -13,11 +13,13 @@ SPLITS = ("train", "validation", "test")
 SIZES = 8  # rows of the table of sizes
 LISTED = 100  # refused scenes of one check that are named
 REASON = 400  # letters of a reason
+RENDERED = "sample"  # the data set whose pairs are rendered here
 CHECKS = {  # what a picture that failed one is
     "unreadable": "can’t be read",
     "size": "of unequal size",
     "pair": "without a partner",
     "aligned": "not aligned",
+    "light": "another light",
     "sharper": "not sharper",
     "map": "with an impossible map",
     "duplicate": "in two splits",
@@ -47,12 +49,15 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def row_of(name: str, rows: pd.DataFrame) -> dict[str, Any]:
-    """What the split table says of some scenes; a measure that no check took is None."""
+    """What the split table says of some scenes; a measure that no check took is None, as is a rendered pair's shift.
 
-    def measured(column: str) -> "pd.Series[float]":
-        return pd.to_numeric(rows[column], errors="coerce").dropna() if column in rows else pd.Series(dtype=float)
+    What is rendered lies where it was; only the blur of depth edges moves what windows see of it.
+    """
 
-    shift, sharpening = measured("shift"), measured("sharpening")
+    def measured(column: str, of: pd.DataFrame) -> "pd.Series[float]":
+        return pd.to_numeric(of[column], errors="coerce").dropna() if column in of else pd.Series(dtype=float)
+
+    shift, sharpening = measured("shift", rows[rows["dataset"] != RENDERED]), measured("sharpening", rows)
     return {
         "name": name,
         "scenes": len(rows),
