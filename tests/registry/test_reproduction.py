@@ -102,8 +102,8 @@ def test_the_first_out_that_differs_is_named(root: Path, capsys, version: int, f
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        (4, "had changes beside it when the version was registered"),
-        (5, "was registered outside Git"),
+        (4, "uncommitted changes"),
+        (5, "registered without a Git commit"),
         (6, "found no commit 'ffff"),
         (9, "not in the registry"),
     ],
