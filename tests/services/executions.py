@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from sftdec.tracking import TrackingSettings, read_settings
-from tests.pipelines.turned_down import ROOT, git, make_copy, set_params
+from tests.pipelines.turned_down import git, make_copy, set_params
 from tests.services.servers import BUCKET, Bucket, Process, base_environment, prefect_server, running, wait_until
 
 EXECUTION_SECONDS = 1500.0  # that an execution may take on a busy machine
@@ -51,7 +51,7 @@ def two_executions(folder: Path, tracking: str, bucket: Bucket) -> Iterator[Exec
         PREFECT_HOME=str(folder / "prefect"),
         PREFECT_WORKER_QUERY_SECONDS="3",
         MLFLOW_TRACKING_URI=tracking,
-        PYTHONPATH=str(ROOT / "src"),
+        PYTHONPATH=str(project / "src"),
     )
     dvc_remote(project, bucket, environment)
     server.start()

@@ -106,12 +106,9 @@ def test_mlflow_shows_two_executions_side_by_side_with_figures_and_pictures(
     for heading in ("Visualizations", "Parameters", "Tags"):
         page.click(heading)  # folds it
     page.press("Metrics - Show diff only")
-    wanted = [round(run.data.metrics["sample.psnr"], 2) for run in reversed(found)]
-
-    def shown_side_by_side() -> bool:  # the page draws names and numbers anew, one after the other
-        return [float(shown) for shown in page.beside("sample.psnr")[1:3]] == wanted  # it writes 26.90 as 26.9
-
-    wait_until(shown_side_by_side, f"{wanted} stand beside sample.psnr", SECONDS)
+    wanted = [f"{round(run.data.metrics['sample.psnr'], 2):g}" for run in reversed(found)]  # 26.90 stands there as 26.9
+    beside = "what the page draws anew, name by name and number by number, shows {} beside sample.psnr"
+    wait_until(lambda: page.beside("sample.psnr")[1:3] == wanted, beside.format(wanted), SECONDS)
     at_root = [{item.path for item in client.list_artifacts(run)} for run in ids]
     if all(SHEET in names for names in at_root):  # else the page has nothing to show: it looks into no folder
         page.click(SHEET)
