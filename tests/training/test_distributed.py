@@ -33,6 +33,7 @@ def run(*arguments, cwd=None):
 
 
 @pytest.mark.slow
+@pytest.mark.services
 def test_two_processes_with_half_the_batch_each_follow_one_with_all_of_it(tmp_path):
     build, sources = make_build(tmp_path / "build"), []
     long = {"steps": 50, "warm_up": 5, "validate_every": 25, "checkpoint_every": 100}

@@ -39,6 +39,7 @@ def test_the_rate_warms_up_holds_and_falls(step, share, highest):
     assert learning_rate(highest, WARM_UP, 1.0) == pytest.approx(LAST * highest)
 
 
+@pytest.mark.services
 def test_it_stops_at_its_budget_and_goes_on_from_there_with_more(build):
     wishes = wishes_for(build)
     first = go_on(wishes)
