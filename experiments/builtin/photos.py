@@ -22,6 +22,11 @@ HERE = Path(__file__).parent
 OUT = Path("data/builtin")
 
 
+def read_table(name: str) -> list[dict[str, str]]:
+    """The rows of a table beside this module."""
+    return list(csv.DictReader((HERE / name).read_text("utf-8").splitlines()))
+
+
 def unpack(package: str, folder: Path) -> Path:
     """Download a Debian package of this machine's release and return the folder it is unpacked in."""
     subprocess.run(["apt-get", "download", package], cwd=folder, check=True, stdout=subprocess.DEVNULL)
@@ -67,7 +72,7 @@ def bring(row: dict[str, str], unpacked: Path) -> None:
 
 def main() -> None:
     """Bring all photos and the recipes that name them."""
-    rows = list(csv.DictReader((HERE / "photos.csv").read_text("utf-8").splitlines()))
+    rows = read_table("photos.csv")
     with tempfile.TemporaryDirectory() as folder:
         packages = {name: unpack(name, Path(folder)) for name in sorted({row["package"] for row in rows})}
         for row in rows:
