@@ -7,7 +7,6 @@ photos, FOLDER/input/ (blurred) and FOLDER/ground_truth/, or in another layout t
 """
 
 import argparse
-import csv
 import hashlib
 import subprocess
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from experiments.builtin.photos import read_table
 from sftdec.builtin import builtin_weights
 from sftdec.datasets import find_pairs, load_scenes, read_index, read_pairs
 from sftdec.evaluation import evaluate_network
@@ -69,7 +69,8 @@ def main() -> None:
         ).stdout.strip(),
         sha256=hashlib.sha256(builtin_weights().read_bytes()).hexdigest(),
         initial=train.s1.initial,
-        photos=list(csv.DictReader((HERE / "photos.csv").read_text("utf-8").splitlines())),
+        photos=read_table("photos.csv"),
+        kept={name for row in read_table("camera.csv") if row["split"] != "train" for name in row["photo"].split("|")},
     )
     with atomic_path(builtin_weights().with_name("MODEL_CARD.md")) as temporary:
         temporary.write_text(card, "utf-8")

@@ -58,7 +58,7 @@ def test_a_share_keeps_every_row_and_all_that_is_validated(photos, tmp_path):
     found = read_recipes(tmp_path / "camera" / RECIPES)
     rows = TABLES["camera"].read_text("utf-8").splitlines()[1:]
     assert sum(each.split == "train" for each in found) == sum(",train," in row for row in rows)
-    assert sum(each.split == "validation" for each in found) == 8
+    assert sum(each.split == "validation" for each in found) == 30
     assert (tmp_path / "camera" / OWN_PHOTOS / "stream.png").exists()
 
 
