@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test coverage test-around test-core test-services gpu gpu-wheels lint secrets audit ui clean
+.PHONY: repro test coverage test-around test-core test-services gpu gpu-wheels lint secrets audit docs release ui clean
 
 repro: $(VENV)/.installed
 	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
@@ -79,6 +79,17 @@ audit:
 	$(VENV)-audit/bin/pip install --quiet pip-audit
 	$(VENV)-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
+# The documentation as pages that load nothing from elsewhere. They open as files; their search needs a server (mkdocs serve).
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "open build/docs/index.html"
+
+# dist/: the source of the last commit as an archive, and the wheel that pip makes of it.
+release: $(VENV)/.installed-dev
+	rm -rf dist build/release && mkdir -p build/release
+	git archive HEAD | tar -x -C build/release
+	$(BIN)/python -m build --outdir dist build/release
+
 ui: $(VENV)/.installed
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1
 
@@ -93,6 +104,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline,demo,export,cluster,heic,dev]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline,docs]'
 	touch $@
 
 $(VENV)/.installed-services: $(VENV)/.installed-dev

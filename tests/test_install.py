@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import urllib.request
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sftdec.runtime.extras import INSTALLED_AS
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 ALONE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+PAGE = {".css", ".js"}  # of sftdec demo
 PACKAGES = 20  # with pip, setuptools and sftdec itself; half of them are PyTorch's
 WITH_TORCH = {"filelock", "jinja2"}  # packages of extras that PyTorch brings anyway
 REFUSING = """
@@ -106,10 +108,28 @@ def base(tmp_path_factory) -> Base:
             (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
     run(sys.executable, "-m", "venv", folder / "venv").check_returncode()
     base = Base(folder / "venv" / "bin" / "python", photos(folder / "work"))
-    base.run("pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(folder / "source")).check_returncode()
+    run(sys.executable, "-m", "build", "--outdir", folder, folder / "source").check_returncode()  # make release's way
     (wheel,) = folder.glob("*.whl")
     base.run("pip", "install", "-c", str(ROOT / "constraints.txt"), str(wheel)).check_returncode()
     return base
+
+
+@pytest.mark.services
+def test_the_wheel_holds_the_package_its_model_and_nothing_else(base):
+    (wheel,) = base.folder.parent.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"sftdec"}
+    assert {Path(name).suffix for name in names} <= {
+        ".py",
+        ".pyi",
+        ".typed",
+        ".jinja",
+        ".safetensors",
+        ".md",
+        ".txt",
+        "",
+    } | PAGE
+    assert wheel.stat().st_size < 6_000_000  # bytes; the model is 2 MB of them
 
 
 @pytest.mark.services

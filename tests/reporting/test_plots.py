@@ -48,7 +48,7 @@ def test_gains_are_sorted_and_named_the_largest_on_top():
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [-0.25, 0.5, 1.5]
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "sample/picture_2"
-    assert {"+1.50", "−0.25", "sample: +0.58 dB in the mean of 3 pictures"} <= set(texts(figure))
+    assert {"+1.50", "−0.25", "sample: +0.58 dB on average over 3 pictures"} <= set(texts(figure))
 
 
 def test_gains_and_losses_have_two_colours_and_the_mean_a_line():

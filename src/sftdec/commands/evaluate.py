@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sftdec.networks import SFTDec
+    from sftdec.peers import AnyNetwork
 
+PROTOCOLS = ("dpdd", "dpdd8", "realdof", "lfdof", "sftdec")  # evaluation's names, likewise
 CLASSICAL = ("karaali_jung", "oracle", "zhuo_sim")  # MAP_SOURCES' names: not imported for a line of help
 
 
@@ -23,10 +25,17 @@ def add_evaluate(commands: Any, model: dict[str, Any], device: dict[str, Any]) -
         help="a model's figures",
         description=f"Print a model's figures on a data set. Models besides weights: {', '.join(CLASSICAL)} "
         "(a defocus map, by the method of that name or the true one, and deconvolution with it). With --all, the "
-        "figures of every model on every data set at hand; what was measured before is remembered. Exit code: 0 all "
+        "figures of every model on every data set at hand; what was measured before is remembered. With --data and "
+        "--protocol, the figures that papers print of a published data set, on each pair of a folder. Exit code: 0 all "
         "is measured, 1 a model of --all could not be, 2 nothing was begun.",
     )
-    add_grid(evaluate, evaluate.add_mutually_exclusive_group(required=True))
+    what = evaluate.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, metavar="FOLDER", help="a published data set as it lies, with --protocol")
+    evaluate.add_argument(
+        "--protocol", choices=PROTOCOLS, help="with --data, whose script's figures: " + ", ".join(PROTOCOLS)
+    )
+    evaluate.add_argument("--out", type=Path, metavar="FILE", help="with --data, also a row a pair (CSV)")
+    add_grid(evaluate, what)
     evaluate.add_argument("--split", default="test", choices=("train", "validation", "test"))
     evaluate.add_argument(
         "--scenes", type=Path, default=Path("build/scenes"), help="folder of scenes (default: %(default)s)"
@@ -51,10 +60,49 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         return evaluate_all(arguments)
     if arguments.pairs or arguments.published:
         raise ValueError("--pairs and --published say what --all measures; give --all instead of --dataset")
+    if arguments.data:
+        return _published(arguments)
+    if arguments.protocol or arguments.out:
+        raise ValueError("--protocol and --out are for a folder; give --data FOLDER instead of --dataset")
     from sftdec.evaluation import summarise
 
     measure = _deconvolved if arguments.model in CLASSICAL or arguments.deconvolve else _restored
     print(json.dumps(summarise(measure(arguments)), indent=2, sort_keys=True))
+    return 0
+
+
+def _published(arguments: argparse.Namespace) -> int:
+    """The figures of a paper's protocol."""
+    from sftdec.evaluation import PROTOCOLS as SCRIPTS
+    from sftdec.experiments import measure_published
+    from sftdec.registry import choose_model, load_any_model, released
+    from sftdec.runtime import atomic_path, checksum
+
+    if arguments.protocol is None:
+        raise ValueError(f"--data {arguments.data}: say by which --protocol: {', '.join(PROTOCOLS)}")
+    if arguments.model in CLASSICAL or arguments.deconvolve or arguments.local_pooling is not None:
+        raise ValueError(
+            "--data takes networks as they are; leave out --deconvolve, --local-pooling and classical methods"
+        )
+    name, file = released(arguments.model)
+    if file is None:
+        chosen = choose_model(arguments.model)
+        say_model(chosen)
+        name, file = "", chosen.weights
+    if not file.is_file():
+        raise ValueError(f"--model {arguments.model}: there is no file {file}")
+
+    def load() -> "tuple[AnyNetwork, str]":
+        network, device = load_any_model(arguments.model if name else file, arguments.device)
+        return network, str(device)
+
+    table = measure_published(load, f"{name} {checksum(file)}", arguments.data, arguments.protocol, Path.cwd())
+    if arguments.out is not None:
+        with atomic_path(arguments.out) as temporary:
+            table.to_csv(temporary, index=False)
+    means = {str(measure): round(float(value), 6) for measure, value in table.mean(numeric_only=True).items()}
+    script = SCRIPTS[arguments.protocol]
+    print(json.dumps({"protocol": f"{script.says} ({script.source})", "images": len(table), **means}, indent=2))
     return 0
 
 

@@ -2,6 +2,7 @@ from .classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
 from .evaluate import COLUMNS, MEASURES, evaluate_network, summarise, training_window, write_metrics, write_per_image
 from .metrics import Picture, map_errors, psnr, ssim, to_uint8
 from .protocol import PROTOCOL
+from .protocols import PROTOCOLS, PUBLISHED_MEASURES, measure_pair
 from .statistics import DECIMALS, Interval, Verdict, _studentized, paired_interval
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "MAP_SOURCES",
     "MEASURES",
     "PROTOCOL",
+    "PROTOCOLS",
+    "PUBLISHED_MEASURES",
     "Interval",
     "Picture",
     "Verdict",
@@ -18,6 +21,7 @@ __all__ = [
     "evaluate_network",
     "map_errors",
     "map_of_network",
+    "measure_pair",
     "paired_interval",
     "psnr",
     "ssim",

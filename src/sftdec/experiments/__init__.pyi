@@ -6,6 +6,7 @@ from .grid.fill import fill_grid
 from .grid.models import models_at_hand
 from .grid.table import grid_text, write_grid
 from .models import fresh_network
+from .published import measure_published
 from .tables.costs import measure_costs, measured_picture, own_peak
 from .tables.documents import read_documents, write_document
 from .tables.judged import read_judged
@@ -47,6 +48,7 @@ __all__ = [
     "load_comparison",
     "load_experiment",
     "measure_costs",
+    "measure_published",
     "measured_picture",
     "models_at_hand",
     "named_rows",

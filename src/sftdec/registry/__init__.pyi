@@ -18,6 +18,7 @@ from .names import (
     find_weights,
     load_any_model,
     load_model,
+    released,
 )
 from .promotion import Outcome, promote, rebase, register_and_judge, register_shipped
 from .reproduction import find_version, reproduce
@@ -56,6 +57,7 @@ __all__ = [
     "register",
     "register_and_judge",
     "register_shipped",
+    "released",
     "reproduce",
     "resolve_weights",
     "set_champion",

@@ -101,9 +101,22 @@ def load_model(model: str | Path | None, device: str = "auto") -> "tuple[SFTDec,
 
 
 def load_any_model(model: str | Path | None, device: str = "auto") -> "tuple[AnyNetwork, torch.device]":
-    """As ``load_model``, but the weights may be those of a network that SFT-Dec is compared with."""
-    from sftdec.peers import load_network
+    """As ``load_model``, but the weights may be those of a network that SFT-Dec is compared with.
+
+    Its authors' own are ``NAME=FILE``, such as ``ifan=IFAN.pytorch``.
+    """
+    from sftdec.peers import load_network, load_published
     from sftdec.runtime import choose_device
 
     chosen = choose_device(device)
-    return load_network(find_weights(model)).to(chosen), chosen
+    name, file = released(model)
+    network = load_network(find_weights(model)) if file is None else load_published(name, file)
+    return network.to(chosen), chosen
+
+
+def released(model: str | Path | None) -> "tuple[str, Path | None]":
+    """Network and file of ``NAME=FILE``; of any other model no file."""
+    from sftdec.peers import PEERS
+
+    name, equals, file = str(model or "").partition("=")
+    return (name, Path(file)) if equals and name in PEERS else (name, None)

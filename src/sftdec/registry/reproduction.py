@@ -126,7 +126,7 @@ def restore_data(version: Version, root: Path, folder: Path) -> None:
             return
     raise ReproductionError(
         f"{version.uri}: {root / 'data'} isn't what it was when the version was trained, and {DATA_FILE} keeps no copy "
-        "(cache: false); put the data sets back as they were, or let DVC keep them (README, Your own data)"
+        "(cache: false); put the data sets back as they were, or let DVC keep them (docs/data.md, Sharing data)"
     )
 
 

@@ -171,7 +171,7 @@ def gain_plot(per_image: pd.DataFrame, width: float = 9.6) -> "Figure":
             axes = figure.add_axes(tuple(np.array(place) / (width, height, width, height)))
             draw = _named_bars if named else _plain_bars
             draw(axes, gains)
-            title = f"{name}: {_signed(gains.mean())} dB in the mean of {len(gains)} pictures"
+            title = f"{name}: {_signed(gains.mean())} dB on average over {len(gains)} pictures"
             figure.text(left / width, (top - 0.2) / height, title, weight="bold", fontsize=9, va="center")
             top -= own + GAIN_ROOM
     return figure

@@ -7,16 +7,17 @@ from sftdec.reporting.report.standing import read_standings
 @pytest.fixture
 def path(tmp_path):
     rows = [
-        ("sample", "equal_time", "floor", "blurred input", 27.0),
-        ("sample", "equal_time", "sft_dec", "SFT-Dec", 28.0),
-        ("sample", "equal_time", "ifan", "IFAN", 26.5),
-        ("sample", "equal_time", "nafnet32", "NAFNet", 28.5),
-        ("sample", "equal_time", "oracle+deconvolution", "true map", 29.0),
-        ("sample", "equal_time", "mprnet", "MPRNet", None),
-        ("sample", "equal_steps", "ifan", "IFAN", 40.0),
-        ("alone", "equal_time", "sft_dec", "SFT-Dec", 28.0),
+        ("sample", "equal_time", "floor", "blurred input", 27.0, -1.5, -0.5),
+        ("sample", "equal_time", "sft_dec", "SFT-Dec", 28.0, None, None),
+        ("sample", "equal_time", "ifan", "IFAN", 26.5, -2.0, -1.0),
+        ("sample", "equal_time", "mimo_unet", "MIMO-UNet", 27.9, -0.4, 0.2),
+        ("sample", "equal_time", "nafnet32", "NAFNet", 28.5, 0.2, 0.8),
+        ("sample", "equal_time", "oracle+deconvolution", "true map", 29.0, 0.5, 1.5),
+        ("sample", "equal_time", "mprnet", "MPRNet", None, None, None),
+        ("sample", "equal_steps", "ifan", "IFAN", 40.0, 11.0, 13.0),
+        ("alone", "equal_time", "sft_dec", "SFT-Dec", 28.0, None, None),
     ]
-    columns = ["dataset", "budget", "method", "title", "psnr"]
+    columns = ["dataset", "budget", "method", "title", "psnr", "psnr_low", "psnr_high"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "table2.csv", index=False)
     return tmp_path / "table2.csv"
 
@@ -24,9 +25,17 @@ def path(tmp_path):
 def test_systems_stand_by_gain_and_one_that_is_told_the_truth_does_not_count(path):
     (standing,) = read_standings(path)
     assert [(line["title"], line["gain"]) for line in standing.systems] == [
-        ("true map", 2.0), ("NAFNet", 1.5), ("SFT-Dec", 1.0), ("IFAN", -0.5)
+        ("true map", 2.0), ("NAFNet", 1.5), ("SFT-Dec", 1.0), ("MIMO-UNet", pytest.approx(0.9)), ("IFAN", -0.5)
     ]  # fmt: skip
-    assert (standing.dataset, standing.place, standing.of) == ("sample", 2, 3)
+    assert standing.dataset == "sample"
+    assert (standing.behind, standing.beside, standing.ahead) == (["IFAN"], ["MIMO-UNet"], ["NAFNet"])
+
+
+def test_without_sft_dec_nobody_is_said_to_be_better_or_worse(path):
+    table = pd.read_csv(path)
+    table[table["method"] != "sft_dec"].to_csv(path, index=False)
+    (standing,) = read_standings(path)
+    assert (standing.behind, standing.beside, standing.ahead) == ([], [], [])
 
 
 def test_bars_start_at_no_gain(path):

@@ -55,7 +55,7 @@ def _check(path: Path, material: Material, rows: Rows) -> None:
 
 
 def _content(material: Material, rows: Rows) -> dict[str, Any]:
-    """All that doesn't hang on how closely pictures are embedded."""
+    """All that doesn't depend on how closely pictures are embedded."""
     names = {name: [row for (dataset, _), row in rows.items() if dataset == name] for name in material.metrics}
     figures = key_figures(material, rows)
     sigma_max = max((entry["sigma_max"] or 0 for entry in figures), default=0)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sftdec.reporting.report.result import gain_bars
 
-COLUMNS = {"dataset", "budget", "method", "title", "psnr"}
+COLUMNS = {"dataset", "budget", "method", "title", "psnr", "psnr_low", "psnr_high"}
 BUDGET = "equal_time"
 INPUT, OWN, TOLD = "floor", "sft_dec", "oracle"  # rows: the blurred photo, ours, and what is given the true map
 
@@ -15,13 +15,15 @@ INPUT, OWN, TOLD = "floor", "sft_dec", "oracle"  # rows: the blurred photo, ours
 class Standing(NamedTuple):
     """One data set: the systems, best first, with their gain in dB over the blurred photo and their bar in per cent.
 
-    `place` is SFT-Dec's among `of` systems that aren't told the truth; None where it isn't among them.
+    SFT-Dec is better than those `behind` it and worse than those `ahead`, as far as the interval of the difference says
+    so; it can't be told from those `beside` it. Who is told the truth is in none of the three.
     """
 
     dataset: str
     systems: list[dict[str, Any]]
-    place: int | None
-    of: int
+    behind: list[str]
+    beside: list[str]
+    ahead: list[str]
 
 
 def read_standings(path: Path) -> list[Standing]:
@@ -48,6 +50,7 @@ def _standing(dataset: str, rows: pd.DataFrame) -> Standing | None:
         {"title": str(title), "own": method == OWN, "told": str(method).startswith(TOLD), **bar}
         for title, method, bar in zip(systems["title"], systems["method"], gain_bars(systems["gain"]), strict=True)
     ]
-    honest = [line for line in lines if not line["told"]]
-    place = next((number for number, line in enumerate(honest, start=1) if line["own"]), None)
-    return Standing(dataset, lines, place, len(honest))
+    others = systems[~systems["method"].str.startswith(TOLD) & (systems["method"] != OWN)]
+    behind, ahead = others["psnr_high"] < 0, others["psnr_low"] > 0
+    named = [list(others.loc[which, "title"]) for which in (behind, ~behind & ~ahead, ahead)]
+    return Standing(dataset, lines, *(named if (systems["method"] == OWN).any() else ([], [], [])))

@@ -1,0 +1,124 @@
+"""The documentation: every command in it is one that there is, every page is reached, and what is drawn is of today."""
+
+import argparse
+import importlib.util
+import itertools
+import os
+import re
+import runpy
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from sftdec import cli
+from sftdec.runtime import read_yaml
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def commands(page):
+    """The lines of a page's blocks of shell, with their numbers; lines that go on are one."""
+    text = page.read_text("utf-8")
+    for block in re.finditer(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block[1].replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            for joint, part in itertools.groupby(words, lambda word: word in ("&&", "|")):
+                if not joint:
+                    yield list(part)
+
+
+WRITTEN = [words for page in PAGES for words in commands(page)]
+
+
+def said(words):
+    """The words of a command without what stands before it: variables, a niceness, the environment's folder."""
+    while re.match(r"\w+=|nice$|-n$|\d+$", words[0]):
+        words = words[1:]
+    return [words[0].removeprefix(".venv/bin/"), *words[1:]]
+
+
+def of(program):
+    found = {" ".join(each): each[1:] for words in WRITTEN if (each := said(words))[0] == program}
+    assert found
+    return [pytest.param(words, id=line[:100]) for line, words in found.items()]
+
+
+@pytest.mark.parametrize("words", of("sftdec"))
+def test_the_command_line_knows_what_the_pages_ask_of_it(words, capsys):
+    cli._parser().parse_args(words)
+
+
+@pytest.mark.parametrize("words", of("make"))
+def test_make_has_the_targets_that_the_pages_name(words):
+    text = (ROOT / "Makefile").read_text("utf-8").replace("$(VENV)", ".venv")
+    for target in (each for each in words if "=" not in each):
+        assert re.search(rf"^{re.escape(target)}:", text, re.MULTILINE), target
+
+
+class Parsed(Exception):
+    """A script has parsed its words, and would now begin."""
+
+
+@pytest.fixture
+def only_parsed(monkeypatch):
+    def stop_after(parse):
+        def stopping(*given, **named):
+            parse(*given, **named)
+            raise Parsed
+
+        return stopping
+
+    for name in ("parse_args", "parse_known_args"):
+        monkeypatch.setattr(argparse.ArgumentParser, name, stop_after(getattr(argparse.ArgumentParser, name)))
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return monkeypatch
+
+
+@pytest.mark.parametrize("words", [*of("python"), *of("python3")])
+def test_modules_and_scripts_of_the_pages_know_their_options(words, only_parsed):
+    if words[:2] in (["-m", "venv"], ["-m", "experiments.builtin.photos"]):  # the latter has no options
+        return
+    module, rest = (words[1], words[2:]) if words[0] == "-m" else (None, words[1:])
+    only_parsed.setattr(sys, "argv", [words[0], *rest])
+    with pytest.raises(Parsed):
+        if module:
+            runpy.run_module(module, run_name="__main__")
+        else:
+            only_parsed.syspath_prepend(str((ROOT / words[0]).parent))
+            runpy.run_path(str(ROOT / words[0]), run_name="__main__")
+
+
+@pytest.mark.parametrize("words", of("dvc"))
+def test_dvc_is_asked_for_stages_and_experiments_that_there_are(words):
+    stages = read_yaml(ROOT / "dvc.yaml")["stages"]
+    if words[0] == "repro":
+        for target in (each for each in words[1:] if not each.startswith("-")):
+            path, _, stage = target.rpartition(":") if ":" in target else (target, "", "")
+            assert (ROOT / path).is_file() or target in stages
+            assert not stage or stage.partition("@")[0] in read_yaml(ROOT / path)["stages"]
+
+
+def test_every_page_is_in_the_navigation_and_every_entry_a_page():
+    pages = importlib.util.spec_from_file_location("pages", ROOT / "docs/pages.py")
+    module = importlib.util.module_from_spec(pages)
+    pages.loader.exec_module(module)
+    named = re.findall(r":\s+([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    written = {"commands.md", "parameters.md", "layouts.md", *module.ELSEWHERE}
+    assert sorted(named) == sorted({path.name for path in (ROOT / "docs").glob("*.md")} | written)
+    assert module.DRAWING.read_text("utf-8") == module.pipeline()
+    assert "train.common" in module.parameters() and "## sftdec deblur" in module.commands()
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!http|#)([^)#\s]+)", page.read_text("utf-8")):
+            made = {"layouts.md", "commands.md", "parameters.md"}  # by make docs
+            assert (page.parent / target).exists() or (page.parent.name == "docs" and target in made), (page, target)
+
+
+def test_the_readme_is_read_in_a_minute():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 90
