@@ -1,4 +1,4 @@
-"""The sections of ``gpu.py``, each in a process of its own: NAME FOLDER SECONDS DEVICE.
+"""The sections of ``gpu.py``, each in a process of its own: NAME FOLDER UNTIL DEVICE (``Section``).
 
 What a section finds stands in FOLDER/NAME.json as soon as it is found. What it needs is imported where it is needed:
 a package that is missing costs one section.
@@ -318,6 +318,8 @@ def two(section: Section) -> None:
 
 
 if __name__ == "__main__":
-    name, out, seconds, device = sys.argv[1:]
-    here = Section(name, Path(out), float(seconds), device)
+    name, out, until, device = sys.argv[1:]
+    here = Section(name, Path(out), float(until), device)
     globals()[name](here)
+    if here.failed:
+        sys.exit(f"failed: {'; '.join(here.failed)}")
