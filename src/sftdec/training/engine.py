@@ -4,7 +4,6 @@ On a GPU the patches lie in its memory and crops are cut there, if nothing else 
 each batch comes from the loader. The losses are the same to rounding, whichever engine takes the steps.
 """
 
-import os
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from sftdec.patches import Batch, CropDataset, DeviceCrops, batches, cuts_on_device
-from sftdec.training.distributed import Group
+from sftdec.training.distributed import Group, cores
 from sftdec.training.objective import Objective
 from sftdec.training.state import TrainingState
 from sftdec.training.step import take_step
@@ -54,9 +53,8 @@ def loading_workers(wanted: int | Literal["auto"], common: "CommonParams", group
     """How many processes load for this one; ``auto``: on a CPU as many as there are cores that no thread is to have."""
     if wanted != "auto":
         return wanted
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     taken = 1 if group.device.type == "cuda" else common.threads
-    return max(0, min(_WORKERS, cores // group.size - taken))
+    return max(0, min(_WORKERS, cores() // group.size - taken))
 
 
 class Feed:
