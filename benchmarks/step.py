@@ -61,6 +61,10 @@ def clocks() -> Clocks:
     return time.perf_counter(), time.process_time()
 
 
+def nothing(*told: object) -> None:
+    """Hear a training and say nothing."""
+
+
 def since(started: Clocks) -> Clocks:
     """The seconds that both clocks have gone on."""
     now = clocks()
@@ -160,7 +164,8 @@ def measure(size: str, precision: str, given: argparse.Namespace, store: PatchSt
     parts = {} if given.only_stage else parts_of(params, store)
     objective = Measured(STAGES["s2"], params.train.s2, params.train.common, parts, [], [])
     with tempfile.TemporaryDirectory() as folder:
-        train_stage(build_network(params.network), store, [], objective, Checkpoints(Path(folder), "s2", "step", {}))
+        saved, group = Checkpoints(Path(folder), "s2", "step"), Group.alone("cpu")
+        train_stage(build_network(params.network), store, [], objective, saved, nothing, nothing, group, "auto")
     rows = objective.rows[WARM_UP:-1]
     return [pd.DataFrame([{part: both[clock] for part, both in row.items()} for row in rows]) for clock in (0, 1)]
 

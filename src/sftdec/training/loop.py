@@ -37,16 +37,15 @@ def train_stage(
     validation: Sequence[Scene],
     objective: Objective,
     checkpoints: Checkpoints,
-    report: Report = lambda step, metrics: None,
-    picture: Picture = lambda name, pixels: None,
-    group: Group | None = None,
-    workers: int | Literal["auto"] = "auto",
+    report: Report,
+    picture: Picture,
+    group: Group,
+    workers: int | Literal["auto"],
 ) -> tuple[Network, Curve]:
     """Train ``network`` by the objective, going on from the newest checkpoint if there is one.
 
     ``report(step, metrics)`` hears losses, learning rate, gradient norm, speed and validation as they come,
-    ``picture(name, pixels)`` the validation pictures; both in the group's first process alone. ``group`` is left out
-    where one process trains alone.
+    ``picture(name, pixels)`` the validation pictures; both in the group's first process alone.
 
     Returns:
         The averaged weights at the end (``keep: last``), or where the validation PSNR was best, the start included
@@ -57,7 +56,6 @@ def train_stage(
         EngineError: a graph is asked for where there can be none.
     """
     stage, params, common = objective.stage, objective.params, objective.common
-    group = group or Group.alone(common.device)
     captured = captures(objective, group)
     dataset = CropDataset(store, common, stage.seed(common.seed), by_scene=params.epochs is not None)
     steps = total_steps(params, store.scenes, common.batch_size)

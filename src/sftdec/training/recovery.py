@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -66,27 +67,21 @@ def memory_advice(share: int, crop: int, parts: int, found: tuple[int, int] | No
     )
 
 
-def _finds_memory(state: TrainingState, objective: Objective) -> Callable[[int, int], bool]:
-    """Whether a gradient of so many crops of so many px, in this process alone and then forgotten, finds memory."""
-    network = state.network
-
-    def fits(count: int, crop: int) -> bool:
-        pair = {key: torch.zeros(count, 3, crop, crop, dtype=torch.uint8) for key in ("blurred", "sharp")}
-        batch = {**pair, "defocus": torch.zeros(count, 1, crop, crop)}
-        try:
-            losses = losses_of(batch, network, state, objective)
-            losses.total.backward()  # type: ignore[no-untyped-call]
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            return False
-        finally:
-            network.zero_grad(set_to_none=True)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-        return True
-
-    return fits
+def _finds_memory(state: TrainingState, objective: Objective, count: int, crop: int) -> bool:
+    """Whether a gradient of ``count`` crops of ``crop`` px, in this process alone and then forgotten, finds memory."""
+    pair = {key: torch.zeros(count, 3, crop, crop, dtype=torch.uint8) for key in ("blurred", "sharp")}
+    batch = {**pair, "defocus": torch.zeros(count, 1, crop, crop)}
+    try:
+        losses_of(batch, state.network, state, objective).total.backward()  # type: ignore[no-untyped-call]
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        state.network.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    return True
 
 
 def step_or_advice(state: TrainingState, objective: Objective, group: Group, take: Callable[[], None]) -> None:
@@ -103,7 +98,7 @@ def step_or_advice(state: TrainingState, objective: Objective, group: Group, tak
     state.optimizer.zero_grad(set_to_none=True)  # here the failed step's tensors are gone
     common = objective.common
     share, parts = common.batch_size // group.size, common.accumulate
-    found = fitting(share // parts, common.crop, _finds_memory(state, objective))
+    found = fitting(share // parts, common.crop, partial(_finds_memory, state, objective))
     raise TrainingError(memory_advice(share, common.crop, parts, found))
 
 
