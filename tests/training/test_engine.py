@@ -45,7 +45,7 @@ def capturing(build):
     engine, stream = engine_of(build, params())
     for _ in range(WARM_UP):
         engine.take(next(stream), 1e-3)
-    engine.captures, engine._warmed_up, engine._stream, engine._lr = True, WARM_UP, None, None
+    engine.captures, engine._warmed_up = True, WARM_UP
     return engine, stream
 
 

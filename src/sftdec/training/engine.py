@@ -104,7 +104,8 @@ class Engine:
             self._stream = torch.cuda.Stream(group.device)  # type: ignore[no-untyped-call]
             self._rate = torch.zeros((), dtype=torch.float64, device=group.device)
             self._lr = torch.zeros((), device=group.device)  # float32, as a fused Adam reads it
-        self._tell_optimizer()
+            for each in state.optimizer.param_groups:
+                each["lr"] = self._lr
 
     def take(self, inputs: Batch, rate: float) -> None:
         """Launch one step; what it gives is added to ``state.tally``."""
@@ -132,8 +133,10 @@ class Engine:
 
     def _capture(self) -> None:
         """Capture a step, which takes none; threads that load may go on meanwhile."""
-        self.state.optimizer.zero_grad(set_to_none=True)
+        optimizer = self.state.optimizer
+        optimizer.zero_grad(set_to_none=True)
         try:
+            _allow_capture(optimizer, True)
             graph = torch.cuda.CUDAGraph()
             aside = torch.cuda.stream(self._stream)  # a capture whose end fails leaves its stream the current one
             with aside, torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
@@ -142,6 +145,8 @@ class Engine:
             self._go_on_plainly(error)
         else:
             self._graph = graph
+        finally:
+            _allow_capture(optimizer, False)  # or it warns of steps that are taken without one
 
     def _go_on_plainly(self, error: RuntimeError) -> None:
         """Take each step by itself from here on: nothing has been computed of the one that couldn't be captured."""
@@ -151,10 +156,9 @@ class Engine:
             raise EngineError(f"train.common.engine: found graph, but {failed}; set auto or plain") from error
         warnings.warn(f"train.common.engine: {failed}; steps are plain from here on", stacklevel=2)
         self.captures = False
-        self._tell_optimizer()
         self.state.renew_scaler()
 
-    def _tell_optimizer(self) -> None:
-        """How its rate is given; a checkpoint may be of the other kind."""
-        for each in self.state.optimizer.param_groups:
-            each |= {"lr": self._lr, "capturable": True} if self.captures else {"capturable": False}
+
+def _allow_capture(optimizer: torch.optim.Optimizer, allowed: bool) -> None:
+    for each in optimizer.param_groups:
+        each["capturable"] = allowed
