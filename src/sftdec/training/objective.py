@@ -25,11 +25,6 @@ class Objective:
     can_be_captured: ClassVar[bool] = True  # a step is the same kernels each time: a CUDA graph can hold it
 
     @property
-    def gradient_clip(self) -> float | None:
-        """Largest norm of all gradients together; None: as they are."""
-        return self.common.gradient_clip
-
-    @property
     def calmer(self) -> str:
         """What to set when the loss stays no number; a comparison's stages are named MODEL-BUDGET-STAGE."""
         name = self.stage.name.rpartition("-")[2]

@@ -19,15 +19,13 @@ _SEEDS = 1_000_000_007  # between those of two trainings: more than a training h
 
 @dataclass(frozen=True)
 class PeerObjective(Objective):
-    """A peer's own loss under a recipe of its own; of ``params`` only length, validation and checkpoints count."""
+    """A peer's own loss under a recipe of its own, by which ``common`` clips.
+
+    Of ``params`` only length, validation and checkpoints count.
+    """
 
     recipe: "Recipe"
     can_be_captured: ClassVar[bool] = False  # some drop out by the step's own seed, and their optimizers ask the host
-
-    @property
-    def gradient_clip(self) -> float | None:
-        """The recipe's."""
-        return self.recipe.gradient_clip
 
     @property
     def calmer(self) -> str:
