@@ -1,4 +1,7 @@
-"""Weights that explain themselves: safetensors with the network's configuration in the file's metadata."""
+"""Weights that explain themselves: safetensors with the network's configuration in the file's metadata.
+
+What reads a file raises ``WeightsError`` where it is missing, cut short, not one of ours or doesn't fit.
+"""
 
 import json
 import re
@@ -38,20 +41,12 @@ def write_tensors(network: nn.Module, described: dict[str, Any], path: Path) -> 
 
 
 def read_config(path: Path) -> NetworkConfig:
-    """The configuration that a weights file carries.
-
-    Raises:
-        WeightsError: the file is missing, cut short, or not one of ours.
-    """
+    """The configuration that a weights file carries."""
     return _described(path)[0]
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What a weights file of ours says of itself.
-
-    Raises:
-        WeightsError: the file is missing, cut short, or not one of ours.
-    """
+    """What a weights file of ours says of itself."""
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -86,11 +81,7 @@ def _described(path: Path) -> tuple[NetworkConfig, int | None]:
 
 
 def load_weights(path: Path) -> SFTDec:
-    """The network of a weights file with its ``training_crop``, on the CPU, in evaluation mode.
-
-    Raises:
-        WeightsError: the file is missing, cut short, not one of ours, or its tensors don't fit its configuration.
-    """
+    """The network of a weights file with its ``training_crop``, on the CPU, in evaluation mode."""
     config, crop = _described(path)
     network = build_network(config)
     load_into(network, path)
@@ -99,11 +90,7 @@ def load_weights(path: Path) -> SFTDec:
 
 
 def load_into(network: SFTDec, path: Path) -> None:
-    """Load weights into a network that exists.
-
-    Raises:
-        WeightsError: as ``load_weights``, or weights of another architecture: the first difference is named.
-    """
+    """Load weights into a network that exists; those of another architecture are refused by the differences."""
     found = read_config(path)
     if found != network.config:
         mine, theirs = vars(network.config), vars(found)
@@ -115,11 +102,7 @@ def load_into(network: SFTDec, path: Path) -> None:
 
 
 def load_tensors(network: nn.Module, path: Path, blocks: int = 0) -> None:
-    """Load a file's tensors into any network; ``blocks``: an SFT-Dec's, whose parts once had other names.
-
-    Raises:
-        WeightsError: the first difference of names or shapes is named.
-    """
+    """Load a file's tensors into any network; ``blocks``: an SFT-Dec's, whose parts once had other names."""
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     tensors, expected = _in_blocks(tensors, blocks) if blocks else tensors, network.state_dict()

@@ -85,11 +85,7 @@ def _finds_memory(state: TrainingState, objective: Objective, count: int, crop: 
 
 
 def step_or_advice(state: TrainingState, objective: Objective, group: Group, take: Callable[[], None]) -> None:
-    """Take a step; where its memory isn't there, find out what would fit.
-
-    Raises:
-        TrainingError: there is not enough memory; it says what would fit.
-    """
+    """Take a step; where its memory isn't there, a ``TrainingError`` says what would fit."""
     try:
         return take()
     except (RuntimeError, MemoryError) as error:
@@ -118,10 +114,9 @@ def go_back(
     dataset: CropDataset,
     values: dict[str, float],
 ) -> None:
-    """Take the last checkpoint again, with a smaller rate; ``values``: what the step gave that was one too many.
+    """Take the last checkpoint again, with a smaller rate, or raise a ``TrainingError`` if that was done often enough.
 
-    Raises:
-        TrainingError: that was done often enough.
+    ``values``: what the step gave that was one too many.
     """
     common, name = objective.common, objective.stage.name
     at, returns, skipped, factor = state.step, state.returns + 1, state.skipped, state.rate_factor * common.return_rate

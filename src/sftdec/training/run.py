@@ -88,10 +88,9 @@ def train_sft_dec(
     ``find``: the file that the name of ``initial`` weights stands for.
 
     Raises:
-        StageOrderError: the weights of the stage before are missing.
-        WeightsError: they are of another network, or not the ``initial`` ones that were meant.
+        StageOrderError, WeightsError: as ``initial_weights``, or the weights are of another network.
         DataError: scenes or patches are missing or damaged.
-        TrainingError: the loss stays no finite number, or there is not enough memory.
+        TrainingError, EngineError: as ``train_stage``.
     """
     common = params.train.common
     network = build_network(params.network, common.seed)
