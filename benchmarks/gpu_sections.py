@@ -83,7 +83,7 @@ def engine_of(
     from sftdec.params import load_params
     from sftdec.patches import CropDataset, PatchStore
     from sftdec.runtime import compute_exactly
-    from sftdec.training import STAGES, Engine, Feed, Group, Objective, begin, captures
+    from sftdec.training import STAGES, Engine, Feed, Group, Objective, begin
 
     params = load_params(ROOT / "params.yaml")
     changes = {"device": str(device), "batch_size": count, "crop": crop, **common}
@@ -93,7 +93,7 @@ def engine_of(
     dataset = CropDataset(PatchStore(store), settings, 0)
     state = begin(network_of(size), objective, group)
     feed = Feed(dataset, objective, group, params.train.workers)
-    return Engine(state, objective, group, feed, captures(objective, group)), feed.inputs(0, 1_000_000)
+    return Engine(state, objective, group, feed), feed.inputs(0, 1_000_000)
 
 
 def timed_steps(section: Section, engine: Any, inputs: Any, seconds: float) -> Found:

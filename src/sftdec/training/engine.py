@@ -95,9 +95,9 @@ class Engine:
         EngineError: a graph is asked for, and a step can't be captured; under ``auto`` steps are plain then.
     """
 
-    def __init__(self, state: TrainingState, objective: Objective, group: Group, feed: Feed, captures: bool) -> None:
+    def __init__(self, state: TrainingState, objective: Objective, group: Group, feed: Feed) -> None:
         self.state, self.objective, self.group, self.feed = state, objective, group, feed
-        self.captures, self._warmed_up = captures, 0
+        self.captures, self._warmed_up = captures(objective, group), 0
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: Batch = {}
         if self.captures:

@@ -56,7 +56,7 @@ def train_stage(
         EngineError: a graph is asked for where there can be none.
     """
     stage, params, common = objective.stage, objective.params, objective.common
-    captured = captures(objective, group)
+    captures(objective, group)  # refuses what can't run before anything is written
     dataset = CropDataset(store, common, stage.seed(common.seed), by_scene=params.epochs is not None)
     steps = total_steps(params, store.scenes, common.batch_size)
     state = begin(network, objective, group)
@@ -77,7 +77,7 @@ def train_stage(
         return waited or state.step >= steps
 
     def begun() -> tuple[Engine, Iterator[Batch]]:
-        return Engine(state, objective, group, feed, captured), feed.inputs(state.step, steps)
+        return Engine(state, objective, group, feed), feed.inputs(state.step, steps)
 
     if not take_newest(state, checkpoints, group):
         if params.keep == "best":
