@@ -46,7 +46,7 @@ test-services: $(VENV)/.installed-services
 # On a machine with a GPU and PyTorch, for eight minutes; it needs no network, and what it lacks from gpu-wheels.
 gpu:
 	$(if $(wildcard gpu-wheels/*.whl),$(INTO_GPU) $(filter-out gpu-wheels/pandas-%,$(wildcard gpu-wheels/*.whl)))
-	$(PYTHON) -c 'import pandas, sys; sys.exit(int(pandas.__version__.split(".")[0]) < 3)' || $(INTO_GPU) gpu-wheels/pandas-*.whl
+	-$(PYTHON) -c 'import pandas, sys; sys.exit(int(pandas.__version__.split(".")[0]) < 3)' || $(INTO_GPU) gpu-wheels/pandas-*.whl
 	PYTHONPATH=$(GPU_PACKAGES) $(PYTHON) benchmarks/gpu.py --out build/gpu $(GPU_OPTIONS)
 
 GPU_PACKAGES := $(CURDIR)/build/gpu/packages

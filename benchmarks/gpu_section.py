@@ -13,16 +13,17 @@ SIZES = {"small": (8, 88), "shipped": (32, 128), "wide": (32, 128), "paper": (6,
 
 
 class Section:
-    """What one section is given, and where it puts what it finds."""
+    """``until``: the monotonic clock's seconds, which all processes have in common, at which it is stopped."""
 
-    def __init__(self, name: str, out: Path, seconds: float, device: str) -> None:
-        self.name, self.out, self.until = name, out, time.monotonic() + 0.95 * seconds
+    def __init__(self, name: str, out: Path, until: float, device: str) -> None:
+        self.name, self.out, self.until = name, out, until - 0.05 * (until - time.monotonic())
         self.device = torch.device(
             "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
         )
         self.on_gpu = self.device.type == "cuda"
         self.sizes = SIZES if self.on_gpu else dict.fromkeys(SIZES, (2, 32))
         self.found: Found = {}
+        self.failed: list[str] = []
 
     @property
     def left(self) -> float:
@@ -43,6 +44,7 @@ class Section:
         try:
             self.keep(*names, **measure(self, *given))
         except Exception as error:
+            self.failed.append(", ".join(names))
             self.keep(*names, failed=f"{type(error).__name__}: {error}"[:500])
         if self.on_gpu:
             torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""The sections of ``gpu.py``, each in a process of its own: NAME FOLDER SECONDS DEVICE.
+"""The sections of ``gpu.py``, each in a process of its own: NAME FOLDER UNTIL DEVICE (``Section``).
 
 What a section finds stands in FOLDER/NAME.json as soon as it is found. What it needs is imported where it is needed:
 a package that is missing costs one section.
@@ -83,7 +83,7 @@ def engine_of(
     from sftdec.params import load_params
     from sftdec.patches import CropDataset, PatchStore
     from sftdec.runtime import compute_exactly
-    from sftdec.training import STAGES, Engine, Feed, Group, Objective, begin, captures
+    from sftdec.training import STAGES, Engine, Feed, Group, Objective, begin
 
     params = load_params(ROOT / "params.yaml")
     changes = {"device": str(device), "batch_size": count, "crop": crop, **common}
@@ -93,7 +93,7 @@ def engine_of(
     dataset = CropDataset(PatchStore(store), settings, 0)
     state = begin(network_of(size), objective, group)
     feed = Feed(dataset, objective, group, params.train.workers)
-    return Engine(state, objective, group, feed, captures(objective, group)), feed.inputs(0, 1_000_000)
+    return Engine(state, objective, group, feed), feed.inputs(0, 1_000_000)
 
 
 def timed_steps(section: Section, engine: Any, inputs: Any, seconds: float) -> Found:
@@ -318,6 +318,8 @@ def two(section: Section) -> None:
 
 
 if __name__ == "__main__":
-    name, out, seconds, device = sys.argv[1:]
-    here = Section(name, Path(out), float(seconds), device)
+    name, out, until, device = sys.argv[1:]
+    here = Section(name, Path(out), float(until), device)
     globals()[name](here)
+    if here.failed:
+        sys.exit(f"failed: {'; '.join(here.failed)}")

@@ -29,17 +29,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, while torch is loaded
-
+import numpy as np
 import pandas as pd
+import schedules  # before torch: its threads then wait passively
 import torch
-from crops import scenes
-from ruamel.yaml import YAML
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sftdec.experiments import with_changes
+from sftdec.datasets import Scene, read_recipes, sample
 from sftdec.networks import build_network
-from sftdec.params import Params, parse_params
+from sftdec.params import Params
 from sftdec.patches import PatchStore, batches, extract_patches, write_store
 from sftdec.patches.augment import CropDataset
 from sftdec.runtime import compute_exactly, keep_freed_memory
@@ -52,6 +50,7 @@ PATCH = 128  # px
 BATCHES = {"small": (8, 88), "paper": (1, 64)}  # crops and their side in px
 WARM_UP = 3  # steps that aren't counted
 NEVER = 10**6
+SIGMA_MAX = 6.0  # px, as in params.yaml
 BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 Parts = dict[str, Callable[[], None]]
 Clocks = tuple[float, float]
@@ -60,6 +59,10 @@ Clocks = tuple[float, float]
 def clocks() -> Clocks:
     """Seconds on the wall and of all this process's threads on a core."""
     return time.perf_counter(), time.process_time()
+
+
+def nothing(*told: object) -> None:
+    """Hear a training and say nothing."""
 
 
 def since(started: Clocks) -> Clocks:
@@ -118,8 +121,14 @@ def parameters(size: str, precision: str, threads: int, steps: int) -> Params:
     }
     changes |= {f"train.common.{key}": value for key, value in common.items()}
     changes |= {f"train.s2.{key}": value for key, value in stage.items()}
-    values = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text())
-    return parse_params(with_changes(values, changes), f"{size}, {precision}")
+    return schedules.params_with(changes, f"{size}, {precision}")
+
+
+def scenes(folder: Path, split: str, count: int) -> list[Scene]:
+    """``count`` scenes of a split (or as many as there are), at even distances in the list of recipes."""
+    recipes = [recipe for recipe in read_recipes(folder / sample.RECIPES) if recipe.split == split]
+    chosen = np.linspace(0, len(recipes) - 1, min(count, len(recipes))).round().astype(int)
+    return [sample.read(recipes[number], SIGMA_MAX) for number in chosen]
 
 
 def parts_of(params: Params, store: PatchStore) -> Parts:
@@ -155,7 +164,8 @@ def measure(size: str, precision: str, given: argparse.Namespace, store: PatchSt
     parts = {} if given.only_stage else parts_of(params, store)
     objective = Measured(STAGES["s2"], params.train.s2, params.train.common, parts, [], [])
     with tempfile.TemporaryDirectory() as folder:
-        train_stage(build_network(params.network), store, [], objective, Checkpoints(Path(folder), "s2", "step", {}))
+        saved, group = Checkpoints(Path(folder), "s2", "step"), Group.alone("cpu")
+        train_stage(build_network(params.network), store, [], objective, saved, nothing, nothing, group, "auto")
     rows = objective.rows[WARM_UP:-1]
     return [pd.DataFrame([{part: both[clock] for part, both in row.items()} for row in rows]) for clock in (0, 1)]
 

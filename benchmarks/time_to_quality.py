@@ -1,35 +1,32 @@
 """How long schedules take to a given quality on the validation photos; the test photos are not opened.
 
-    python benchmarks/time_to_quality.py [CANDIDATES.yaml] [--seeds 0] [--every 50] [--threads 2] [--build build]
+    python benchmarks/time_to_quality.py [CANDIDATES.yaml] [--seeds 0] [--every 50] [--threads 2] [--steps SHARE]
+                                         [--build build] [--out FILE.csv]
 
 CANDIDATES.yaml is that of benchmarks/schedules.py; left out, params.yaml is trained as it is. Scenes and patches are
 those of ``build`` (dvc repro patches makes them). Each candidate is trained through s1, s2 and s3 and validated each
 ``--every`` steps. Prints, as rows of docs/schedules.md, the seconds of training (validations and checkpoints left out)
-until PSNR lies +0.3, +0.5 and +0.7 dB above the blurred pictures', and until the map's mean absolute error lies 20 %
-below the best constant's; then all seconds, the last gain and the last error. Stages that are guided by the true map
-(s1) count for the map alone.
+until PSNR lies so much above the blurred pictures' (``GAINS``), and until the map's mean absolute error lies 20 % below
+the best constant's; then all seconds, the last gain and the last error. Stages that are guided by the true map (s1)
+count for the map alone. With ``--out`` rows are kept in that file, and a training that has one there isn't done again.
+``--steps``: of each stage's steps take this share, to try the command out.
 """
 
 import argparse
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, while torch is loaded
-
 import numpy as np
-from ruamel.yaml import YAML
-from schedules import constant_map_error, with_changes
+from schedules import STAGE_NAMES, Row, constant_map_error, kept, params_with, train_stages
 
 from sftdec.datasets import load_scenes
 from sftdec.evaluation import psnr
-from sftdec.networks import save_weights
 from sftdec.params import Params
-from sftdec.runtime import keep_freed_memory
-from sftdec.training import STAGES, train_sft_dec, weights_path
+from sftdec.runtime import keep_freed_memory, read_yaml
+from sftdec.training import STAGES
 
-GAINS = (0.3, 0.5, 0.7)  # dB
+GAINS = (0.3, 0.5, 0.7, 1.5, 1.7)  # dB; the validation photos gain twice what the test photos do
 MAP = 0.8  # of the best constant map's error
 
 
@@ -37,49 +34,51 @@ class Course:
     """What has been validated of a training, and after how many seconds of it."""
 
     def __init__(self, batch_size: int) -> None:
-        self.batch_size, self.seconds, self.stage = batch_size, 0.0, ""
+        self.batch_size, self.seconds = batch_size, 0.0
         self.gains: list[tuple[float, float]] = []  # seconds, PSNR (dB)
         self.errors: list[tuple[float, float]] = []  # seconds, the map's mean absolute error
-        self._step = 0
+        self._heard = ("", 0)  # the stage and step of the last report
 
-    def begin(self, stage: str) -> None:
-        """Follow this stage from its first step."""
-        self.stage, self._step = stage, 0
-
-    def report(self, step: int, metrics: dict[str, float]) -> None:
+    def report(self, stage: str, step: int, metrics: dict[str, float]) -> None:
         """Hear what a training reports: its speed since the last report is that of the steps alone."""
-        self.seconds += self.batch_size * (step - self._step) / metrics["patches_per_second"]
-        self._step = step
+        before = self._heard[1] if self._heard[0] == stage else 0
+        self._heard = (stage, step)
+        if step > before:
+            self.seconds += self.batch_size * (step - before) / metrics["patches_per_second"]
         if "validation_psnr" in metrics:
             self.errors.append((self.seconds, metrics["validation_mae"]))
-            if not STAGES[self.stage].guided_by_truth:
+            if not STAGES[stage].guided_by_truth:
                 self.gains.append((self.seconds, metrics["validation_psnr"]))
 
-    def row(self, blurred: float, constant: float) -> list[str]:
-        """The cells of a row: seconds to each aim, all seconds, the last gain (dB) and the last error."""
-        aims = [first(self.gains, lambda found, gain=gain: found >= blurred + gain) for gain in GAINS]
-        reached = first(self.errors, lambda found: found <= MAP * constant)
-        last = f"{self.gains[-1][1] - blurred:+.2f}", f"{self.errors[-1][1]:.4f}"
-        return [*aims, reached, f"{self.seconds:.0f}", *last]
+    def row(self, blurred: float, constant: float) -> Row:
+        """Seconds to each aim, all seconds, the last gain (dB) and the last error."""
+        aims = {
+            f"s to +{gain} dB": first(self.gains, lambda psnr, least=blurred + gain: psnr >= least) for gain in GAINS
+        }
+        reached = first(self.errors, lambda error: error <= MAP * constant)
+        last = {"gain (dB)": self.gains[-1][1] - blurred, "map's MAE": self.errors[-1][1]}
+        return {**aims, "s to the map": reached, "s": self.seconds, **last}
 
 
-def first(course: list[tuple[float, float]], reached: Any) -> str:
-    """The seconds at which a figure is first reached; a dash if it never is."""
-    return next((f"{seconds:.0f}" for seconds, found in course if reached(found)), "–")
+def first(course: list[tuple[float, float]], reached: Any) -> float:
+    """The seconds at which a figure is first reached; no number if it never is."""
+    return next((seconds for seconds, found in course if reached(found)), np.nan)
 
 
-def train(params: Params, build: Path) -> Course:
-    """Train the three stages in a folder of their own."""
+def timed(params: Params, build: Path, blurred: float, constant: float) -> Row:
+    """Train the three stages, and how long they took to what."""
     course = Course(params.train.common.batch_size)
-    with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder)
-        for part in ("scenes", "patches"):
-            (own / part).symlink_to((build / part).resolve())
-        for name in ("s1", "s2", "s3"):
-            course.begin(name)
-            network, _, _ = train_sft_dec(STAGES[name], params, own, own / "checkpoints", course.report)
-            save_weights(network, weights_path(own, name))
-    return course
+    train_stages(params, build, course.report)
+    return course.row(blurred, constant)
+
+
+def cell(column: str, value: Any) -> str:
+    """A figure as it is printed; a dash for none."""
+    if isinstance(value, str) or column == "seed":
+        return str(value)
+    if np.isnan(value):
+        return "–"
+    return f"{value:+.2f}" if column == "gain (dB)" else f"{value:.4f}" if column == "map's MAE" else f"{value:.0f}"
 
 
 def main() -> None:
@@ -89,32 +88,40 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--every", type=int, default=50, help="steps between validations")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=float, default=1.0, help="share of each stage's steps")
     parser.add_argument("--build", type=Path, default=Path("build"))
+    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     keep_freed_memory()
-    yaml = YAML(typ="safe", pure=True)
-    candidates = yaml.load(given.candidates.read_text()) if given.candidates else {"params.yaml": {}}
+    candidates = read_yaml(given.candidates) if given.candidates else {"params.yaml": {}}
     scenes = load_scenes(given.build / "scenes", "validation")
     blurred = float(np.mean([psnr(each.blurred, each.sharp) for each in scenes]))
     constant = constant_map_error(given.build)
     print(f"blurred {blurred:.2f} dB, best constant map {constant:.4f}\n")
-    titles = [
-        "schedule",
-        "seed",
-        *(f"s to +{gain} dB" for gain in GAINS),
-        "s to the map",
-        "s",
-        "gain (dB)",
-        "map's MAE",
-    ]
-    print(f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|", flush=True)
+    columns: list[str] = []
     for name, changes in candidates.items():
         for seed in given.seeds:
             own = {"train.common.seed": seed, "train.common.threads": given.threads}
-            own |= {f"train.{stage}.validate_every": given.every for stage in ("s1", "s2", "s3")}
-            params = with_changes(yaml.load(Path("params.yaml").read_text()), changes | own, name)
-            cells = train(params, given.build).row(blurred, constant)
-            print(f"| {' | '.join([name, str(seed), *cells])} |", flush=True)
+            own |= {f"train.{stage}.validate_every": given.every for stage in STAGE_NAMES}
+            if given.steps != 1.0:
+                own |= shorter(params_with(changes | own, name), given.steps)
+            params = params_with(changes | own, name)
+            key = {"schedule": name, "seed": seed}
+            row = kept(given.out, key, lambda params=params: timed(params, given.build, blurred, constant))
+            if not columns:
+                columns = list(row)
+                print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
+            print(f"| {' | '.join(cell(column, row[column]) for column in columns)} |", flush=True)
+
+
+def shorter(params: Params, share: float) -> Row:
+    """A share of each stage's steps, and of their warm-up."""
+    changes = {}
+    for name in STAGE_NAMES:
+        stage = getattr(params.train, name)
+        changes[f"train.{name}.steps"] = max(2, int(share * stage.steps))
+        changes[f"train.{name}.warm_up"] = int(share * stage.warm_up)
+    return changes
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ def test_the_tables_are_made_of_what_there_is(tmp_path):
                 "found": {"`small`": {"plain bf16": {"ms": 29.5, **step}, "graph bf16": {"ms": 3.0, **step}}},
             },
             "compiled": {"status": "ok", "found": {"`small`": {"compiled bf16": {"failed": "no compiler"}}}},
+            "deblur": {"status": "ok", "found": {"`paper`, fp32": {"failed": "OutOfMemoryError: …"}}},
             "training": {
                 "status": "ok",
                 "found": {

@@ -27,7 +27,7 @@ from sftdec.networks import SFTDec, load_weights, read_metadata, save_weights
 from sftdec.params import CommonParams, load_params
 from sftdec.patches import CropDataset, PatchStore
 from sftdec.runtime import DataError, atomic_path, compute_exactly, keep_freed_memory
-from sftdec.training import STAGES, Checkpoints, Engine, Feed, Group, Objective, begin, captures
+from sftdec.training import STAGES, Checkpoints, Engine, Feed, Group, Objective, begin
 
 PARAMS = Path(__file__).parents[2] / "params.builtin.yaml"
 WEIGHTS, CURVE, STATES = "weights.safetensors", "curve.csv", "states"
@@ -123,7 +123,7 @@ class Course:
         wishes, common, state = self.wishes, self.objective.common, self.state
         store = PatchStore(wishes.build / "patches")
         feed = Feed(CropDataset(store, common, common.seed), self.objective, self.group, wishes.workers)
-        engine = Engine(state, self.objective, self.group, feed, captures(self.objective, self.group))
+        engine = Engine(state, self.objective, self.group, feed)
         stream, budget, kept = feed.inputs(state.step, ENDLESS), 60 * wishes.minutes, self.spent()
         until = min(budget, self.seconds + 60 * wishes.stop)
         while self.spent() < until:

@@ -61,7 +61,7 @@ def test_the_short_schedule_keeps_loss_and_optimiser_and_falls_once_from_the_giv
     assert isinstance(found, PeerObjective)
     published, part = RECIPES["nafnet32"][0], load_comparison(SHIPPED).models["nafnet32"]["nafnet32"]
     assert (found.recipe.optimiser, found.recipe.betas) == (published.optimiser, published.betas)
-    assert found.gradient_clip == published.gradient_clip
+    assert found.common.gradient_clip == published.gradient_clip
     steps = found.params.steps
     assert max(found.rate(step, steps) for step in range(steps)) == pytest.approx(part.learning_rate, rel=0.01)
     assert found.rate(steps - 1, steps) < part.learning_rate / 1000

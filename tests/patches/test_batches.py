@@ -14,7 +14,7 @@ from torch.multiprocessing import spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from sftdec.patches import PatchStore, write_store
-from sftdec.patches.augment import CropDataset, _PositionBatches, batches
+from sftdec.patches.augment import CropDataset, batches, positions
 from sftdec.patches.extract import Patch
 from sftdec.runtime.errors import DataError
 from tests.patches.crops import cut
@@ -44,13 +44,13 @@ def dataset(tmp_path_factory):
 @given(share=st.integers(1, 5), world=st.integers(1, 4), first=st.integers(0, 9), steps=st.integers(1, 12))
 def test_processes_together_see_what_one_alone_would_and_nothing_twice_in_an_epoch(dataset, share, world, first, steps):
     size = share * world
-    alone = [list(each) for each in _PositionBatches(first, first + steps, size, 0, 1)]
-    parts = [list(_PositionBatches(first, first + steps, size, rank, world)) for rank in range(world)]
+    alone = list(positions(first, first + steps, size, 0, 1))
+    parts = [list(positions(first, first + steps, size, rank, world)) for rank in range(world)]
     assert [list(chain(*step)) for step in zip(*parts, strict=True)] == alone
-    positions = list(chain(*alone))
-    assert positions == list(range(first * size, (first + steps) * size))
-    for epoch in range(positions[0] // 23, positions[-1] // 23 + 1):
-        seen = [dataset.patch_at(position) for position in positions if position // 23 == epoch]
+    shown = list(chain(*alone))
+    assert shown == list(range(first * size, (first + steps) * size))
+    for epoch in range(shown[0] // 23, shown[-1] // 23 + 1):
+        seen = [dataset.patch_at(position) for position in shown if position // 23 == epoch]
         assert len(seen) == len(set(seen))
         if len(seen) == 23:
             assert sorted(seen) == list(range(23))

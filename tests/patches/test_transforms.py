@@ -1,5 +1,9 @@
 """Blurred, sharp and map move as one; light and noise touch what they are meant to."""
 
+import builtins
+import importlib.util
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -230,3 +234,18 @@ def test_the_order_of_colours_does_not_follow_from_the_brightness(noisy_pair):
     for found in factors.values():  # each order comes with dark, middling and bright
         assert set(np.digitize(found, [0.9, 1.1])) == {0, 1, 2}
     assert len(factors) == 6
+
+
+def test_albumentations_is_told_to_ask_no_network_before_it_is_imported(monkeypatch):
+    imported, told = builtins.__import__, []
+
+    def watched(name, *given, **named):
+        if name.partition(".")[0] == "albumentations":
+            told.append(os.environ.get("NO_ALBUMENTATIONS_UPDATE"))
+        return imported(name, *given, **named)
+
+    monkeypatch.delenv("NO_ALBUMENTATIONS_UPDATE", raising=False)
+    monkeypatch.setattr(builtins, "__import__", watched)
+    spec = importlib.util.find_spec("sftdec.patches.transforms")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert told and set(told) == {"1"}

@@ -11,7 +11,7 @@ from sftdec.params import parse_params
 from sftdec.patches import CropDataset, PatchStore, extract_patches, write_store
 from sftdec.runtime import read_yaml
 from sftdec.training.distributed import Group
-from sftdec.training.engine import Engine, Feed, captures
+from sftdec.training.engine import Engine, Feed
 from sftdec.training.objective import Objective
 from sftdec.training.run import train_sft_dec, weights_path
 from sftdec.training.schedule import STAGES
@@ -83,7 +83,7 @@ def engine_of(build, settings, steps=50):
     group = Group.alone(objective.common.device)
     state = begin(build_network(settings.network), objective, group)
     feed = Feed(dataset, objective, group, 0)
-    return Engine(state, objective, group, feed, captures(objective, group)), feed.inputs(0, steps)
+    return Engine(state, objective, group, feed), feed.inputs(0, steps)
 
 
 def spoil_a_step(engine, stream):

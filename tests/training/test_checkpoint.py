@@ -34,7 +34,7 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path):
 def test_a_checkpoint_says_which_parameters_and_inputs_it_belongs_to(build):
     *_, saved = train_sft_dec(STAGES["s1"], params(learning_rate=0.0017), build, build / "c")
     found = json.loads(saved.newest()["inputs"])
-    assert found["stage"]["learning_rate"] == 0.0017 and "patches/blurred.npy" in found["patches"]
+    assert found["stage"]["learning_rate"] == 0.0017 and "blurred.npy" in found["patches"]
 
 
 def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
@@ -112,3 +112,11 @@ def test_a_checkpoints_key_holds_the_code_that_decides_the_result_and_no_rivals(
     assert {name for name in own if name.startswith("peers/")} == {"peers/truth.py"}
     peer = code_hashes("sftdec.training.run", "sftdec.training.peer_objective", "sftdec.peers.nafnet")
     assert {"peers/nafnet.py", "training/peer_objective.py"} <= peer.keys() and "peers/ifan.py" not in peer
+
+
+def test_how_many_processes_load_is_no_other_training(build):
+    settings = params()
+    assert settings.train.workers == "auto"
+    train_sft_dec(STAGES["s1"], settings, build, build / "c")
+    loading = settings.model_copy(update={"train": settings.train.model_copy(update={"workers": 1})})
+    train_sft_dec(STAGES["s1"], loading, build, build / "c", lambda *_: pytest.fail("it trained anew"))

@@ -5,15 +5,25 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
+import torch.distributed as dist
 import yaml
 
 from sftdec.params import ParamsError
-from sftdec.training.distributed import Group, ProcessesError, start_processes, under_torchrun
+from sftdec.training.distributed import (
+    SILENCE,
+    START,
+    Group,
+    ProcessesError,
+    joined,
+    start_processes,
+    under_torchrun,
+)
 from tests.training.small import ROOT, make_build, params, values
 
 TORCHRUN = ["-m", "torch.distributed.run", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
@@ -108,3 +118,17 @@ def test_a_process_alone_is_a_group_of_one():
     assert group.mean(torch.tensor(2.0)) == 2.0 and group.from_first("a") == "a"
     assert group.wrap(torch.nn.Identity(), unused=False).__class__ is torch.nn.Identity
     assert not under_torchrun({"RANK": "0"})
+
+
+def test_processes_wait_long_for_the_first_step_and_then_no_longer_than_for_one_that_died(monkeypatch):
+    place = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+
+    def patience():
+        return dist.distributed_c10d._get_default_group()._get_backend(torch.device("cpu")).options._timeout
+
+    with joined("cpu", {"TORCHELASTIC_RUN_ID": "one"}) as group:
+        assert patience() == START
+        replace(group, size=2).settle()
+        assert patience() == SILENCE < START

@@ -1,12 +1,14 @@
 """The engine on a CPU: its feed, its step without waiting, and what can't run here."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from sftdec.patches import DeviceCrops
 from sftdec.training.distributed import Group
-from sftdec.training.engine import EngineError, Feed, captures, loading_workers
+from sftdec.training.engine import WARM_UP, EngineError, Feed, captures, loading_workers
 from sftdec.training.objective import Objective
 from sftdec.training.run import train_sft_dec
 from sftdec.training.schedule import STAGES
@@ -36,6 +38,41 @@ def test_auto_captures_on_one_gpu_alone():
     assert captures_of(common, CUDA) and not captures_of(common, Group.alone("cpu"))
     assert not captures_of(common, Group(torch.device("cuda"), size=2))
     assert not captures_of(common.model_copy(update={"engine": "plain"}), CUDA)
+
+
+def capturing(build):
+    """An engine that has warmed up and will capture its next step, on a CPU, where none can be."""
+    engine, stream = engine_of(build, params())
+    for _ in range(WARM_UP):
+        engine.take(next(stream), 1e-3)
+    engine.captures, engine._warmed_up = True, WARM_UP
+    return engine, stream
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_capture_that_fails_is_told_once_and_steps_go_on_plainly(build, monkeypatch, dtype):
+    monkeypatch.setattr("sftdec.training.state.training_dtype", lambda device, precision: dtype)
+    (engine, stream), (plain, same) = capturing(build), engine_of(build, params())
+    if engine.state.scaler is not None:  # where a capture fails behind the gradient, the scaler is in a step already
+        engine.state.scaler.scale(torch.ones(()))
+        engine.state.scaler.unscale_(engine.state.optimizer)
+    with pytest.warns(
+        UserWarning, match=r"engine: a step can't be captured on cpu \(.*CUDA.*\); steps are plain"
+    ) as told:
+        for _ in range(3):
+            engine.take(next(stream), 1e-3)
+    for _ in range(WARM_UP + 3):
+        plain.take(next(same), 1e-3)
+    assert len(told) == 1 and engine.state.read() == plain.state.read() and not engine.state.skipped
+    assert all(map(torch.equal, engine.state.average.parameters(), plain.state.average.parameters()))
+
+
+def test_a_capture_that_fails_where_a_graph_is_asked_for_is_an_error(build):
+    engine, stream = capturing(build)
+    asked = engine.objective.common.model_copy(update={"engine": "graph"})
+    engine.objective = dataclasses.replace(engine.objective, common=asked)
+    with pytest.raises(EngineError, match=r"engine: found graph, but a step can't be captured .*; set auto or plain"):
+        engine.take(next(stream), 1e-3)
 
 
 def test_a_step_that_gives_no_number_is_skipped_where_it_is_computed(build):

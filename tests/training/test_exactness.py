@@ -95,7 +95,7 @@ def test_memory_that_is_saved_changes_no_loss(build, monkeypatch, common):
 
 @pytest.mark.slow
 def test_steps_captured_as_a_graph_follow_plain_ones(build, monkeypatch):
-    """All but the last part of torch.compile: writing and compiling C++ takes a minute (benchmarks/training.py)."""
+    """All but the last part of torch.compile: writing and compiling C++ takes a minute (benchmarks/gpu.py)."""
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     captured = []
 

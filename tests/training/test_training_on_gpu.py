@@ -7,6 +7,7 @@ import torch
 
 from sftdec.training import loop
 from sftdec.training.engine import WARM_UP
+from sftdec.training.objective import Objective
 from sftdec.training.run import train_sft_dec
 from sftdec.training.schedule import STAGES
 from tests.training.small import Killed, engine_of, kill_at, make_build, params, spoil_a_step, train
@@ -88,3 +89,17 @@ def test_float16_learns_where_there_is_no_bf16(build, monkeypatch):
     monkeypatch.setattr("sftdec.training.state.training_dtype", lambda device, precision: torch.float16)
     curve = train(build, "s1", settings("graph", {"precision": "bf16"}, steps=60))[1]
     assert curve[-1]["loss"] < 1 and curve[-1].get("skipped", 0) < 30
+
+
+def test_a_step_that_waits_for_the_device_can_not_be_captured_and_is_taken_plainly(build, monkeypatch):
+    """The last one here: a capture that failed may leave traces in the process."""
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    plain, restore = losses(build, "plain", "a", steps=10), Objective.restore
+
+    def waits(self, model, truth):
+        assert truth.blurred.mean().item() > 0
+        return restore(self, model, truth)
+
+    monkeypatch.setattr(Objective, "restore", waits)
+    with pytest.warns(UserWarning, match="engine: a step can't be captured on cuda"):
+        assert losses(build, "auto", "b", steps=10) == pytest.approx(plain, rel=1e-4)

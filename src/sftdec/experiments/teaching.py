@@ -40,7 +40,8 @@ def objectives(comparison: Comparison, params: Params, trained: Trained) -> Iter
             recipe = _short(recipe, comparison.models[trained.model][name], warm_up / steps, common.gradient_clip)
         stage = _named(Stage(name, guided_by_truth=False, after=recipe.after), trained)
         length = {**params.train.s2.model_dump(), **looked, "warm_up": 0}
-        yield PeerObjective(stage, StageParams.model_validate(length), common, recipe)
+        clipped = common.model_copy(update={"gradient_clip": recipe.gradient_clip})
+        yield PeerObjective(stage, StageParams.model_validate(length), clipped, recipe)
 
 
 def _named(stage: Stage, trained: Trained) -> Stage:

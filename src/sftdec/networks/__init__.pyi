@@ -4,18 +4,17 @@ from .pooling import pooled
 from .sft import DecomposedMap, FullMap, SFTLayer
 from .sft_dec import SFTDec, build_network
 from .weights import (
-    METADATA_KEY,
     WeightsError,
-    check_shapes,
     load_into,
+    load_tensors,
     load_weights,
     read_config,
     read_metadata,
     save_weights,
+    write_tensors,
 )
 
 __all__ = [
-    "METADATA_KEY",
     "SMALLEST",
     "DecomposedMap",
     "FullMap",
@@ -26,12 +25,13 @@ __all__ = [
     "SFTLayer",
     "WeightsError",
     "build_network",
-    "check_shapes",
     "conv",
     "load_into",
+    "load_tensors",
     "load_weights",
     "pooled",
     "read_config",
     "read_metadata",
     "save_weights",
+    "write_tensors",
 ]

@@ -1,4 +1,7 @@
-"""Weights that explain themselves: safetensors with the network's configuration in the file's metadata."""
+"""Weights that explain themselves: safetensors with the network's configuration in the file's metadata.
+
+What reads a file raises ``WeightsError`` where it is missing, cut short, not one of ours or doesn't fit.
+"""
 
 import json
 import re
@@ -8,13 +11,13 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from sftdec.networks.sft_dec import SFTDec, build_network
 from sftdec.params import ConfigError, NetworkConfig
 from sftdec.runtime import atomic_path
 
-METADATA_KEY = "sftdec"  # the only one: safetensors writes several in an order that changes from run to run
+_KEY = "sftdec"  # the only one: safetensors writes several in an order that changes from run to run
 _CROP = "training_crop"  # beside the configuration, px; absent where it isn't known
 
 
@@ -24,29 +27,26 @@ class WeightsError(ValueError):
 
 def save_weights(network: SFTDec, path: Path) -> None:
     """Write a network and its ``training_crop`` whole or not at all; equal networks give equal bytes."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(network.state_dict().items())}
     described = json.loads(network.config.to_json())
     if network.training_crop is not None:
         described[_CROP] = network.training_crop
+    write_tensors(network, described, path)
+
+
+def write_tensors(network: nn.Module, described: dict[str, Any], path: Path) -> None:
+    """Write any network's tensors, and what the file is to say of itself, whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(network.state_dict().items())}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={METADATA_KEY: json.dumps(described, sort_keys=True)})
+        save_file(tensors, temporary, metadata={_KEY: json.dumps(described, sort_keys=True)})
 
 
 def read_config(path: Path) -> NetworkConfig:
-    """The configuration that a weights file carries.
-
-    Raises:
-        WeightsError: the file is missing, cut short, or not one of ours.
-    """
+    """The configuration that a weights file carries."""
     return _described(path)[0]
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What a weights file of ours says of itself.
-
-    Raises:
-        WeightsError: the file is missing, cut short, or not one of ours.
-    """
+    """What a weights file of ours says of itself."""
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -54,12 +54,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path}: there is no such weights file; train one with dvc repro or name another") from None
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a safetensors file, or cut short ({error}); restore or retrain it") from error
-    if METADATA_KEY not in metadata:
+    if _KEY not in metadata:
         raise WeightsError(
             f"{path}: safetensors without an SFT-Dec configuration in its metadata; expected a file of ours"
         )
     try:
-        return dict(json.loads(metadata[METADATA_KEY]))
+        return dict(json.loads(metadata[_KEY]))
     except (ValueError, TypeError) as error:
         raise WeightsError(f"{path}: its configuration can't be read ({error}); it is of another version") from error
 
@@ -81,11 +81,7 @@ def _described(path: Path) -> tuple[NetworkConfig, int | None]:
 
 
 def load_weights(path: Path) -> SFTDec:
-    """The network of a weights file with its ``training_crop``, on the CPU, in evaluation mode.
-
-    Raises:
-        WeightsError: the file is missing, cut short, not one of ours, or its tensors don't fit its configuration.
-    """
+    """The network of a weights file with its ``training_crop``, on the CPU, in evaluation mode."""
     config, crop = _described(path)
     network = build_network(config)
     load_into(network, path)
@@ -94,11 +90,7 @@ def load_weights(path: Path) -> SFTDec:
 
 
 def load_into(network: SFTDec, path: Path) -> None:
-    """Load weights into a network that exists.
-
-    Raises:
-        WeightsError: as ``load_weights``, or weights of another architecture: the first difference is named.
-    """
+    """Load weights into a network that exists; those of another architecture are refused by the differences."""
     found = read_config(path)
     if found != network.config:
         mine, theirs = vars(network.config), vars(found)
@@ -106,10 +98,21 @@ def load_into(network: SFTDec, path: Path) -> None:
         raise WeightsError(
             f"{path}: weights of another network: {other}; retrain, or set network.* alike in params.yaml"
         )
+    load_tensors(network, path, network.config.blocks)
+
+
+def load_tensors(network: nn.Module, path: Path, blocks: int = 0) -> None:
+    """Load a file's tensors into any network; ``blocks``: an SFT-Dec's, whose parts once had other names."""
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    tensors = _in_blocks(tensors, network.config.blocks)
-    check_shapes(path, tensors, network.state_dict())
+    tensors, expected = _in_blocks(tensors, blocks) if blocks else tensors, network.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        shapes = [tuple(group[name].shape) if name in group else "nothing" for group in (tensors, expected)]
+        if shapes[0] != shapes[1]:
+            raise WeightsError(
+                f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}; "
+                "the file is damaged or of another version: retrain"
+            )
     network.load_state_dict(tensors)
 
 
@@ -131,18 +134,3 @@ def _in_blocks(tensors: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
             sft = "second_sft" if place % 2 else "first_sft"
             found[f"deblurring.blocks.{place // 2}.{sft}.{part}.{layer}.{kind}"] = share
     return found
-
-
-def check_shapes(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Compare a file's tensors with those of a network.
-
-    Raises:
-        WeightsError: the first difference of names or shapes is named.
-    """
-    for name in sorted(expected.keys() | tensors.keys()):
-        shapes = [tuple(group[name].shape) if name in group else "nothing" for group in (tensors, expected)]
-        if shapes[0] != shapes[1]:
-            raise WeightsError(
-                f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}; "
-                "the file is damaged or of another version: retrain"
-            )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from sftdec.patches.store import PatchStore
 from sftdec.runtime import DataError
@@ -88,21 +88,12 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-class _PositionBatches(Sampler[list[int]]):
-    """Positions from ``first_step`` to ``last_step``, a batch a step, of which this process takes its part."""
-
-    def __init__(self, first_step: int, last_step: int, batch_size: int, rank: int, world_size: int) -> None:
-        self.first_step, self.last_step, self.batch_size = first_step, last_step, batch_size
-        self.part = batch_size // world_size
-        self.offset = rank * self.part
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in range(self.first_step, self.last_step):
-            first = step * self.batch_size + self.offset
-            yield list(range(first, first + self.part))
-
-    def __len__(self) -> int:
-        return self.last_step - self.first_step
+def positions(first_step: int, last_step: int, batch_size: int, rank: int, world_size: int) -> Iterator[list[int]]:
+    """Of each step from ``first_step`` to ``last_step`` the positions that fall to process ``rank``, in order."""
+    part = batch_size // world_size
+    for step in range(first_step, last_step):
+        first = step * batch_size + rank * part
+        yield list(range(first, first + part))
 
 
 @contextmanager
@@ -155,10 +146,9 @@ def batches(
             f"train.common.batch_size={batch_size} can't be shared equally by {world_size} processes: "
             f"take a multiple of {world_size}, or each step's mean would weigh patches differently"
         )
-    sampler = _PositionBatches(first_step, last_step, batch_size, rank, world_size)
     loader: DataLoader[Any] = DataLoader(
         dataset,
-        batch_sampler=sampler,
+        batch_sampler=positions(first_step, last_step, batch_size, rank, world_size),
         num_workers=workers,
         collate_fn=_as_it_is,  # the data set gives whole batches
         pin_memory=pin_memory,

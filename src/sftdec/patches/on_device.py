@@ -1,6 +1,7 @@
 """A store in a GPU's memory, from which crops are cut there: what is sent for one is where it lies, four numbers."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sftdec.params import AugmentationParams
-from sftdec.patches.augment import Batch, CropDataset
+from sftdec.patches.augment import Batch, CropDataset, positions
 
 _CHUNK = 64  # steps whose places are drawn and sent together
 _PLACES = 1  # a third word of the seed, so that places are drawn from another source than the order of patches
@@ -51,12 +52,9 @@ class DeviceCrops:
 
     def places(self, first_step: int, last_step: int, batch_size: int, rank: int, world: int) -> Iterator[Tensor]:
         """N×4 numbers (``place_at``) on the device for each step, of which process ``rank`` gets its share."""
-        share = batch_size // world
-        for first in range(first_step, last_step, _CHUNK):
-            steps = range(first, min(first + _CHUNK, last_step))
-            starts = [step * batch_size + rank * share for step in steps]
-            drawn = [[self.place_at(start + row) for row in range(share)] for start in starts]
-            yield from torch.tensor(drawn).to(self.device)
+        steps = positions(first_step, last_step, batch_size, rank, world)
+        while chunk := list(islice(steps, _CHUNK)):
+            yield from torch.tensor([[self.place_at(position) for position in step] for step in chunk]).to(self.device)
 
     def cut(self, places: Tensor) -> Batch:
         """The crops: blurred, sharp N×3×S×S uint8 and defocus N×1×S×S in 0..1, channels last.

@@ -1,17 +1,12 @@
 """Weights of peers in files that explain themselves, as ``networks.weights`` writes an SFT-Dec's."""
 
-import json
 from pathlib import Path
 
-from safetensors import safe_open
-from safetensors.torch import save_file
-
-from sftdec.networks import METADATA_KEY, WeightsError, check_shapes, load_weights, read_metadata
+from sftdec.networks import WeightsError, load_tensors, load_weights, read_config, read_metadata, write_tensors
 from sftdec.params import ConfigError, NetworkConfig
 from sftdec.peers.build import AnyNetwork, AnyPeer, build_peer
 from sftdec.peers.did_anet import DIDANet
 from sftdec.peers.peer import PeerConfig
-from sftdec.runtime import atomic_path
 
 _PEER, _CROP = "peer", "training_crop"  # among the metadata; no SFT-Dec has the first
 
@@ -25,9 +20,7 @@ def save_peer(network: AnyPeer, size: str, path: Path) -> None:
         "sigma_max": network.config.sigma_max,
         _CROP: network.training_crop,
     }
-    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in sorted(network.state_dict().items())}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={METADATA_KEY: json.dumps(described, sort_keys=True)})
+    write_tensors(network, described, path)
 
 
 def read_identity(path: Path) -> PeerConfig | NetworkConfig:
@@ -37,10 +30,9 @@ def read_identity(path: Path) -> PeerConfig | NetworkConfig:
         WeightsError: the file is missing, cut short, or not one of ours.
     """
     described = read_metadata(path)
+    if _PEER not in described:
+        return read_config(path)
     try:
-        if _PEER not in described:
-            described.pop(_CROP, None)
-            return NetworkConfig.from_json(json.dumps(described))
         return PeerConfig(str(described[_PEER]), str(described["network_size"]), float(described["sigma_max"]))
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: its configuration can't be read ({error!r}); it is of another version") from error
@@ -59,9 +51,6 @@ def load_network(path: Path) -> AnyNetwork:
         network = build_peer(identity.name, identity.size, sigma_max=identity.sigma_max)  # type: ignore[arg-type]
     except ConfigError as error:
         raise WeightsError(f"{path}: {error}; the file is of another version") from error
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    check_shapes(path, tensors, network.state_dict())
-    network.load_state_dict(tensors)
+    load_tensors(network, path)
     network.training_crop = read_metadata(path).get(_CROP)
     return network.eval()

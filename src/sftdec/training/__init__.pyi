@@ -1,6 +1,6 @@
 from .checkpoint import Checkpoints
 from .distributed import Group, joined, start_processes, under_torchrun
-from .engine import Engine, EngineError, Feed, captures
+from .engine import Engine, EngineError, Feed
 from .losses import stage_loss
 from .objective import Objective
 from .peer_objective import PeerObjective
@@ -20,7 +20,6 @@ __all__ = [
     "PeerObjective",
     "Stage",
     "begin",
-    "captures",
     "joined",
     "stage_loss",
     "stage_params",

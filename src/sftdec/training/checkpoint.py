@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from sftdec.runtime import atomic_path
+from sftdec.runtime import atomic_path, checksum
 
 _KEPT = 2  # the newest, and the one before it should the newest turn out to be cut short
 
@@ -21,16 +21,10 @@ def checkpoint_key(**inputs: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def file_hashes(*places: Path) -> dict[str, str]:
-    """SHA-256 of each file at or below the places, by name from there; Python's own caches left out."""
-    found = {}
-    for place in places:
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file() and path.suffix != ".pyc":
-                with path.open("rb") as file:
-                    name = f"{place.name}/{path.relative_to(place).as_posix()}"
-                    found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+def file_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file below the folder, by its name from there."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: checksum(files[name]) for name in sorted(files)}
 
 
 class Checkpoints:

@@ -85,6 +85,11 @@ class Group:
         return box[0]
 
 
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def under_torchrun(environment: Mapping[str, str]) -> bool:
     """Whether torchrun has started this process."""
     return "TORCHELASTIC_RUN_ID" in environment
@@ -101,7 +106,7 @@ def start_processes(processes: int, device: str, module: str, arguments: Sequenc
     if choose_device(device).type == "cuda":
         there, what = torch.cuda.device_count(), "CUDA devices"
     else:
-        there, what = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, "cores"
+        there, what = cores(), "cores"
     if processes > there:
         raise ProcessesError(
             f"train.processes: found {processes}, but this machine has {there} {what}: expected at most {there} "

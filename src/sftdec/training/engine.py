@@ -4,7 +4,6 @@ On a GPU the patches lie in its memory and crops are cut there, if nothing else 
 each batch comes from the loader. The losses are the same to rounding, whichever engine takes the steps.
 """
 
-import os
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from sftdec.patches import Batch, CropDataset, DeviceCrops, batches, cuts_on_device
-from sftdec.training.distributed import Group
+from sftdec.training.distributed import Group, cores
 from sftdec.training.objective import Objective
 from sftdec.training.state import TrainingState
 from sftdec.training.step import take_step
@@ -54,9 +53,8 @@ def loading_workers(wanted: int | Literal["auto"], common: "CommonParams", group
     """How many processes load for this one; ``auto``: on a CPU as many as there are cores that no thread is to have."""
     if wanted != "auto":
         return wanted
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     taken = 1 if group.device.type == "cuda" else common.threads
-    return max(0, min(_WORKERS, cores // group.size - taken))
+    return max(0, min(_WORKERS, cores() // group.size - taken))
 
 
 class Feed:
@@ -91,23 +89,29 @@ class Feed:
 
 
 class Engine:
-    """Takes the steps of a training, from its present state on; a state that was restored wants a new engine."""
+    """Takes the steps of a training, from its present state on; a state that was restored wants a new engine.
 
-    def __init__(self, state: TrainingState, objective: Objective, group: Group, feed: Feed, captures: bool) -> None:
+    Raises:
+        EngineError: a graph is asked for, and a step can't be captured; under ``auto`` steps are plain then.
+    """
+
+    def __init__(self, state: TrainingState, objective: Objective, group: Group, feed: Feed) -> None:
         self.state, self.objective, self.group, self.feed = state, objective, group, feed
-        self.captures, self._taken = captures, 0
+        self.captures, self._warmed_up = captures(objective, group), 0
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: Batch = {}
         if self.captures:
             self._stream = torch.cuda.Stream(group.device)  # type: ignore[no-untyped-call]
             self._rate = torch.zeros((), dtype=torch.float64, device=group.device)
             self._lr = torch.zeros((), device=group.device)  # float32, as a fused Adam reads it
-        for each in state.optimizer.param_groups:  # a checkpoint may be of the other kind
-            each |= {"lr": self._lr, "capturable": True} if self.captures else {"capturable": False}
+            for each in state.optimizer.param_groups:
+                each["lr"] = self._lr
 
     def take(self, inputs: Batch, rate: float) -> None:
         """Launch one step; what it gives is added to ``state.tally``."""
         self.objective.begin_step(self.state.step)
+        if self.captures and self._graph is None and self._warmed_up == WARM_UP:
+            self._capture()
         if not self.captures:
             return take_step(self.state, self.objective, self.group, self.feed.batch(inputs), rate)
         if not self._inputs:
@@ -116,24 +120,45 @@ class Engine:
             self._inputs[part].copy_(each, non_blocking=True)
         self._rate.fill_(rate)
         if self._graph is not None:
-            self._graph.replay()
-        elif self._taken < WARM_UP:
-            self._taken += 1
-            self._stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(self._stream):
-                self._step()
-            torch.cuda.current_stream().wait_stream(self._stream)
-        else:
-            self._capture()
+            return self._graph.replay()
+        self._warmed_up += 1
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            self._step()
+        torch.cuda.current_stream().wait_stream(self._stream)
 
     def _step(self) -> None:
         self._lr.copy_(self._rate)
         take_step(self.state, self.objective, self.group, self.feed.batch(self._inputs), self._rate)
 
     def _capture(self) -> None:
-        """Capture a step, which takes none, then take it; threads that load may go on meanwhile."""
-        self.state.optimizer.zero_grad(set_to_none=True)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
-            self._step()
-        self._graph.replay()
+        """Capture a step, which takes none; threads that load may go on meanwhile."""
+        optimizer = self.state.optimizer
+        optimizer.zero_grad(set_to_none=True)
+        try:
+            _allow_capture(optimizer, True)
+            graph = torch.cuda.CUDAGraph()
+            aside = torch.cuda.stream(self._stream)  # a capture whose end fails leaves its stream the current one
+            with aside, torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+                self._step()
+        except RuntimeError as error:
+            self._go_on_plainly(error)
+        else:
+            self._graph = graph
+        finally:
+            _allow_capture(optimizer, False)  # or it warns of steps that are taken without one
+
+    def _go_on_plainly(self, error: RuntimeError) -> None:
+        """Take each step by itself from here on: nothing has been computed of the one that couldn't be captured."""
+        said = str(error.__context__ or error).partition("\n")[0]  # what failed inside, not the end that it spoilt
+        failed = f"a step can't be captured on {self.group.device} ({said})"
+        if self.objective.common.engine == "graph":
+            raise EngineError(f"train.common.engine: found graph, but {failed}; set auto or plain") from error
+        warnings.warn(f"train.common.engine: {failed}; steps are plain from here on", stacklevel=2)
+        self.captures = False
+        self.state.renew_scaler()
+
+
+def _allow_capture(optimizer: torch.optim.Optimizer, allowed: bool) -> None:
+    for each in optimizer.param_groups:
+        each["capturable"] = allowed

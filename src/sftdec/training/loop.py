@@ -37,16 +37,15 @@ def train_stage(
     validation: Sequence[Scene],
     objective: Objective,
     checkpoints: Checkpoints,
-    report: Report = lambda step, metrics: None,
-    picture: Picture = lambda name, pixels: None,
-    group: Group | None = None,
-    workers: int | Literal["auto"] = "auto",
+    report: Report,
+    picture: Picture,
+    group: Group,
+    workers: int | Literal["auto"],
 ) -> tuple[Network, Curve]:
     """Train ``network`` by the objective, going on from the newest checkpoint if there is one.
 
     ``report(step, metrics)`` hears losses, learning rate, gradient norm, speed and validation as they come,
-    ``picture(name, pixels)`` the validation pictures; both in the group's first process alone. ``group`` is left out
-    where one process trains alone.
+    ``picture(name, pixels)`` the validation pictures; both in the group's first process alone.
 
     Returns:
         The averaged weights at the end (``keep: last``), or where the validation PSNR was best, the start included
@@ -57,8 +56,7 @@ def train_stage(
         EngineError: a graph is asked for where there can be none.
     """
     stage, params, common = objective.stage, objective.params, objective.common
-    group = group or Group.alone(common.device)
-    captured = captures(objective, group)
+    captures(objective, group)  # refuses what can't run before anything is written
     dataset = CropDataset(store, common, stage.seed(common.seed), by_scene=params.epochs is not None)
     steps = total_steps(params, store.scenes, common.batch_size)
     state = begin(network, objective, group)
@@ -79,7 +77,7 @@ def train_stage(
         return waited or state.step >= steps
 
     def begun() -> tuple[Engine, Iterator[Batch]]:
-        return Engine(state, objective, group, feed, captured), feed.inputs(state.step, steps)
+        return Engine(state, objective, group, feed), feed.inputs(state.step, steps)
 
     if not take_newest(state, checkpoints, group):
         if params.keep == "best":

@@ -1,7 +1,7 @@
 """How a network is taught in a stage: its losses, its optimizer, its learning rate and its clipping."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +22,7 @@ class Objective:
     stage: Stage
     params: StageParams
     common: CommonParams
-
-    @property
-    def gradient_clip(self) -> float | None:
-        """Largest norm of all gradients together; None: as they are."""
-        return self.common.gradient_clip
-
-    @property
-    def can_be_captured(self) -> bool:
-        """Whether a step is the same kernels each time, so that a CUDA graph can hold it."""
-        return True
+    can_be_captured: ClassVar[bool] = True  # a step is the same kernels each time: a CUDA graph can hold it
 
     @property
     def calmer(self) -> str:

@@ -1,7 +1,7 @@
 """How a peer is taught: its own loss, by the recipe of its authors."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -19,19 +19,13 @@ _SEEDS = 1_000_000_007  # between those of two trainings: more than a training h
 
 @dataclass(frozen=True)
 class PeerObjective(Objective):
-    """A peer's own loss under a recipe of its own; of ``params`` only length, validation and checkpoints count."""
+    """A peer's own loss under a recipe of its own, by which ``common`` clips.
+
+    Of ``params`` only length, validation and checkpoints count.
+    """
 
     recipe: "Recipe"
-
-    @property
-    def gradient_clip(self) -> float | None:
-        """The recipe's."""
-        return self.recipe.gradient_clip
-
-    @property
-    def can_be_captured(self) -> bool:
-        """Not told: some drop out by the step's own seed, and their optimizers ask the host."""
-        return False
+    can_be_captured: ClassVar[bool] = False  # some drop out by the step's own seed, and their optimizers ask the host
 
     @property
     def calmer(self) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -66,35 +67,25 @@ def memory_advice(share: int, crop: int, parts: int, found: tuple[int, int] | No
     )
 
 
-def _finds_memory(state: TrainingState, objective: Objective) -> Callable[[int, int], bool]:
-    """Whether a gradient of so many crops of so many px, in this process alone and then forgotten, finds memory."""
-    network = state.network
-
-    def fits(count: int, crop: int) -> bool:
-        pair = {key: torch.zeros(count, 3, crop, crop, dtype=torch.uint8) for key in ("blurred", "sharp")}
-        batch = {**pair, "defocus": torch.zeros(count, 1, crop, crop)}
-        try:
-            losses = losses_of(batch, network, state, objective)
-            losses.total.backward()  # type: ignore[no-untyped-call]
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            return False
-        finally:
-            network.zero_grad(set_to_none=True)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-        return True
-
-    return fits
+def _finds_memory(state: TrainingState, objective: Objective, count: int, crop: int) -> bool:
+    """Whether a gradient of ``count`` crops of ``crop`` px, in this process alone and then forgotten, finds memory."""
+    pair = {key: torch.zeros(count, 3, crop, crop, dtype=torch.uint8) for key in ("blurred", "sharp")}
+    batch = {**pair, "defocus": torch.zeros(count, 1, crop, crop)}
+    try:
+        losses_of(batch, state.network, state, objective).total.backward()  # type: ignore[no-untyped-call]
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        state.network.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    return True
 
 
 def step_or_advice(state: TrainingState, objective: Objective, group: Group, take: Callable[[], None]) -> None:
-    """Take a step; where its memory isn't there, find out what would fit.
-
-    Raises:
-        TrainingError: there is not enough memory; it says what would fit.
-    """
+    """Take a step; where its memory isn't there, a ``TrainingError`` says what would fit."""
     try:
         return take()
     except (RuntimeError, MemoryError) as error:
@@ -103,7 +94,7 @@ def step_or_advice(state: TrainingState, objective: Objective, group: Group, tak
     state.optimizer.zero_grad(set_to_none=True)  # here the failed step's tensors are gone
     common = objective.common
     share, parts = common.batch_size // group.size, common.accumulate
-    found = fitting(share // parts, common.crop, _finds_memory(state, objective))
+    found = fitting(share // parts, common.crop, partial(_finds_memory, state, objective))
     raise TrainingError(memory_advice(share, common.crop, parts, found))
 
 
@@ -123,10 +114,9 @@ def go_back(
     dataset: CropDataset,
     values: dict[str, float],
 ) -> None:
-    """Take the last checkpoint again, with a smaller rate; ``values``: what the step gave that was one too many.
+    """Take the last checkpoint again, with a smaller rate, or raise a ``TrainingError`` if that was done often enough.
 
-    Raises:
-        TrainingError: that was done often enough.
+    ``values``: what the step gave that was one too many.
     """
     common, name = objective.common, objective.stage.name
     at, returns, skipped, factor = state.step, state.returns + 1, state.skipped, state.rate_factor * common.return_rate

@@ -4,7 +4,6 @@
 any network that is there already; both come down to ``loop.train_stage``.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -64,8 +63,7 @@ def initial_weights(stage: Stage, params: StageParams, build: Path, find: Callab
     file = find(given.weights)
     if not file.is_file():
         raise WeightsError(f"{key}.weights: found {given.weights}, but there is no such file; name one that is there")
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
-    if found != given.sha256:
+    if (found := checksum(file)) != given.sha256:
         raise WeightsError(
             f"{key}.sha256: found {given.sha256[:12]}…, but {given.weights} is {found[:12]}… now; go back to those "
             f"weights, or set {key}.sha256 to {found}"
@@ -90,10 +88,9 @@ def train_sft_dec(
     ``find``: the file that the name of ``initial`` weights stands for.
 
     Raises:
-        StageOrderError: the weights of the stage before are missing.
-        WeightsError: they are of another network, or not the ``initial`` ones that were meant.
+        StageOrderError, WeightsError: as ``initial_weights``, or the weights are of another network.
         DataError: scenes or patches are missing or damaged.
-        TrainingError: the loss stays no finite number, or there is not enough memory.
+        TrainingError, EngineError: as ``train_stage``.
     """
     common = params.train.common
     network = build_network(params.network, common.seed)
@@ -129,7 +126,7 @@ def train_on_build(
         common=objective.common.model_dump(),
         stage=objective.params.model_dump(),
         recipe=repr(getattr(objective, "recipe", None)),
-        weights="fresh" if started_from is None else hashlib.sha256(started_from.read_bytes()).hexdigest(),
+        weights="fresh" if started_from is None else checksum(started_from),
         patches=group.from_first(file_hashes(build / "patches") if group.first else {}),
         code=code_hashes("sftdec.training.run", type(objective).__module__, type(network).__module__),
         validation=[[str(row[f"{part}_sha256"]) for part in _JUDGED_BY] for row in judged.to_dict("records")],

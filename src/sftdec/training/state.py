@@ -69,6 +69,12 @@ class TrainingState:
                 getattr(self, key).load_state_dict(saved[key])
         self.tally = Tally(self.device, self.averaged, self.bad_in_a_row)
 
+    def renew_scaler(self) -> None:
+        """Have the scaler forget the step that it is in, which isn't gone on with."""
+        if self.scaler is not None:
+            kept, self.scaler = self.scaler.state_dict(), torch.amp.GradScaler(self.device.type)
+            self.scaler.load_state_dict(kept)
+
     def read(self) -> dict[str, float]:
         """Wait for what the steps since the last reading gave, and count it; returns the last one's values."""
         sums, last, (steps, skipped, self.averaged, self.bad_in_a_row) = self.tally.read()

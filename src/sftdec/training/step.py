@@ -30,7 +30,8 @@ def take_step(state: TrainingState, objective: Objective, group: Group, batch: B
     means = _gradient(state, objective, group, batch)
     if state.scaler is not None:
         state.scaler.unscale_(state.optimizer)
-    limit = math.inf if objective.gradient_clip is None else objective.gradient_clip
+    clip = objective.common.gradient_clip
+    limit = math.inf if clip is None else clip
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), limit)
     values = torch.cat([means, norm.detach().float().reshape(1)])
     finite = values.isfinite().all()

@@ -174,7 +174,9 @@ def test_the_figures_with_local_pooling_are_shown_where_there_are_any(tmp_path):
     assert "windows" not in write(tmp_path / "without.html", table)
     table[["psnr_local_pooling", "ssim_local_pooling"]] = [[26.0, 0.8], [27.5, 0.9]]
     page = write(tmp_path / "with.html", table)
-    assert "26.75 dB" in page and "+0.25" in page and "SSIM 0.8500" in page
+    assert "26.75 dB" in page and '<span class="equal">+0.25</span>' in page and "SSIM 0.8500" in page
+    table["psnr_local_pooling"] = table["psnr"] + [0.25, 0.26]  # told by an interval, as the cards' figures are
+    assert '<span class="better">+0.25</span>' in write(tmp_path / "told.html", table)
 
 
 def test_a_slider_holds_the_picture_before_and_after_and_stands_over_both_maps(tmp_path, gallery):

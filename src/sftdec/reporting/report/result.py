@@ -11,7 +11,12 @@ from sftdec.evaluation import paired_interval
 from sftdec.reporting.report.material import Material
 
 LEVEL = 0.95  # of the intervals that a figure's colour goes by
-_COMPARED = {"psnr": ("psnr_blurred", 1), "ssim": ("ssim_blurred", 1), "mae": ("mae_constant", -1)}
+_COMPARED = {
+    "psnr": ("psnr_blurred", 1),
+    "ssim": ("ssim_blurred", 1),
+    "mae": ("mae_constant", -1),
+    "psnr_local_pooling": ("psnr", 1),
+}
 _COLOURS = {"holds": "better", "doesn't hold": "worse", "can't be told": "equal"}
 Row = dict[str, Any]
 Rows = Mapping[tuple[str, str], Row]
@@ -44,7 +49,7 @@ def key_figures(material: Material, rows: Rows) -> list[Row]:
 
     `less` is by how much (0..1) the squared error fell, the geometric mean over pictures; errors of maps are also
     given in px of sigma where `scenes` are there to say what 1 stands for. `verdicts`: of each measure, better or
-    worse where the interval over the pictures lies on one side of the blurred photo or the best constant, else equal.
+    worse where the interval over the pictures lies on one side of what it is compared with, else equal.
     """
     judged = _judged(material)
     found = []
@@ -70,7 +75,7 @@ def key_figures(material: Material, rows: Rows) -> list[Row]:
 
 
 def _verdict(rows: list[Row], measure: str, beside: str, sign: int) -> str:
-    differences = np.array([row[measure] - row[beside] for row in rows], float)
+    differences = np.array([row.get(measure, np.nan) - row[beside] for row in rows], float)
     if len(differences) < 2 or not np.isfinite(differences).all():
         return "equal"
     return _COLOURS[paired_interval(differences, LEVEL).verdict(sign)]
