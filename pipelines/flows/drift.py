@@ -4,14 +4,14 @@
 """
 
 import argparse
-import base64
-import math
 from pathlib import Path
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from pipelines.flows.alarms import HOOKS, alarm
+from pipelines.flows.artifacts import picture, table
+from pipelines.flows.artifacts import publish as publish_page
 from pipelines.flows.retrain import retrain
 from pipelines.flows.tasks import ROOT, run_once
 from sftdec.drift import WINDOW, Comparison, DriftLimits, DriftReport, compare_with_training, find_index
@@ -20,7 +20,7 @@ from sftdec.reporting import png_bytes
 CHAMPION = "models:/sft-dec@champion"
 
 
-@flow(name="drift")
+@flow(name="drift", flow_run_name="{folder}", **HOOKS)
 def watch(
     folder: Path,
     root: Path | None = None,
@@ -59,6 +59,7 @@ def watch(
         log.info("No retraining: %s", found.report.reason)
         return found.report
     log.warning("Retraining, because %s", found.report.reason)
+    alarm("drift", f"{folder}: {found.report.reason}; a retraining follows")
     state = retrain(root=checkout, return_state=True)
     if state.is_cancelled():  # another one is at work
         log.warning("The retraining was cancelled: %s", state.message)
@@ -80,23 +81,13 @@ def compare(folder: Path, index: Path, model: str, root: Path, limits: DriftLimi
 
 
 def publish(found: Comparison) -> None:
-    """The report as artifacts of the run: what was decided and why, the figures, the picture."""
+    """The report as the run's page: what was decided and why, the figures, the picture."""
     report = found.report
     text = [f"**{'Drift: a retraining follows' if report.alarm else 'No drift'}.** {report.reason}."]
     text += [f"- left out: {line}" for line in report.left_out]
-    create_markdown_artifact("\n".join(text), key="drift", description="Whether incoming photos have drifted, and why")
-    rows = [{str(key): _shown(value) for key, value in row.items()} for row in report.table.to_dict("records")]
-    if rows:
-        create_table_artifact(rows, key="drift-statistics", description="A row a statistic")
-    picture = base64.b64encode(png_bytes(found.figure())).decode("ascii")
-    create_markdown_artifact(f"![drift](data:image/png;base64,{picture})", key="drift-picture")
-
-
-def _shown(value: object) -> object:
-    """A figure as a table takes it: three digits that count, and a word for infinity, which JSON hasn't."""
-    if isinstance(value, float):
-        return float(f"{value:.3g}") if math.isfinite(value) else str(value)
-    return bool(value) if str(value) in ("True", "False") else value
+    rows = [{str(key): value for key, value in row.items()} for row in report.table.to_dict("records")]
+    drawn = picture("drift", png_bytes(found.figure()), "png")
+    publish_page("drift", "Whether incoming photos have drifted, and why", ["\n".join(text), table(rows), drawn])
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from pipelines.dvc.stages import reproduce, run_dvc
-from pipelines.flows.worktree import BusyError, Definition, held_worktree, name_definition, prepare
+from pipelines.flows.turns import BusyError, held
+from pipelines.flows.worktree import WORKTREE, Definition, name_definition, prepare
 from sftdec.lineage import WorktreeError, worktrees
 from tests.pipelines.flows import commit, git, worktree
 
@@ -40,7 +41,7 @@ def prepared(root, **asked):
     """The worktree brought to a definition; its commit, and what was logged."""
     logged = []
     definition = Definition(**asked)
-    with held_worktree(root) as place:
+    with held(root, WORKTREE) as place:
         prepare(root, place, definition, lambda text, *values: logged.append(text % values))
         return name_definition(place, definition, lambda *_: None), logged
 
@@ -150,15 +151,15 @@ def test_a_revision_or_scale_that_is_not_there_is_named(small):
 
 
 def test_a_second_execution_is_turned_away_until_the_first_ends_even_by_kill_9(small):
-    code = "import sys, pathlib; from pipelines.flows.worktree import held_worktree\n"
-    code += "with held_worktree(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    code = "import sys, pathlib; from pipelines.flows.turns import held\n"
+    code += "with held(pathlib.Path(sys.argv[1]), 'worktree'): print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(small)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(BusyError, match="another execution is at work"), held_worktree(small):
+        with pytest.raises(BusyError, match="another execution is at work"), held(small, WORKTREE):
             pass
         holder.kill()
-    with held_worktree(small) as place:
+    with held(small, WORKTREE) as place:
         assert place == worktree(small)
 
 

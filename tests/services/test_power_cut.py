@@ -1,0 +1,145 @@
+"""A power cut: server, worker and run end together, and the next night runs; somebody hears of it."""
+
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.pipelines.conftest import REGISTER, make_project
+from tests.pipelines.flows import commit
+from tests.services.executions import PrefectApi, call, prefect
+from tests.services.servers import Process, base_environment, prefect_server, wait_until
+
+pytestmark = pytest.mark.services
+ROOT = Path(__file__).parents[2]
+STAGE = """
+import os, pathlib, time
+while pathlib.Path(os.environ["HOLD"]).exists():
+    pathlib.Path(os.environ["HOLD"]).write_text("reached")
+    time.sleep(0.2)
+pathlib.Path("model.txt").write_text("weights")
+"""
+PIPELINE = """
+stages:
+  train_s1: {cmd: python code/held.py, deps: [code/held.py], outs: [model.txt]}
+  register: {cmd: python code/register.py, deps: [model.txt], outs: [reports/figures/evaluation]}
+"""
+SAVE = """
+import sys
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+told = {"subject": "{{subject}}", "body": "{{body}}"}
+CustomWebhookNotificationBlock(name="ops", url=sys.argv[1], json_data=told).save("ops")
+"""
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Keeps what is posted to it."""
+
+    def do_POST(self) -> None:
+        self.server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The address of a receiver on loopback, and what it was sent."""
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    server.received = received = []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/told", received
+    server.shutdown()
+
+
+def kill(process: Process) -> None:
+    """With all that it has started, in whatever session."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.stop()
+    for each in below:
+        try:
+            each.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def test_after_a_power_cut_the_next_night_runs_and_somebody_has_heard(
+    tmp_path: Path, receiver: tuple[str, list[dict[str, str]]]
+) -> None:
+    address, received = receiver
+    project, hold = make_project(tmp_path / "project", PIPELINE), tmp_path / "hold"
+    (project / "code/held.py").write_text(STAGE)
+    (project / "code/register.py").write_text(REGISTER.replace('"promoted": True', '"promoted": False'))
+    commit(project)
+    hold.touch()
+    server, page = prefect_server(tmp_path)
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    environment = base_environment(
+        PREFECT_API_URL=f"{page}/api",
+        PREFECT_HOME=str(tmp_path / "prefect"),
+        PREFECT_WORKER_QUERY_SECONDS="2",
+        SFTDEC_TRACKING="off",
+        HOLD=str(hold),
+        PYTHONPATH=path,
+    )
+    deploying = tmp_path / "deploying"  # a folder that is gone when the worker starts
+    deploying.mkdir()
+    shutil.copy(ROOT / "prefect.yaml", deploying)
+    worker = Process(
+        [sys.executable, "-m", "prefect", "worker", "start", "--pool", "sftdec"], tmp_path, environment, "worker.log"
+    )
+    api = PrefectApi(f"{page}/api")
+    server.start()
+    try:
+        server.wait_for(f"{page}/api/health")
+        prefect(ROOT, environment, "work-pool", "create", "sftdec", "--type", "process")
+        asked = ["--name", "retrain", "--cron", "* * * * *", "--param", f"root={project}"]
+        prefect(deploying, environment, "--no-prompt", "deploy", *asked)
+        shutil.rmtree(deploying)
+        call_python(tmp_path, environment, SAVE, address)
+        call(ROOT, environment, "pipelines.flows.alarms", "custom-webhook/ops")
+        worker.start()
+        wait_until(lambda: hold.read_text() == "reached", "a night has begun")
+        (first,) = api.at_work("retrain")
+        for process in (server, worker):
+            kill(process)
+        hold.unlink()
+
+        server.start()
+        server.wait_for(f"{page}/api/health")
+        worker.start()
+        ended = lambda: [run for run in api.flow_runs("retrain") if run.state_name == "Completed"]  # noqa: E731
+        wait_until(lambda: bool(ended()), "the next night has run")
+        states = {run.id: run.state for run in api.flow_runs("retrain")}
+        assert states[first.id].is_crashed() and ended()[0].auto_scheduled
+        assert not any(state.is_cancelled() for state in states.values())
+        assert ended()[0].name == f"HEAD {commit_name(project)[:10]}"
+        said = lambda: "\n".join(each["body"] for each in received)  # noqa: E731
+        wait_until(lambda: "its machine went down" in said() and "Version 3 isn't promoted" in said(), "it was heard")
+        assert received[0]["body"].startswith("This is where you hear of retrainings")
+        assert f"retrain ({first.name}) Crashed: This run's process is gone" in said()
+    finally:
+        kill(worker) if not worker.stopped else None
+        server.stop()
+
+
+def call_python(folder: Path, environment: dict[str, str], code: str, *arguments: str) -> None:
+    import subprocess
+
+    subprocess.run([sys.executable, "-c", code, *arguments], cwd=folder, env=environment, check=True)
+
+
+def commit_name(project: Path) -> str:
+    from tests.pipelines.flows import git
+
+    return git(project, "rev-parse", "HEAD")
