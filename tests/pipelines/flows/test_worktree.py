@@ -150,6 +150,18 @@ def test_a_revision_or_scale_that_is_not_there_is_named(small):
         prepared(small, scale="params.huge.yaml")
 
 
+def test_parameters_that_the_revisions_own_code_refuses_are_told_before_anything_runs(small):
+    for name in ("pipelines/__init__.py", "pipelines/stages/__init__.py"):
+        (small / name).parent.mkdir(exist_ok=True)
+        (small / name).write_text("")
+    refuse = "import sys\ndef check(path): 'many' in path.read_text() and sys.exit('error: train.steps: found many')\n"
+    (small / "pipelines/stages/entry.py").write_text(refuse)
+    commit(small)
+    prepared(small, overrides={"train.steps": 5})
+    with pytest.raises(WorktreeError, match=r"^train\.steps: found many$"):
+        prepared(small, overrides={"train.steps": "many"})
+
+
 def test_a_second_execution_is_turned_away_until_the_first_ends_even_by_kill_9(small):
     code = "import sys, pathlib; from pipelines.flows.turns import held\n"
     code += "with held(pathlib.Path(sys.argv[1]), 'worktree'): print('held', flush=True); sys.stdin.read()"
