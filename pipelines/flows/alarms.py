@@ -19,6 +19,7 @@ from prefect.blocks.webhook import Webhook
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
+from prefect.utilities.asyncutils import run_coro_as_sync
 from prefect.variables import Variable
 
 FLOWS = ["retrain", "reevaluate", "experiment", "drift"]
@@ -38,8 +39,8 @@ ALARMS = {  # automation → what it waits for, and what it says
     "sft-dec: a run never began": (
         EventTrigger(
             posture=Posture.Proactive,
-            after={f"{_RUN}Late", f"{_RUN}Pending"},
-            expect={f"{_RUN}{state}" for state in ("Running", "Completed", "Failed", "Crashed", "Cancelled")},
+            after={f"{_RUN}Late"},
+            expect={f"{_RUN}{state}" for state in ("Running", "Failed", "Crashed", "Cancelled")},
             for_each={"prefect.resource.id"},
             within=LATE,
             match_related=cast(Any, _OURS),
@@ -97,7 +98,7 @@ def load(address: str) -> Block:
 def send(block: Any, body: str) -> None:
     """One message through the block."""
     if isinstance(block, Webhook):
-        cast(Any, block).call({"subject": SUBJECT, "body": body})
+        run_coro_as_sync(block.call({"subject": SUBJECT, "body": body}))
     else:
         block.notify(body, SUBJECT)
 

@@ -1,21 +1,18 @@
 """A power cut: server, worker and run end together, and the next night runs; somebody hears of it."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from tests.pipelines.conftest import REGISTER, make_project
 from tests.pipelines.flows import commit, git
+from tests.pipelines.receiver import receiving
 from tests.services.executions import PrefectApi, call, prefect
 from tests.services.servers import Process, base_environment, prefect_server, wait_until
 
@@ -41,28 +38,6 @@ CustomWebhookNotificationBlock(name="ops", url=sys.argv[1], json_data=told).save
 """
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """Keeps what is posted to it."""
-
-    def do_POST(self) -> None:
-        self.server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """The address of a receiver on loopback, and what it was sent."""
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    server.received = received = []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/told", received
-    server.shutdown()
-
-
 def kill(process: Process) -> None:
     """With all that it has started, in whatever session."""
     below = psutil.Process(process.pid).children(recursive=True)
@@ -72,6 +47,12 @@ def kill(process: Process) -> None:
             each.kill()
         except psutil.NoSuchProcess:
             continue
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    with receiving() as told:
+        yield told
 
 
 def test_after_a_power_cut_the_next_night_runs_and_somebody_has_heard(
@@ -125,7 +106,8 @@ def test_after_a_power_cut_the_next_night_runs_and_somebody_has_heard(
         assert states[first.id].is_crashed() and ended()[0].auto_scheduled
         assert ended()[0].name == f"HEAD {git(project, 'rev-parse', 'HEAD')[:10]}"
         said = lambda: "\n".join(each["body"] for each in received)  # noqa: E731
-        wait_until(lambda: "its machine went down" in said() and "Version 3 isn't promoted" in said(), "it was heard")
+        for sentence in ("its machine went down", "Version 3 isn't promoted"):
+            wait_until(lambda wanted=sentence: wanted in said(), f"{sentence!r} was heard", 120)  # type: ignore[misc]
         assert received[0]["body"].startswith("This is where you hear of retrainings")
         assert f"retrain ({first.name}) Crashed: This run's process is gone" in said()
     finally:
