@@ -5,8 +5,9 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import State, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from pipelines.flows.alarms import HOOKS, alarm
@@ -14,6 +15,7 @@ from pipelines.flows.artifacts import picture, table
 from pipelines.flows.artifacts import publish as publish_page
 from pipelines.flows.retrain import retrain
 from pipelines.flows.tasks import ROOT, run_once
+from pipelines.flows.turns import in_turn
 from sftdec.drift import WINDOW, Comparison, DriftLimits, DriftReport, compare_with_training, find_index
 from sftdec.reporting import png_bytes
 
@@ -30,7 +32,7 @@ def watch(
     min_psi: float = DriftLimits.min_psi,
     min_photos: int = DriftLimits.min_photos,
     window: int = WINDOW,
-) -> DriftReport:
+) -> DriftReport | State[Any]:
     """Checks incoming photos against the training index and, if they have drifted, retrains and says why.
 
     Args:
@@ -43,14 +45,24 @@ def watch(
         min_photos: fewer decide nothing.
         window: the side that is measured of each photo, px.
 
+    Returns:
+        What was found; a cancelled state if another check is at work, and this one comes again.
+
     Raises:
         ValueError: no photos, no index or no such model; or as `retrain`.
     """
     checkout = (root or ROOT).resolve()
     limits = DriftLimits(level, min_psi, min_photos)
-    found = compare(
-        checkout / folder, checkout / index if index else find_index(checkout), model, checkout, limits, window
-    )
+
+    def checked(_: Path) -> DriftReport:
+        training = checkout / index if index else find_index(checkout)
+        return _followed(folder, checkout, compare(checkout / folder, training, model, checkout, limits, window))
+
+    return in_turn(checkout, "drift", checked)
+
+
+def _followed(folder: Path, checkout: Path, found: Comparison) -> DriftReport:
+    """The report, published; a retraining follows if it is an alarm."""
     log = get_run_logger()
     for line in found.report.left_out:
         log.warning("left out: %s", line)

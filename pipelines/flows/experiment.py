@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from prefect import State, flow, get_run_logger
-from prefect.states import Cancelled
 
 from pipelines.dvc import StageResult, show_experiment, up_to_date
 from pipelines.flows.alarms import HOOKS
 from pipelines.flows.artifacts import publish, summary
 from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once
-from pipelines.flows.turns import BusyError, turn
+from pipelines.flows.turns import in_turn
 from sftdec.lineage import DATA_FILE, stage_order
 
 PAGES = {"comparison": ("table1", "table2")}  # in reports/; any other experiment has one of its own name
@@ -38,11 +37,7 @@ def experiment(name: str, root: Path | None = None) -> list[StageResult] | State
     """
     root = (root or ROOT).resolve()
     show_experiment(root, name)
-    try:
-        with turn(root, "experiments"):
-            return _experiment(name, root)
-    except BusyError as busy:
-        return Cancelled(message=str(busy))
+    return in_turn(root, "experiments", lambda _: _experiment(name, root))
 
 
 def _experiment(name: str, root: Path) -> list[StageResult]:

@@ -10,12 +10,11 @@ from typing import Any, Literal
 
 from prefect import State, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Cancelled
 
 from pipelines.flows.alarms import HOOKS
 from pipelines.flows.artifacts import Figures, comparison, publish, registered_figures
 from pipelines.flows.tasks import ROOT, run_once
-from pipelines.flows.turns import BusyError, turn
+from pipelines.flows.turns import in_turn
 from pipelines.flows.worktree import WORKTREE
 from sftdec.runtime import checksum
 from sftdec.tracking import read_settings, track_stage
@@ -50,16 +49,15 @@ def reevaluate(
         ValueError: there is no such version, its file isn't what was registered, or there are no scenes.
     """
     root = (root or ROOT).resolve()
-    try:
-        with turn(root, WORKTREE) as worktree:
-            place = next((each for each in (worktree, root) if (each / SCENES / "index.parquet").is_file()), None)
-            if place is None:
-                raise ValueError(
-                    f"{root / SCENES}: there are no scenes to judge by; run `python -m pipelines.flows.retrain` first"
-                )
-            return judge(model, root, place, split, device)
-    except BusyError as busy:
-        return Cancelled(message=str(busy))
+
+    def judged(worktree: Path) -> dict[str, dict[str, float]]:
+        place = next((each for each in (worktree, root) if (each / SCENES / "index.parquet").is_file()), None)
+        if place is None:
+            mend = "run `python -m pipelines.flows.retrain` first"
+            raise ValueError(f"{root / SCENES}: there are no scenes to judge by; {mend}")
+        return judge(model, root, place, split, device)
+
+    return in_turn(root, WORKTREE, judged)
 
 
 @task(cache_policy=NO_CACHE)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import State, flow, get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Cancelled
 
 from pipelines.dvc import StageResult, up_to_date
 from pipelines.flows.alarms import HOOKS, alarm
@@ -30,7 +29,7 @@ from pipelines.flows.artifacts import (
 )
 from pipelines.flows.serving import serve
 from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once, tracked
-from pipelines.flows.turns import BusyError, turn
+from pipelines.flows.turns import in_turn
 from pipelines.flows.worktree import WORKTREE, Definition, name_definition, prepare, stage_environment
 from sftdec.lineage import DATA_FILE, commit_of, is_kept_by_dvc, stage_order
 from sftdec.runtime import parse_yaml
@@ -84,11 +83,7 @@ def retrain(
     """
     root = (root or ROOT).resolve()
     definition = Definition(revision, scale, datasets, overrides, promote)
-    try:
-        with turn(root, WORKTREE) as place:
-            return _retrain(root, place, definition, stages or [])
-    except BusyError as busy:
-        return Cancelled(message=str(busy))
+    return in_turn(root, WORKTREE, lambda place: _retrain(root, place, definition, stages or []))
 
 
 def _retrain(root: Path, place: Path, definition: Definition, stages: list[str]) -> Results:

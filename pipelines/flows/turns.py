@@ -8,15 +8,17 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 from uuid import UUID
 
 from filelock import FileLock, Timeout
-from prefect import get_client, get_run_logger
+from prefect import State, get_client, get_run_logger
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 HOME = ".retrain"
+Result = TypeVar("Result")
 LOG = logging.getLogger(__name__)
 DIED = "This run's process is gone without a word: it was killed, or its machine went down"
 
@@ -60,19 +62,20 @@ def held(root: Path, name: str, waiting: Callable[[str], object] | None = None) 
         lock.release()
 
 
-@contextmanager
-def turn(root: Path, name: str) -> Iterator[Path]:
-    """``held`` for the flow run that asks: what a person has started waits for its turn, what comes again doesn't.
+def in_turn(root: Path, name: str, work: Callable[[Path], Result]) -> Result | State[Any]:
+    """What ``work`` gives for the folder that is ``held``, once it is this flow run's turn.
 
-    Raises:
-        BusyError: another run is at work, and this one was started by a schedule or by another flow.
+    What a person has started waits for that; what comes again, started by a schedule or another flow, is cancelled.
     """
     context = FlowRunContext.get()
     assert context is not None and context.flow_run is not None
     run = context.flow_run
     again = run.auto_scheduled or run.parent_task_run_id is not None
-    with _noted(root, run.id), held(root, name, None if again else get_run_logger().info) as place:
-        yield place
+    try:
+        with _noted(root, run.id), held(root, name, None if again else get_run_logger().info) as place:
+            return work(place)
+    except BusyError as busy:
+        return Cancelled(message=str(busy))
 
 
 @contextmanager

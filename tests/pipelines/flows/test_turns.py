@@ -8,11 +8,11 @@ import uuid
 from pathlib import Path
 
 import pytest
-from prefect import flow, get_client
+from prefect import State, flow, get_client
 from prefect.context import FlowRunContext
 from prefect.states import Completed, Running
 
-from pipelines.flows.turns import HOME, BusyError, held, turn
+from pipelines.flows.turns import HOME, held, in_turn
 
 HOLDER = """
 import pathlib, sys
@@ -59,22 +59,21 @@ def test_a_file_system_without_locks_is_one_warning(tmp_path, monkeypatch, caplo
 
 @flow
 def hand_started(root: Path) -> None:
-    with turn(root, "folder"):
-        assert [note.name for note in (root / HOME / "runs").iterdir()] == [str(FlowRunContext.get().flow_run.id)]
+    run = str(FlowRunContext.get().flow_run.id)
+    assert in_turn(root, "folder", lambda _: [note.name for note in (root / HOME / "runs").iterdir()]) == [run]
 
 
 @flow
-def scheduled(root: Path) -> None:
+def scheduled(root: Path) -> State:
     FlowRunContext.get().flow_run.auto_scheduled = True
-    with turn(root, "folder"):
-        pass
+    return in_turn(root, "folder", lambda _: None)
 
 
 @pytest.mark.slow
 def test_what_comes_again_is_turned_away_and_what_a_person_started_waits(busy, prefect_server):
     root, holder = busy
-    with pytest.raises(BusyError, match="Wait until it ends"):
-        scheduled(root)
+    state = scheduled(root, return_state=True)
+    assert state.is_cancelled() and "Wait until it ends" in state.message
     holder.stdin.close()
     hand_started(root)
     assert list((root / HOME / "runs").iterdir()) == []
