@@ -39,7 +39,7 @@ ALARMS = {  # automation → what it waits for, and what it says
     "sft-dec: a run never began": (
         EventTrigger(
             posture=Posture.Proactive,
-            after={f"{_RUN}Late"},
+            after={f"{_RUN}Late", f"{_RUN}Pending"},
             expect={f"{_RUN}{state}" for state in ("Running", "Failed", "Crashed", "Cancelled")},
             for_each={"prefect.resource.id"},
             within=LATE,
