@@ -7,6 +7,7 @@ Prefect's concurrency limits stay taken then, and every later night is cancelled
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -55,11 +56,16 @@ def held(root: Path, name: str, waiting: Callable[[str], object] | None = None) 
             waiting(f"Waits: {busy}")
             lock.acquire(poll_interval=0.2)
     except OSError as error:
-        LOG.warning("%s: %s: this file system has no locks, so two executions at once would not notice", home, error)
+        _warn_of_no_locks(home, str(error))
     try:
         yield home / name
     finally:
         lock.release()
+
+
+@cache
+def _warn_of_no_locks(home: Path, why: str) -> None:
+    LOG.warning("%s: %s: this file system has no locks, so two executions at once would not notice", home, why)
 
 
 def in_turn(root: Path, name: str, work: Callable[[Path], Result]) -> Result | State[Any]:

@@ -52,7 +52,7 @@ def test_a_file_system_without_locks_is_one_warning(tmp_path, monkeypatch, caplo
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with held(tmp_path, "folder"):
+    with held(tmp_path, "runs"), held(tmp_path, "folder"):
         pass
     assert [record.levelname for record in caplog.records] == ["WARNING"] and "no locks" in caplog.text
 
