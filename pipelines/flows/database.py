@@ -7,11 +7,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from prefect import __version__
-from prefect.server import database
+import prefect
 from prefect.settings import PREFECT_API_URL, get_current_settings
 
-MIGRATIONS = Path(database.__file__).with_name("_migrations") / "versions" / "sqlite"
+MIGRATIONS = Path(prefect.__file__).parent / "server/database/_migrations/versions/sqlite"
 
 
 class DatabaseError(ValueError):
@@ -31,7 +30,7 @@ def check_database() -> None:
         return
     mend = "take the Prefect that wrote it, move it away, or set PREFECT_HOME to another folder"
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=1)) as opened:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as opened:
             found = [row[0] for row in opened.execute("SELECT version_num FROM alembic_version")]
     except sqlite3.OperationalError as error:
         if "no such table" in str(error) or "locked" in str(error):
@@ -41,4 +40,6 @@ def check_database() -> None:
         raise DatabaseError(f"{file}: {error}; {mend}") from error
     known = {part for path in MIGRATIONS.glob("*.py") for part in re.findall(r"[0-9a-f]{12}", path.name)}
     if unknown := sorted({*found} - known):
-        raise DatabaseError(f"{file}: its revision {', '.join(unknown)} is unknown to Prefect {__version__}; {mend}")
+        raise DatabaseError(
+            f"{file}: its revision {', '.join(unknown)} is unknown to Prefect {prefect.__version__}; {mend}"
+        )
