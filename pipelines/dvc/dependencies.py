@@ -56,7 +56,7 @@ EXEMPT = (
     ),
     Exempt("src/sftdec/photos/tiff_*.py", _OTHER_PICTURES, _ON_SCENES),
     Exempt("pipelines/__init__.py", "refuses the code of another checkout; who goes on runs the code beside it"),
-    Exempt("pipelines/stages/entry.py", "turns an error into a sentence; who ends well never gets there"),
+    Exempt("pipelines/stages/entry.py", "where a stage is tracked, and how one ends that doesn't end well"),
     Exempt("src/sftdec/*/errors.py", "names of errors"),
     Exempt("src/sftdec/runtime/atomic.py", "writes the same bytes, whole or not at all"),
     Exempt("src/sftdec/runtime/waiting.py", "how threads wait for one another"),

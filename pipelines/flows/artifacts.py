@@ -1,4 +1,4 @@
-"""What an execution leaves on its Prefect page: figures beside the champion's, pictures, the gate's word, a summary."""
+"""What an execution leaves on its Prefect page, as one of Markdown: what was done and decided, figures, pictures."""
 
 import base64
 import io
@@ -9,39 +9,94 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 
 from pipelines.dvc import StageResult
 from sftdec.tracking import TrackingSettings
 
-FIGURE_WIDTH = 1000
+FIGURE_WIDTH = 1000  # px
+SHEET = ("contact_sheet", "training_curves", "gains")  # of reports/figures/evaluation; its panels are in the first
 GATE = Path(".tracking/gate.json")  # in the project that the register stage ran in
 
 Figures = Mapping[str, Mapping[str, Any]]  # by data set and measure
+Row = Mapping[str, object]
 
 
-def publish_metrics(root: Path, champion: Figures | None = None, champion_name: str = "champion") -> None:
-    """reports/metrics.json as a table, a row a data set; with the champion's figures, those and the difference too."""
+def publish(key: str, description: str, parts: Sequence[str]) -> None:
+    """The flow run's page; parts that are empty are left out."""
+    create_markdown_artifact("\n\n".join(part for part in parts if part), key=key, description=description)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Rows of the same keys in Markdown, which are its head."""
+    if not rows:
+        return ""
+    lines = [[*rows[0]], ["---"] * len(rows[0]), *([_shown(value) for value in row.values()] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def picture(name: str, content: bytes, kind: str) -> str:
+    """A picture that the page carries in itself: the server and the browser may be elsewhere."""
+    return f"![{name}](data:image/{kind};base64,{base64.b64encode(content).decode('ascii')})"
+
+
+def summary(results: Sequence[StageResult], notes: Sequence[str] = ()) -> str:
+    """What ran, what the register stage said of its decision, and where to look further."""
+    nothing = all(result.outcome == "unchanged" for result in results)
+    rows = [
+        {"stage": result.stage, "outcome": result.outcome, "seconds": round(result.seconds, 1)} for result in results
+    ]
+    said = [
+        "\n".join(["### What the register stage said", "```", *result.last_lines, "```"])
+        for result in results
+        if result.stage == "register" and result.last_lines
+    ]
+    unchanged = ["Nothing changed: every stage is up to date."] if nothing else []
+    return "\n\n".join([*unchanged, table(rows), *said, *notes])
+
+
+def gate_decision(root: Path) -> dict[str, Any]:
+    """What the register stage of the project at ``root`` has written of its decision; empty where it wasn't asked."""
+    path = root / GATE
+    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def gate(decision: Mapping[str, Any]) -> str:
+    """What the gate decided, why, and by which figures."""
+    if not decision:
+        return ""
+    verdict = "promoted" if decision.get("promoted") else "not promoted"
+    before = f"Version {decision['previous']} served before." if decision.get("previous") is not None else ""
+    figures = [{"figure": name, "value": value} for name, value in (decision.get("figures") or {}).items()]
+    parts = [
+        f"## Version {decision.get('version')}: {verdict}",
+        str(decision.get("reason", "")),
+        before,
+        table(figures),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def metrics(root: Path, champion: Figures | None = None, champion_name: str = "champion") -> str:
+    """reports/metrics.json, a row a data set; with the champion's figures, those and the difference too."""
     path = root / "reports" / "metrics.json"
-    if path.is_file():
-        publish_comparison(json.loads(path.read_text("utf-8")), "this execution", champion, champion_name)
+    if not path.is_file():
+        return ""
+    return comparison(json.loads(path.read_text("utf-8")), "this execution", champion, champion_name)
 
 
-def publish_comparison(
-    metrics: Figures, name: str, others: Figures | None, other_name: str, key: str = "metrics"
-) -> None:
-    """Two models' figures as a table: a row a data set and model, and one of what the first has over the second."""
-    rows: list[dict[str, Any]] = []
-    for dataset, values in metrics.items():
-        mine = {measure: _shown(value) for measure, value in values.items()}
+def comparison(figures: Figures, name: str, others: Figures | None, other_name: str) -> str:
+    """Two models' figures: a row a data set and model, and one of what the first has over the second."""
+    rows: list[Row] = []
+    for dataset, mine in figures.items():
         if others is None:
             rows.append({"data set": dataset, **mine})
             continue
-        theirs = {measure: _shown(others.get(dataset, {}).get(measure)) for measure in mine}
+        theirs = {measure: others.get(dataset, {}).get(measure) for measure in mine}
         gains = {measure: _difference(mine[measure], theirs[measure]) for measure in mine}
         named = ((name, mine), (other_name, theirs), ("difference", gains))
         rows += [{"data set": dataset, "model": model, **row} for model, row in named]
-    create_table_artifact(rows, key=key, description="Restoration quality on the scenes to judge by")
+    return table(rows)
 
 
 def registered_figures(tags: Mapping[str, str]) -> dict[str, dict[str, float]]:
@@ -54,46 +109,25 @@ def registered_figures(tags: Mapping[str, str]) -> dict[str, dict[str, float]]:
     return figures
 
 
-def publish_figures(root: Path) -> None:
-    """reports/figures/evaluation/*.png, carried inside the artifacts: the server and the browser may be elsewhere.
+def sheet(root: Path) -> str:
+    """The pictures of an evaluation below one another on white, as one, FIGURE_WIDTH px wide."""
+    from PIL import Image
 
-    Markdown, because the page of an image artifact writes the address out as well, all 100 KB of it.
-    """
-    for path in sorted((root / "reports" / "figures" / "evaluation").glob("*.png")):
-        key = "figure-" + re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")
-        address = "data:image/jpeg;base64," + base64.b64encode(_as_jpeg(path)).decode("ascii")
-        name = path.relative_to(root).as_posix()
-        create_markdown_artifact(f"![{name}]({address})", key=key, description=name)
-
-
-def publish_gate(root: Path) -> None:
-    """What the gate decided, why, and by which figures; nothing where it wasn't asked."""
-    path = root / GATE
-    if not path.is_file():
-        return
-    decision = json.loads(path.read_text("utf-8"))
-    verdict = "promoted" if decision.get("promoted") else "not promoted"
-    text = [f"## Version {decision.get('version')}: {verdict}", "", str(decision.get("reason", "")), ""]
-    if decision.get("previous") is not None:
-        text += [f"Version {decision['previous']} served before.", ""]
-    figures = decision.get("figures") or {}
-    text += ["| figure | value |", "|---|---:|"] if figures else []
-    text += [f"| {name} | {_shown(value)} |" for name, value in figures.items()]
-    create_markdown_artifact("\n".join(text), key="gate", description="What the gate decided")
-
-
-def publish_summary(results: Sequence[StageResult], notes: Sequence[str] = ()) -> None:
-    """What ran, what the register stage said of its decision, and where to look further."""
-    nothing = all(result.outcome == "unchanged" for result in results)
-    text = ["Nothing changed: every stage is up to date.", ""] if nothing else []
-    text += ["| stage | outcome | seconds |", "|---|---|---:|"]
-    text += [f"| {result.stage} | {result.outcome} | {result.seconds:.1f} |" for result in results]
-    for result in results:
-        if result.stage == "register" and result.last_lines:
-            text += ["", "### What the register stage said", "```", *result.last_lines, "```"]
-    for note in notes:
-        text += ["", note]
-    create_markdown_artifact("\n".join(text), key="summary", description="What this execution did")
+    folder, pages = root / "reports" / "figures" / "evaluation", []
+    for path in (folder / f"{name}.png" for name in SHEET):
+        if path.is_file():
+            with Image.open(path) as opened:
+                size = (FIGURE_WIDTH, max(1, round(opened.height * FIGURE_WIDTH / opened.width)))
+                pages.append(opened.convert("RGBA").resize(size, Image.Resampling.LANCZOS))
+    if not pages:
+        return ""
+    whole, top = Image.new("RGBA", (FIGURE_WIDTH, sum(page.height for page in pages)), "white"), 0
+    for page in pages:
+        whole.alpha_composite(page, (0, top))
+        top += page.height
+    jpeg = io.BytesIO()
+    whole.convert("RGB").save(jpeg, "JPEG", quality=85)
+    return picture("evaluation", jpeg.getvalue(), "jpeg")
 
 
 def where_the_run_is(settings: TrackingSettings, pipeline_run: str | None) -> list[str]:
@@ -109,30 +143,14 @@ def where_the_run_is(settings: TrackingSettings, pipeline_run: str | None) -> li
     return [f"This execution in MLflow: [run {pipeline_run}]({page}), its stages below it."]
 
 
-def _shown(value: object) -> object:
-    """A metric as a table takes it: four decimals, and a word for infinity, which JSON hasn't."""
+def _shown(value: object) -> str:
+    """A cell of a table: a figure with four decimals that count, nothing for what isn't known."""
     if isinstance(value, float):
-        return round(value, 4) if math.isfinite(value) else str(value)
-    return value
+        return f"{round(value, 4):g}" if abs(value) < 1e4 else str(value)
+    return "" if value is None else str(value).replace("|", "\\|")
 
 
-def _difference(mine: object, theirs: object) -> object:
+def _difference(mine: object, theirs: object) -> float | None:
     if isinstance(mine, int | float) and isinstance(theirs, int | float):
-        return round(mine - theirs, 4)
+        return mine - theirs if math.isfinite(mine - theirs) else None
     return None
-
-
-def _as_jpeg(path: Path) -> bytes:
-    """A picture on white, at most FIGURE_WIDTH px wide."""
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        layer = picture.convert("RGBA")
-    page = Image.new("RGBA", layer.size, "white")
-    page.alpha_composite(layer)
-    if page.width > FIGURE_WIDTH:
-        height = max(1, round(page.height * FIGURE_WIDTH / page.width))
-        page = page.resize((FIGURE_WIDTH, height), Image.Resampling.LANCZOS)
-    jpeg = io.BytesIO()
-    page.convert("RGB").save(jpeg, "JPEG", quality=85)
-    return jpeg.getvalue()

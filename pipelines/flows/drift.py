@@ -4,23 +4,25 @@
 """
 
 import argparse
-import base64
-import math
 from pathlib import Path
+from typing import Any
 
-from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect import State, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from pipelines.flows.alarms import HOOKS, alarm
+from pipelines.flows.artifacts import picture, table
+from pipelines.flows.artifacts import publish as publish_page
 from pipelines.flows.retrain import retrain
 from pipelines.flows.tasks import ROOT, run_once
+from pipelines.flows.turns import in_turn
 from sftdec.drift import WINDOW, Comparison, DriftLimits, DriftReport, compare_with_training, find_index
 from sftdec.reporting import png_bytes
 
 CHAMPION = "models:/sft-dec@champion"
 
 
-@flow(name="drift")
+@flow(name="drift", flow_run_name="{folder}", **HOOKS)
 def watch(
     folder: Path,
     root: Path | None = None,
@@ -30,7 +32,7 @@ def watch(
     min_psi: float = DriftLimits.min_psi,
     min_photos: int = DriftLimits.min_photos,
     window: int = WINDOW,
-) -> DriftReport:
+) -> DriftReport | State[Any]:
     """Checks incoming photos against the training index and, if they have drifted, retrains and says why.
 
     Args:
@@ -43,14 +45,24 @@ def watch(
         min_photos: fewer decide nothing.
         window: the side that is measured of each photo, px.
 
+    Returns:
+        What was found; a cancelled state if another check is at work, and this one comes again.
+
     Raises:
         ValueError: no photos, no index or no such model; or as `retrain`.
     """
     checkout = (root or ROOT).resolve()
     limits = DriftLimits(level, min_psi, min_photos)
-    found = compare(
-        checkout / folder, checkout / index if index else find_index(checkout), model, checkout, limits, window
-    )
+
+    def checked(_: Path) -> DriftReport:
+        training = checkout / index if index else find_index(checkout)
+        return _followed(folder, checkout, compare(checkout / folder, training, model, checkout, limits, window))
+
+    return in_turn(checkout, "drift", checked)
+
+
+def _followed(folder: Path, checkout: Path, found: Comparison) -> DriftReport:
+    """The report, published; a retraining follows if it is an alarm."""
     log = get_run_logger()
     for line in found.report.left_out:
         log.warning("left out: %s", line)
@@ -59,6 +71,7 @@ def watch(
         log.info("No retraining: %s", found.report.reason)
         return found.report
     log.warning("Retraining, because %s", found.report.reason)
+    alarm("drift", f"{folder}: {found.report.reason}; a retraining follows")
     state = retrain(root=checkout, return_state=True)
     if state.is_cancelled():  # another one is at work
         log.warning("The retraining was cancelled: %s", state.message)
@@ -80,23 +93,13 @@ def compare(folder: Path, index: Path, model: str, root: Path, limits: DriftLimi
 
 
 def publish(found: Comparison) -> None:
-    """The report as artifacts of the run: what was decided and why, the figures, the picture."""
+    """The report as the run's page: what was decided and why, the figures, the picture."""
     report = found.report
     text = [f"**{'Drift: a retraining follows' if report.alarm else 'No drift'}.** {report.reason}."]
     text += [f"- left out: {line}" for line in report.left_out]
-    create_markdown_artifact("\n".join(text), key="drift", description="Whether incoming photos have drifted, and why")
-    rows = [{str(key): _shown(value) for key, value in row.items()} for row in report.table.to_dict("records")]
-    if rows:
-        create_table_artifact(rows, key="drift-statistics", description="A row a statistic")
-    picture = base64.b64encode(png_bytes(found.figure())).decode("ascii")
-    create_markdown_artifact(f"![drift](data:image/png;base64,{picture})", key="drift-picture")
-
-
-def _shown(value: object) -> object:
-    """A figure as a table takes it: three digits that count, and a word for infinity, which JSON hasn't."""
-    if isinstance(value, float):
-        return float(f"{value:.3g}") if math.isfinite(value) else str(value)
-    return bool(value) if str(value) in ("True", "False") else value
+    rows = [{str(key): value for key, value in row.items()} for row in report.table.to_dict("records")]
+    drawn = picture("drift", png_bytes(found.figure()), "png")
+    publish_page("drift", "Whether incoming photos have drifted, and why", ["\n".join(text), table(rows), drawn])
 
 
 def main() -> None:

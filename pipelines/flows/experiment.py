@@ -6,25 +6,30 @@ by hand. What has to run is DVC's decision: `dvc repro experiments/NAME/dvc.yaml
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from prefect import flow, get_run_logger
-from prefect.artifacts import create_markdown_artifact
+from prefect import State, flow, get_run_logger
 
 from pipelines.dvc import StageResult, show_experiment, up_to_date
-from pipelines.flows.artifacts import publish_summary
+from pipelines.flows.alarms import HOOKS
+from pipelines.flows.artifacts import publish, summary
 from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once
+from pipelines.flows.turns import in_turn
 from sftdec.lineage import DATA_FILE, stage_order
 
 PAGES = {"comparison": ("table1", "table2")}  # in reports/; any other experiment has one of its own name
 
 
-@flow(name="experiment")
-def experiment(name: str, root: Path | None = None) -> list[StageResult]:
+@flow(name="experiment", flow_run_name="{name}", **HOOKS)
+def experiment(name: str, root: Path | None = None) -> list[StageResult] | State[Any]:
     """Brings an experiment up to date, with the stages of the main pipeline that it reads from; publishes its pages.
 
     Args:
         name: a folder of experiments/.
         root: the DVC project; the checkout that this file lies in if left out.
+
+    Returns:
+        How each stage went; a cancelled state if another experiment is at work, and this one was scheduled.
 
     Raises:
         ValueError: there is no such experiment.
@@ -32,6 +37,11 @@ def experiment(name: str, root: Path | None = None) -> list[StageResult]:
     """
     root = (root or ROOT).resolve()
     show_experiment(root, name)
+    return in_turn(root, "experiments", lambda _: _experiment(name, root))
+
+
+def _experiment(name: str, root: Path) -> list[StageResult]:
+    """The flow, once no other experiment is at work."""
     log = get_run_logger()
     if (root / DATA_FILE).is_file():
         run_named(DATA_FILE, root)
@@ -41,12 +51,9 @@ def experiment(name: str, root: Path | None = None) -> list[StageResult]:
         results = [StageResult(stage, "unchanged", 0.0) for stage in stages]
     else:
         results = run_in_turn(stages, root)
-    for page in PAGES.get(name, (name,)):
-        path = root / "reports" / f"{page}.md"
-        if path.is_file():
-            key = page.replace("_", "-")
-            create_markdown_artifact(path.read_text("utf-8"), key=key, description=f"reports/{page}.md")
-    publish_summary(results)
+    pages = [root / "reports" / f"{page}.md" for page in PAGES.get(name, (name,))]
+    tables = [page.read_text("utf-8") for page in pages if page.is_file()]
+    publish("experiment", f"What {name} did, and what came of it", [summary(results), *tables])
     return results
 
 

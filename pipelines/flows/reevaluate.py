@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prefect import State, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Cancelled
 
-from pipelines.flows.artifacts import Figures, publish_comparison, registered_figures
+from pipelines.flows.alarms import HOOKS
+from pipelines.flows.artifacts import Figures, comparison, publish, registered_figures
 from pipelines.flows.tasks import ROOT, run_once
-from pipelines.flows.worktree import BusyError, held_worktree
+from pipelines.flows.turns import in_turn
+from pipelines.flows.worktree import WORKTREE
 from sftdec.runtime import checksum
 from sftdec.tracking import read_settings, track_stage
 
@@ -24,7 +24,11 @@ Split = Literal["train", "validation", "test"]
 TOLERANCE = 1e-6  # the figures' last decimal: the same code on the same bytes gives the same
 
 
-@flow(name="reevaluate")
+class FiguresMoved(ValueError):
+    """A version no longer gives the figures that it was registered with."""
+
+
+@flow(name="reevaluate", flow_run_name="{model}", **HOOKS)
 def reevaluate(
     model: str = "models:/sft-dec@champion", root: Path | None = None, split: Split = "test", device: str = "auto"
 ) -> dict[str, dict[str, float]] | State[Any]:
@@ -37,22 +41,23 @@ def reevaluate(
         device: auto, cpu or cuda[:n].
 
     Returns:
-        Its figures, as metrics.json has them; a cancelled state while a retraining is at work on the scenes.
+        Its figures, as metrics.json has them; a cancelled state if a retraining is at work on the scenes, and this run
+        comes again.
 
     Raises:
+        FiguresMoved: they aren't its registered ones, on the same scenes.
         ValueError: there is no such version, its file isn't what was registered, or there are no scenes.
     """
     root = (root or ROOT).resolve()
-    try:
-        with held_worktree(root) as worktree:
-            place = next((each for each in (worktree, root) if (each / SCENES / "index.parquet").is_file()), None)
-            if place is None:
-                raise ValueError(
-                    f"{root / SCENES}: there are no scenes to judge by; run `python -m pipelines.flows.retrain` first"
-                )
-            return judge(model, root, place, split, device)
-    except BusyError as busy:
-        return Cancelled(message=str(busy))
+
+    def judged(worktree: Path) -> dict[str, dict[str, float]]:
+        place = next((each for each in (worktree, root) if (each / SCENES / "index.parquet").is_file()), None)
+        if place is None:
+            mend = "run `python -m pipelines.flows.retrain` first"
+            raise ValueError(f"{root / SCENES}: there are no scenes to judge by; {mend}")
+        return judge(model, root, place, split, device)
+
+    return in_turn(root, WORKTREE, judged)
 
 
 @task(cache_policy=NO_CACHE)
@@ -78,20 +83,23 @@ def judge(model: str, root: Path, place: Path, split: Split, device: str) -> dic
         tracker.metrics(flat, step=0)
         same = version.tags.get(SCENES_TAG) == Judge(place / SCENES, split, device, root, settings).scenes_hash
         registered = registered_figures(version.tags)
-        sentence = verdict(version.uri, metrics, registered, same)
+        holds, sentence = verdict(version.uri, metrics, registered, same)
         tracker.tags({"version": version.number, "verdict": sentence})
     log.info(sentence)
-    publish_comparison(
-        metrics, "now", registered if same else None, f"registered (version {version.number})", key="reevaluation"
-    )
-    create_markdown_artifact(sentence, key="verdict", description=f"Whether {version.uri} gives its registered figures")
+    beside = comparison(metrics, "now", registered if same else None, f"registered (version {version.number})")
+    publish("reevaluate", f"Whether {version.uri} gives its registered figures", [sentence, beside])
+    if not holds:
+        raise FiguresMoved(sentence)
     return {name: {key: float(value) for key, value in row.items()} for name, row in metrics.items()}
 
 
-def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> str:
-    """In words, whether a version still gives its registered figures."""
+def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> tuple[bool, str]:
+    """Whether a version still gives its registered figures, and in words; where nothing can be compared, yes."""
     if not same_scenes:
-        return f"{uri}: the scenes aren't those that its registered figures are of, so there is nothing to compare."
+        return (
+            True,
+            f"{uri}: the scenes aren't those that its registered figures are of, so there is nothing to compare.",
+        )
     pairs = {
         f"{name}.{key}": (float(now[name][key]), value)
         for name, row in registered.items()
@@ -99,11 +107,11 @@ def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> s
         if key in now.get(name, {})
     }
     if not pairs:
-        return f"{uri}: no figure that was registered was measured now, so there is nothing to compare."
+        return True, f"{uri}: no figure that was registered was measured now, so there is nothing to compare."
     key, (mine, theirs) = max(pairs.items(), key=lambda pair: abs(pair[1][0] - pair[1][1]))
     if abs(mine - theirs) <= TOLERANCE:
-        return f"{uri} still gives the figures that it was registered with."
-    return (
+        return True, f"{uri} still gives the figures that it was registered with."
+    return False, (
         f"{uri} no longer gives its registered figures: {key} is {mine:.6g}, was {theirs:.6g}, on the scenes that "
         "it was registered with: the machine, its packages or the code have changed."
     )

@@ -12,22 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import State, flow, get_run_logger
-from prefect.states import Cancelled
+from prefect.runtime import flow_run
 
 from pipelines.dvc import StageResult, up_to_date
+from pipelines.flows.alarms import HOOKS, alarm
 from pipelines.flows.artifacts import (
     GATE,
-    publish_figures,
-    publish_gate,
-    publish_metrics,
-    publish_summary,
+    gate,
+    gate_decision,
+    metrics,
+    publish,
     registered_figures,
+    sheet,
+    summary,
     where_the_run_is,
 )
 from pipelines.flows.serving import serve
 from pipelines.flows.tasks import ROOT, run_in_turn, run_named, run_once, tracked
-from pipelines.flows.worktree import BusyError, Definition, held_worktree, name_definition, prepare, stage_environment
-from sftdec.lineage import DATA_FILE, is_kept_by_dvc, stage_order
+from pipelines.flows.turns import in_turn
+from pipelines.flows.worktree import WORKTREE, Definition, name_definition, prepare, stage_environment
+from sftdec.lineage import DATA_FILE, commit_of, is_kept_by_dvc, stage_order
 from sftdec.runtime import parse_yaml
 from sftdec.tracking import TrackingSettings, read_settings
 
@@ -35,9 +39,21 @@ if TYPE_CHECKING:
     from sftdec.registry import Version
 
 Results = list[StageResult]
+DONE = "What this execution did"
 
 
-@flow(name="retrain")
+def run_name() -> str:
+    """What a run is called: what it trains, and how that differs from the commit."""
+    asked = flow_run.parameters
+    definition = Definition(**{key: value for key, value in asked.items() if key not in ("root", "stages")})
+    try:
+        commit = commit_of(Path(asked.get("root") or ROOT), definition.revision)[:10]
+    except ValueError:  # said once the run has begun
+        commit = ""
+    return "; ".join(part for part in (f"{definition.revision} {commit}".strip(), definition.asked) if part)
+
+
+@flow(name="retrain", flow_run_name=run_name, **HOOKS)
 def retrain(
     stages: list[str] | None = None,
     root: Path | None = None,
@@ -59,19 +75,15 @@ def retrain(
         promote: False registers and judges the version, but leaves the champion where it is (gate.promote).
 
     Returns:
-        How each stage went; a cancelled state if another execution is at work already.
+        How each stage went; a cancelled state if another execution is at work already, and this one comes again.
 
     Raises:
         ValueError: there is no such revision, stage, parameter file or section.
         StageFailed: a stage failed; those after it don't run.
     """
     root = (root or ROOT).resolve()
-    definition = Definition(revision, scale, tuple(datasets or ()), overrides or {}, promote)
-    try:
-        with held_worktree(root) as place:
-            return _retrain(root, place, definition, stages or [])
-    except BusyError as busy:
-        return Cancelled(message=str(busy))
+    definition = Definition(revision, scale, datasets, overrides, promote)
+    return in_turn(root, WORKTREE, lambda place: _retrain(root, place, definition, stages or []))
 
 
 def _retrain(root: Path, place: Path, definition: Definition, stages: list[str]) -> Results:
@@ -91,17 +103,18 @@ def _retrain(root: Path, place: Path, definition: Definition, stages: list[str])
     if up_to_date(chosen, place, log.info):
         log.info("Nothing changed: %s", ", ".join(chosen))
         results = [StageResult(stage, "unchanged", 0.0) for stage in chosen]
-        publish_summary(results, [where])
+        publish("retrain", DONE, [summary(results, [where])])
         return results
     champion = _champion(root, settings)
     (place / GATE).unlink(missing_ok=True)
     with tracked(place, settings) as pipeline_run:
         environment = stage_environment(root, place, settings, pipeline_run)
         results = run_in_turn(chosen, place, environment)
-    publish_metrics(place, *_beside(root, place, settings, champion))
-    publish_figures(place)
-    publish_gate(place)
-    publish_summary(results, [where, *where_the_run_is(settings, pipeline_run)])
+    done, decision = summary(results, [where, *where_the_run_is(settings, pipeline_run)]), gate_decision(place)
+    figures = metrics(place, *_beside(root, place, settings, champion))
+    publish("retrain", DONE, [done, gate(decision), figures, sheet(place)])
+    if decision and not decision.get("promoted") and definition.promote:
+        alarm("gate-refused", f"Version {decision.get('version')} isn't promoted: {decision.get('reason')}")
     return results
 
 
@@ -145,7 +158,7 @@ def main() -> None:
     parser.add_argument("--scale", default="params.yaml", metavar="FILE", help="parameter file (default: %(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as train.s3.steps=400")
     parser.add_argument("--no-promotion", action="store_true", help="leave the champion where it is")
-    parser.add_argument("--serve", action="store_true", help="stay, and run at 02:00 every night")
+    parser.add_argument("--serve", action="store_true", help="stay, and run at 02:00 UTC every night")
     options = parser.parse_args()
     parameters: dict[str, Any] = {
         "stages": options.stages,

@@ -13,10 +13,10 @@ from threading import Thread
 from typing import Any
 
 from prefect import Flow
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pipelines.dvc import LAST_LINES, background
+from pipelines.flows.database import check_database
 from pipelines.flows.tasks import ROOT, end_cleanly
 
 EVERY_NIGHT = "0 2 * * *"
@@ -29,12 +29,11 @@ class ServerError(RuntimeError):
 
 
 def serve(flow: Flow[..., Any], parameters: Mapping[str, Any], cron: str = EVERY_NIGHT) -> None:
-    """Run a flow on a schedule for as long as this process lives; what overlaps is cancelled as new."""
+    """Run a flow on a schedule, of UTC, for as long as this process lives."""
     end_cleanly()
     os.chdir(ROOT)  # where the runs it starts look for their code
-    one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     with prefect_server():
-        flow.serve(name="nightly", cron=cron, limit=1, global_limit=one, parameters=dict(parameters))
+        flow.serve(name=flow.name, cron=cron, parameters=dict(parameters))
 
 
 @contextmanager
@@ -46,6 +45,7 @@ def prefect_server() -> Iterator[str]:
     if configured := PREFECT_API_URL.value():
         yield configured
         return
+    check_database()
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]

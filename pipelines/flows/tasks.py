@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import CancelledRun
 
 from pipelines.dvc import StageFailed, StageResult, reproduce
+from pipelines.flows.database import check_database
 from sftdec.tracking import TrackingSettings, close_pipeline_run, open_pipeline_run
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout that the flows lie in
@@ -81,6 +82,7 @@ def run_once(flow_run: Callable[[], object]) -> None:
     """A flow without a server; a signal ends it cleanly, a failed stage with its sentence."""
     end_cleanly()
     try:
+        check_database()
         flow_run()
     except (StageFailed, CancelledRun, ValueError) as error:
         sys.exit(f"ERROR: {error}")

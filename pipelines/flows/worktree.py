@@ -5,13 +5,12 @@ commit of its own, so that what is trained can be trained again.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from pipelines.dvc import clear_dead_locks
 from sftdec.lineage import (
@@ -21,6 +20,7 @@ from sftdec.lineage import (
     commit_definition,
     commit_of,
     data_sets,
+    dvc_environment,
     git,
     is_kept_by_dvc,
     mirror_data,
@@ -29,14 +29,10 @@ from sftdec.lineage import (
 )
 from sftdec.tracking import TrackingSettings
 
-HOME = ".retrain"
+WORKTREE = "worktree"  # in .retrain
 PARAMS = "params.yaml"
 PERSONAL = (PARAMS, "dvc.yaml", "src", "pipelines")  # what a person may have changed without committing it
 Log = Callable[..., None]
-
-
-class BusyError(RuntimeError):
-    """Another execution works in the worktree."""
 
 
 @dataclass(frozen=True)
@@ -45,45 +41,25 @@ class Definition:
 
     revision: str = "HEAD"
     scale: str = PARAMS  # a parameter file of that revision
-    datasets: tuple[str, ...] = ()  # instead of fetch.datasets
-    overrides: Mapping[str, Any] = field(default_factory=dict)  # keys of params.yaml with dots → values
+    datasets: Sequence[str] | None = None  # instead of fetch.datasets
+    overrides: Mapping[str, Any] | None = None  # keys of params.yaml with dots → values
     promote: bool = True  # False: the gate decides, but the champion stays
+
+    @property
+    def asked(self) -> str:
+        """What differs from the revision, in words; empty where nothing does."""
+        changes = ", ".join(f"{key}={value}" for key, value in self.changes.items())
+        return "; ".join(part for part in (self.scale if self.scale != PARAMS else "", changes) if part)
 
     @property
     def changes(self) -> dict[str, Any]:
         """All that differs from the parameter file, by key."""
-        changed = dict(self.overrides)
+        changed = dict(self.overrides or {})
         if self.datasets:
             changed["fetch.datasets"] = list(self.datasets)
         if not self.promote:
             changed["gate.promote"] = False
         return changed
-
-
-@contextmanager
-def held_worktree(root: Path, wait: float = 0.0) -> Iterator[Path]:
-    """The path of the project's worktree, which nobody else works in until the block ends; it may not be there yet.
-
-    A process that is killed lets go of it.
-
-    Raises:
-        BusyError: somebody works there for more than ``wait`` seconds.
-    """
-    home = root / HOME
-    home.mkdir(exist_ok=True)
-    (home / ".gitignore").write_text("*\n", "utf-8")
-    lock = FileLock(home / "lock")
-    try:
-        lock.acquire(timeout=wait)
-    except Timeout as error:
-        raise BusyError(
-            f"another execution is at work in {home / 'worktree'}, and a project is retrained once at a time. "
-            "Wait until it ends, then run this again."
-        ) from error
-    try:
-        yield home / "worktree"
-    finally:
-        lock.release()
 
 
 def prepare(root: Path, place: Path, definition: Definition, log: Log) -> None:
@@ -103,6 +79,8 @@ def prepare(root: Path, place: Path, definition: Definition, log: Log) -> None:
     share_cache(root, place)
     _share_checkpoints(root, place)
     _write_params(place, definition)
+    if definition.asked:
+        _check_params(place)
     if is_kept_by_dvc(place):
         bring_data(place)
     else:
@@ -111,8 +89,7 @@ def prepare(root: Path, place: Path, definition: Definition, log: Log) -> None:
 
 def name_definition(place: Path, definition: Definition, log: Log) -> str:
     """The commit that stands for what is trained, made where parameters or data differ from the revision's."""
-    changes = ", ".join(f"{key}={value}" for key, value in definition.changes.items())
-    asked = "; ".join(part for part in (definition.scale if definition.scale != PARAMS else "", changes) if part)
+    asked = definition.asked
     commit = commit_definition(place, f"Retraining of {definition.revision}: {asked or 'the data as it lies in data/'}")
     log("Commit %s (%s%s)", commit[:12], definition.revision, f"; {asked}" if asked else "")
     return commit
@@ -124,6 +101,21 @@ def stage_environment(root: Path, place: Path, settings: TrackingSettings, pipel
     uri = f"sqlite:///{root / database}" if database else settings.uri
     run = {"SFTDEC_PIPELINE_RUN": pipeline_run} if pipeline_run else {}
     return {**code_first(place), "MLFLOW_TRACKING_URI": uri, **run}
+
+
+def _check_params(place: Path) -> None:
+    """Refuse parameters that the worktree's own code can't use, before anything runs.
+
+    Raises:
+        WorktreeError: with the sentence that a stage would end with.
+    """
+    if not (place / "pipelines/stages/entry.py").is_file():
+        return
+    code = f"from pathlib import Path; from pipelines.stages.entry import check; check(Path({PARAMS!r}))"
+    environment = {**dvc_environment(), **code_first(place)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise WorktreeError(done.stderr.strip().removeprefix("error: "))
 
 
 def _share_checkpoints(root: Path, place: Path) -> None:

@@ -1,21 +1,56 @@
 """How every stage's script begins and ends."""
 
+import ctypes
+import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from sftdec.params import load_params
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+EXPERIMENTS = (".dvc", "tmp", "exps")  # below a checkout: where DVC runs `exp run --temp` and `--queue`
 
 
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage; what is wrong with its input is one sentence and exit code 1, not a traceback."""
+    _end_with_dvc()
+    _track_in_the_checkout(Path.cwd())
     try:
         main()
     except (ValueError, OSError) as error:
         print(f"error: {error}{_room(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _end_with_dvc() -> None:
+    """Have a SIGTERM for this stage, or (on Linux) for the DVC that has started it, end all that it starts too."""
+    signal.signal(signal.SIGTERM, _end)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _end(number: int, _: Any) -> None:
+    for process in psutil.Process().children(recursive=True):  # joblib's would work on
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _track_in_the_checkout(folder: Path) -> None:
+    """Have an experiment of DVC's, in a folder that DVC removes, use the tracking store of its checkout."""
+    for place in folder.resolve().parents:
+        if place.parts[-3:] == EXPERIMENTS:
+            os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{place.parents[2] / 'mlflow.db'}")
 
 
 def _room(error: ValueError | OSError) -> str:

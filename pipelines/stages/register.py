@@ -1,6 +1,7 @@
 """DVC stage register: weights → a verified version of the registered model; the gate decides who serves."""
 
 import json
+import os
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
@@ -15,7 +16,14 @@ DECISION = Path(".tracking/gate.json")  # for whoever started the stage; no out,
 
 
 def main() -> None:
-    """Register the network that evaluate has judged; promote it if it beats what serves, on the same photos."""
+    """Register the network that evaluate has judged; promote it if it beats what serves, on the same photos.
+
+    What is an experiment of DVC's (`dvc exp run`) registers nothing, unless SFTDEC_REGISTER=on asks for it.
+    """
+    if "DVC_EXP_BASELINE_REV" in os.environ and os.environ.get("SFTDEC_REGISTER", "off") != "on":
+        MARK.write_text(json.dumps({"weights_sha256": None}) + "\n")
+        print("An experiment registers nothing: SFTDEC_REGISTER=on asks for it, `dvc repro -f register` does it later")
+        return
     root, params = Path.cwd(), load_params(Path("params.yaml"))
     reads = [WEIGHTS, REPORTS / "metrics.json", REPORTS / "per_image.parquet"]
     with track_stage("register", root, reads=reads, params=params.gate.model_dump()) as tracker:

@@ -29,7 +29,7 @@ import json, pathlib
 from PIL import Image
 print("the gate: version 3 is champion")
 pathlib.Path("reports/figures/evaluation").mkdir(parents=True)
-Image.new("RGBA", (1500, 300), (255, 0, 0, 128)).save("reports/figures/evaluation/Loss curves_s1.png")
+Image.new("RGBA", (1500, 300), (255, 0, 0, 128)).save("reports/figures/evaluation/gains.png")
 metrics = {"sample": {"psnr": 27.123456, "mae": None}, "realistic": {"psnr": float("inf"), "mae": 0.5}}
 pathlib.Path("reports/metrics.json").write_text(json.dumps(metrics))
 gate = {"version": 3, "promoted": True, "reason": "it is better", "figures": {"gain": 0.25}, "previous": 2}

@@ -32,10 +32,17 @@ def outcomes(results: list[StageResult]) -> dict[str, str]:
     return {result.stage: result.outcome for result in results}
 
 
+def page_of(state) -> str:
+    """The one artifact of a flow run."""
+    ((_, page),) = artifacts_of(state).items()
+    return page
+
+
 def artifacts_of(state) -> dict[str, object]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]))
     with get_client(sync_client=True) as client:
-        return {artifact.key: artifact.data for artifact in client.read_artifacts(artifact_filter=mine)}
+        found = client.read_artifacts(artifact_filter=mine)
+    return {artifact.key: artifact.data for artifact in found if artifact.key}  # else where a result is kept

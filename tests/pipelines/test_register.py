@@ -42,3 +42,17 @@ def test_the_stage_registers_judges_and_leaves_an_out_without_a_time(
     assert (decision["version"], decision["promoted"], decision["previous"]) == (1, False, 1)
     serving = champion(root, settings)
     assert serving is not None and serving.run_id == serving.tags["gate.run"]
+
+
+def test_an_experiment_of_dvcs_registers_nothing_unless_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "1234567")
+    Path("build").mkdir()
+    main()
+    assert json.loads(Path("build/registered.json").read_text()) == {"weights_sha256": None}
+    assert "registers nothing: SFTDEC_REGISTER=on asks for it" in capsys.readouterr().out
+    monkeypatch.setenv("SFTDEC_REGISTER", "on")
+    with pytest.raises(ValueError, match=r"params\.yaml"):  # goes on, and there is nothing here
+        main()

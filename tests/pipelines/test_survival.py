@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from prefect.context import FlowRunContext
 
 from pipelines.dvc.stages import StageResult, run_dvc
 from pipelines.flows.retrain import retrain
@@ -79,7 +80,7 @@ def story(tmp_path_factory, prefect_server):
             try:
                 pid = stage_of(flow, worktree(root) / f"{stage}.pid")
                 if stage == "fetch":
-                    told.second = retrain(root=root, return_state=True)
+                    told.second = scheduled(root)
                 if stage == "register":
                     told.beside = "\n".join(run_dvc(["repro"], root, quiet))
             finally:
@@ -91,6 +92,20 @@ def story(tmp_path_factory, prefect_server):
             told.orphans += [pid] if alive(pid) else []
         told.end = retrain(root=root)
     return told
+
+
+def scheduled(root):
+    """A retraining that a schedule has started meanwhile."""
+    real = FlowRunContext.get
+
+    def asked():
+        if (context := real()) is not None:
+            context.flow_run.auto_scheduled = True
+        return context
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FlowRunContext, "get", asked)
+        return retrain(root=root, return_state=True)
 
 
 def start(root, held):

@@ -2,17 +2,19 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from sftdec.cli import main
 from sftdec.lineage.commits import lineage
-from sftdec.registry.reproduction import WEIGHTS
+from sftdec.registry.reproduction import WEIGHTS, run_pipeline
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import TrackingSettings, read_settings
 from sftdec.tracking.settings import experiment_id, open_client
 from tests.pipelines.conftest import make_project
+from tests.pipelines.dvc.test_stages import alive
 from tests.pipelines.flows import commit, git
 
 pytestmark = pytest.mark.slow
@@ -122,3 +124,19 @@ def test_data_that_is_no_longer_what_it_was_is_refused(root: Path, capsys) -> No
         photo.write_text("one\n")
     assert "isn't what it was when the version was trained" in capsys.readouterr().err
     assert not list(root.glob(".retrain/reproduce-*"))
+
+
+def test_what_ends_it_ends_the_training_too(tmp_path: Path) -> None:
+    pipeline = f"stages:\n  train_s3: {{cmd: python code/sleeper.py, outs: [{WEIGHTS}]}}\n"
+    root, sleeping = make_project(tmp_path / "project", pipeline), tmp_path / "project/pid.txt"
+
+    def ended(line: str) -> None:
+        deadline = time.monotonic() + 60
+        while line.startswith("> ") and time.monotonic() < deadline:
+            if sleeping.is_file() and sleeping.read_text():
+                raise SystemExit(143)  # as a SIGTERM does
+            time.sleep(0.05)
+
+    with pytest.raises(SystemExit):
+        run_pipeline(root, ended, root, read_settings(root, {}))
+    assert not alive(int(sleeping.read_text()))

@@ -1,5 +1,6 @@
 """A stage and its run."""
 
+import errno
 import json
 import os
 import sys
@@ -180,6 +181,20 @@ def test_a_spool_that_can_not_be_written_does_not_stop_the_stage(
     with track_stage("fetch", root, settings=settings) as tracker:
         tracker.metrics({"loss": 1.0}, 0)
     assert "untracked" in caplog.text
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK])
+def test_a_file_system_without_locks_is_one_warning_and_the_stage_runs(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with track_stage("fetch", root, settings=TrackingSettings(f"sqlite:///{root}/mlflow.db", None)) as tracker:
+        tracker.metrics({"loss": 1.0}, step=0)
+    assert [record.levelname for record in caplog.records if "untracked" in record.message] == ["WARNING"]
+    assert len(list((root / ".tracking").iterdir())) == 1
 
 
 def test_an_input_that_is_not_there_is_left_out_of_the_lineage(

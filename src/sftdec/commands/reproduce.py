@@ -1,6 +1,7 @@
 """``sftdec reproduce MODEL``: a registered version, trained again from its commit and data, byte for byte."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def add_reproduce(commands: Any) -> None:
 def _reproduce(arguments: argparse.Namespace) -> int:
     from sftdec.registry import reproduce
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # with what it has started and made
     verdict = reproduce(
         arguments.model, Path.cwd(), arguments.keep, lambda line: print(line, file=sys.stderr, flush=True)
     )

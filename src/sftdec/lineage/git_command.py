@@ -1,9 +1,17 @@
-"""Git, called in one way: what a hook or a shell has set in the environment for another repository has no effect."""
+"""Git, called in one way: what a hook, a shell or a person's own configuration says of other work has no effect."""
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+SETTINGS = {  # whatever the repository's own configuration has
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.sparseCheckout": "false",
+    "log.showSignature": "false",
+    "color.ui": "false",
+}
 
 
 class WorktreeError(ValueError):
@@ -24,25 +32,21 @@ def git(
     Raises:
         WorktreeError: Git refuses, with its own sentence, takes too long, or isn't there.
     """
-    command = ["git", "-C", str(folder), *arguments]
-    name = next((each for each in arguments if each[0] != "-" and "=" not in each), "")
-    whole = {**clean_environment(), **(environment or {})}
+    own = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    whole = {**clean_environment(), **own, **(environment or {})}
+    place = ["-C", str(folder)]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            check=True,
-            env=whole,
-            timeout=patience,
-            encoding="utf-8",
-            errors="surrogateescape",  # names of any encoding come back as the paths they are
-        )
+        done = _run([*place, *arguments], whole, patience)
+        if done.returncode and "safe.directory" in done.stderr:  # another owner's: trusted if a person says so
+            trusted = _run(["config", "--null", "--get-all", "safe.directory"], clean_environment(), patience).stdout
+            safe = [f"safe.directory={each}" for each in trusted.split("\0") if each]
+            done = _run([*(part for each in safe for part in ("-c", each)), *place, *arguments], whole, patience)
     except FileNotFoundError as error:
         raise WorktreeError("git: there is no such command; a run of a commit needs Git, install it") from error
     except subprocess.TimeoutExpired as error:
-        raise WorktreeError(f"{folder}: `git {name}` took more than {patience:g} s") from error
-    except subprocess.CalledProcessError as error:
-        raise WorktreeError(f"{folder}: `git {name}` refused: {' '.join(error.stderr.split())}") from error
+        raise WorktreeError(f"{folder}: `git {_name(arguments)}` took more than {patience:g} s") from error
+    if done.returncode:
+        raise WorktreeError(f"{folder}: `git {_name(arguments)}` refused: {' '.join(done.stderr.split())}")
     return done.stdout
 
 
@@ -53,3 +57,21 @@ def clean_environment() -> dict[str, str]:
     index and the commit of that repository for those of the folder that it is called in.
     """
     return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
+
+def _run(
+    arguments: Sequence[str], environment: Mapping[str, str], patience: float | None
+) -> "subprocess.CompletedProcess[str]":
+    settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+    return subprocess.run(
+        ["git", *settings, *arguments],
+        capture_output=True,
+        env=environment,
+        timeout=patience,
+        encoding="utf-8",
+        errors="surrogateescape",  # names of any encoding come back as the paths they are
+    )
+
+
+def _name(arguments: Sequence[str]) -> str:
+    return next((each for each in arguments if each[0] != "-" and "=" not in each), "")

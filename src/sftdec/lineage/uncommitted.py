@@ -62,7 +62,7 @@ def is_source(name: str) -> bool:
 
 def _changed(root: Path, paths: Sequence[str], environment: Mapping[str, str], untracked: str) -> set[str]:
     """The files that `git status` lists, from the repository's top."""
-    command = ["-c", "core.fsmonitor=false", "status", "--porcelain", "-z", "--no-renames", untracked, "--", *paths]
+    command = ["status", "--porcelain", "-z", "--no-renames", untracked, "--", *paths]
     printed = git(root, *command, environment=environment, patience=PATIENCE)
     return {entry[3:] for entry in printed.split("\0") if entry and is_source(entry[3:])}
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from sftdec.lineage.git_command import WorktreeError, clean_environment, git
 from sftdec.runtime import parse_yaml, read_yaml
 
-DATA, DATA_FILE = "data", "data.dvc"
+DATA, DATA_FILE, LOCK = "data", "data.dvc", "dvc.lock"
+SOURCES = ("src", "pipelines")
 DEFINED = ("params.yaml", DATA_FILE)  # what a run may define anew; everything else is the commit's
 KEPT_REFS = "refs/retrain"  # commits that only worktrees were on: Git would clear them away
 
@@ -35,41 +36,41 @@ def commit_of(root: Path, revision: str) -> str:
 
 
 def place_worktree(root: Path, folder: Path, commit: str) -> list[str]:
-    """Make ``folder`` a worktree of ``root`` that is on ``commit``; files that Git ignores stay.
+    """Make ``folder`` a worktree of ``root`` in which each file of the commit's is compared with the commit.
 
-    Of one that was there before, what stages wrote into tracked files (dvc.lock, metrics) stays too: DVC knows by it
-    what is up to date. A dvc.lock that a killed process or a full disk left in pieces does not.
+    Of one that was there before stay dvc.lock and the outs that the commit's dvc.yaml declares, for DVC knows by them
+    what is up to date; data/, and what Git ignores elsewhere than in the source folders. A dvc.lock that a killed
+    process or a full disk left in pieces does not. A new one begins with the checkout's own dvc.lock.
 
     Returns:
         What had to be mended, a sentence each.
 
     Raises:
-        WorktreeError: Git refuses.
+        WorktreeError: Git refuses, or the disk doesn't hold what it writes.
     """
-    mended: list[str] = []
+    mended = list[str]()
     _follow_project(root, folder)
-    if not _is_worktree(root, folder):
+    if _is_worktree(root, folder):
+        private = folder / git(folder, "rev-parse", "--git-dir").strip()
+        for lock in private.glob("*.lock"):  # of a process that was killed: a worktree has one user at a time
+            lock.unlink()
+            mended.append(f"{lock.name} of a Git process that was killed is removed")
+        torn = [name for name in _differing(folder, "HEAD", ()) if name not in DEFINED]
+    else:
         shutil.rmtree(folder, ignore_errors=True)
         git(root, "worktree", "prune")
-        git(root, "worktree", "add", "--quiet", "--force", "--detach", str(folder), commit)
-        return mended
-    private = folder / git(folder, "rev-parse", "--git-dir").strip()
-    for lock in private.glob("*.lock"):  # of a process that was killed: a worktree has one user at a time
-        lock.unlink()
-        mended.append(f"{lock.name} of a Git process that was killed is removed")
-    written = {
-        name: (folder / name).read_bytes()
-        for name in git(folder, "diff", "-z", "--name-only", "HEAD").split("\0")
-        if name and name not in DEFINED and (folder / name).is_file()
-    }
-    if "dvc.lock" in written and not _is_lock_file(written["dvc.lock"]):
-        del written["dvc.lock"]
+        git(root, "worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", str(folder), commit)
+        torn = []
+        if (root / LOCK).is_file():
+            shutil.copyfile(root / LOCK, folder / LOCK)
+    if (folder / LOCK).is_file() and not _is_lock_file((folder / LOCK).read_bytes()):
+        (folder / LOCK).unlink()
         mended.append("dvc.lock was in pieces (a process was killed, or the disk full); the commit's own is taken")
-    git(folder, "checkout", "--quiet", "--force", "--detach", commit)
-    for name, content in written.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return mended
+    stays = [LOCK, *_declared_outs(folder, commit)]
+    git(folder, "update-ref", "--no-deref", "HEAD", commit)
+    _restore(folder, commit, stays)
+    beside = [name for name in torn if not any(Path(name).is_relative_to(each) for each in stays)]
+    return [*mended, *(f"{name} wasn't as its commit has it, and was made anew" for name in beside)]
 
 
 def remove_worktree(root: Path, folder: Path) -> None:
@@ -110,11 +111,13 @@ def commit_definition(folder: Path, message: str) -> str:
 def share_cache(root: Path, folder: Path) -> None:
     """Give a worktree the cache, remotes and credentials of the checkout's DVC."""
     from dvc.config import Config
+    from dvc.config_schema import RelPath
 
     theirs = Config(str(root / ".dvc"))
     with Config(str(folder / ".dvc")).edit("local", validate=False) as mine:
         mine.update(theirs.load_one("local"))
-        mine["cache"] = {**theirs.get("cache", {}), "dir": cache_folder(root)}
+        shared = RelPath(cache_folder(root))  # from the worktree: DVC writes no path that isn't ASCII
+        mine["cache"] = {**theirs.get("cache", {}), "dir": shared}
 
 
 def cache_folder(root: Path) -> str:
@@ -231,6 +234,45 @@ def _is_lock_file(content: bytes) -> bool:
         return False
     stages = loaded.get("stages") if isinstance(loaded, dict) else None
     return isinstance(stages, dict) and all(isinstance(each, dict) and each.get("cmd") for each in stages.values())
+
+
+def _restore(folder: Path, commit: str, stays: Sequence[str]) -> None:
+    """Make a worktree's files those of the commit, but for ``stays``: what differs is written, what is none goes.
+
+    Raises:
+        WorktreeError: what was written isn't what lies there.
+    """
+    there = [name for name in stays if (folder / name).exists()]
+    if _differing(folder, commit, there):
+        git(folder, "checkout", "--force", "--", *_all_but(there))
+        if wrong := _differing(folder, commit, there):
+            raise WorktreeError(f"{folder}: {', '.join(wrong[:5])}: not what was written there; make room on that disk")
+    own = [f"--exclude=/{name}" for name in (DATA, *stays)]
+    git(folder, "clean", "-ffdq", *own)
+    if sources := [name for name in SOURCES if (folder / name).is_dir()]:
+        git(folder, "clean", "-ffdxq", "--", *sources)  # byte code too, which a full disk may have cut short
+
+
+def _differing(folder: Path, commit: str, stays: Sequence[str]) -> list[str]:
+    """The commit's files that lie otherwise in the worktree, by their bytes: no index of before is believed."""
+    private = folder / git(folder, "rev-parse", "--git-dir").strip()
+    (private / "index").unlink(missing_ok=True)
+    git(folder, "read-tree", commit)
+    return [name for name in git(folder, "diff", "-z", "--name-only", "--", *_all_but(stays)).split("\0") if name]
+
+
+def _all_but(names: Sequence[str]) -> list[str]:
+    return [".", *(f":(exclude,literal){name}" for name in names)]
+
+
+def _declared_outs(folder: Path, commit: str) -> list[str]:
+    """The outs of the commit's dvc.yaml, metrics and plots too."""
+    try:
+        stages = parse_yaml(git(folder, "show", f"{commit}:dvc.yaml"), "dvc.yaml")["stages"].values()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []  # none, or no file that DVC would run
+    kinds = [stage.get(kind, []) for stage in stages for kind in ("outs", "metrics", "plots")]
+    return [str(out if isinstance(out, str) else next(iter(out))) for outs in kinds for out in outs]
 
 
 def _mirror(source: Path, target: Path) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from sftdec.lineage import (
     DATA_FILE,
     WorktreeError,
@@ -151,11 +153,17 @@ def run_pipeline(folder: Path, say: Callable[[str], None], root: Path, settings:
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            say(lines[-1])
-            if started := re.match(r"Running stage '([^']+)'", line):
-                ran.append(started[1])
+        try:
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                say(lines[-1])
+                if started := re.match(r"Running stage '([^']+)'", line):
+                    ran.append(started[1])
+        except BaseException:  # Ctrl+C, or a SIGTERM: the block would wait for the end of the training
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+            raise
     if process.returncode:
         last = "\n".join(lines[-LAST_LINES:])
         raise ReproductionError(f"{folder}: stage {ran[-1] if ran else makers[0]} failed; its last lines:\n{last}")

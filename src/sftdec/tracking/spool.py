@@ -40,7 +40,10 @@ class Spool:
 
     @classmethod
     def acquire(cls, folder: Path, create: bool = False) -> "Spool | None":
-        """The spool in ``folder``, or None while another process or thread holds it (or there is none)."""
+        """The spool in ``folder``, or None while another process or thread holds it (or there is none).
+
+        Raises ``OSError`` where nobody can say who holds it: a file system without locks (some NFS, Lustre).
+        """
         while True:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -52,9 +55,12 @@ class Spool:
                 return cls(folder, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except (BlockingIOError, PermissionError):  # what file systems say of a lock that is held
                 lock.close()
                 return None
+            except OSError:
+                lock.close()
+                raise
             if os.fstat(lock.fileno()).st_nlink:
                 return cls(folder, lock)
             lock.close()  # the former owner deleted the spool in between

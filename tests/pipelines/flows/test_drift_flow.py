@@ -1,12 +1,10 @@
 """The flow that watches incoming photos, over a small Git and DVC project."""
 
-import json
-
 import pytest
 
 from pipelines.flows.drift import watch
 from tests.drift.photos import folder_of_photos, training_index, weights
-from tests.pipelines.flows import artifacts_of
+from tests.pipelines.flows import page_of
 
 pytestmark = pytest.mark.slow
 
@@ -24,15 +22,10 @@ def test_photos_like_the_trainings_start_nothing_and_the_artifacts_say_so(traine
     incoming = folder_of_photos(tmp_path / "incoming", range(100, 140))
     state = watch(incoming, **trained, return_state=True)
     assert not state.result().alarm and retrainings(state) == []
-    found = artifacts_of(state)
-    assert found["drift"].startswith("**No drift.** 40 photos look like the 60")
-    assert [row["statistic"] for row in json.loads(found["drift-statistics"])] == [
-        "sigma",
-        "sharpness",
-        "brightness",
-        "noise",
-    ]
-    assert "data:image/png;base64," in found["drift-picture"]
+    page = page_of(state)
+    assert page.startswith("**No drift.** 40 photos look like the 60")
+    assert all(f"\n| {name} | " in page for name in ("sigma", "sharpness", "brightness", "noise"))
+    assert "data:image/png;base64," in page
 
 
 def test_photos_that_have_drifted_start_a_retraining_and_the_artifacts_say_why(trained, tmp_path):
@@ -41,7 +34,7 @@ def test_photos_that_have_drifted_start_a_retraining_and_the_artifacts_say_why(t
     state = watch(incoming, **trained, return_state=True)
     (retraining,) = retrainings(state)
     assert state.result().alarm and retraining.state_name == "Completed"
-    said = artifacts_of(state)["drift"]
+    said = page_of(state)
     assert "a retraining follows" in said and "brightness drifted: mean" in said
     assert "broken.png: found 7 bytes that are no picture" in said
 

@@ -2,14 +2,16 @@
 
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
 
 from pipelines.dvc.stages import StageFailed, run_dvc
 from pipelines.flows import experiment as flow
+from pipelines.flows.alarms import FLOWS
 from sftdec.lineage import stage_order
-from tests.pipelines.flows import artifacts_of, journal, outcomes
+from tests.pipelines.flows import journal, outcomes, page_of
 
 ROOT = Path(__file__).parents[3]
 FILE = "experiments/small/dvc.yaml"
@@ -32,14 +34,13 @@ def test_every_training_is_a_task_and_the_page_an_artifact_and_a_second_run_runs
     assert list(found.values()) == ["ran"] * 8
     assert list(found) == ["fetch", *(f"{FILE}:{name.replace('-', '@', 1)}" for name in TRAININGS), f"{FILE}:small"]
     assert journal(experiment) == ["fetch", *TRAININGS, "small"]
-    artifacts = artifacts_of(state)
-    assert artifacts["small"] == (experiment / "reports/small.md").read_text()
-    assert f"| {FILE}:s2@dec-1 | ran |" in artifacts["summary"]
+    assert page_of(state).endswith((experiment / "reports/small.md").read_text())
+    assert f"| {FILE}:s2@dec-1 | ran |" in page_of(state)
 
     (experiment / "journal.txt").unlink()
     again = flow.experiment("small", root=experiment, return_state=True)
     assert set(outcomes(again.result()).values()) == {"unchanged"} and journal(experiment) == []
-    assert "Nothing changed" in artifacts_of(again)["summary"] and "small" in artifacts_of(again)
+    assert "Nothing changed" in page_of(again)
 
     assert run_dvc(["repro", "--dry", FILE], experiment, quiet)[-1].startswith("Data and pipelines are up to date")
     (experiment / "experiments/small/params.yaml").write_text("seeds: [0, 1, 2]\n")
@@ -70,7 +71,7 @@ def test_an_unknown_experiment_is_refused_with_the_names_that_exist(experiment):
 
 
 @pytest.mark.slow
-def test_the_comparison_has_two_pages_and_both_are_artifacts(experiment, prefect_server):
+def test_the_comparison_has_two_tables_and_shows_both(experiment, prefect_server):
     folder = experiment / "experiments/small"
     folder.rename(folder.with_name("comparison"))
     file = folder.with_name("comparison") / "dvc.yaml"
@@ -80,15 +81,14 @@ def test_the_comparison_has_two_pages_and_both_are_artifacts(experiment, prefect
         (experiment / f"reports/{page}.md").write_text(f"# {page}\n")
     state = flow.experiment("comparison", root=experiment, return_state=True)
     assert "experiments/comparison/dvc.yaml:s1@plain-0" in outcomes(state.result())
-    artifacts = artifacts_of(state)
-    assert (artifacts["table1"], artifacts["table2"]) == ("# table1\n", "# table2\n")
+    assert page_of(state).endswith("\n\n# table1\n\n\n# table2\n")
 
 
-def test_every_experiment_has_a_deployment_that_is_started_by_hand():
+def test_every_flow_has_one_deployment_of_its_name_and_none_a_limit_whose_slot_a_power_cut_could_keep():
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    mine = [each for each in deployments if each["entrypoint"] == "pipelines.flows.experiment.experiment"]
-    assert all(each["schedules"] == [] and each["parameters"] == {"name": each["name"]} for each in mine)
-    assert {each["name"] for each in mine} == {path.parent.name for path in ROOT.glob("experiments/*/dvc.yaml")}
+    flows = {each["name"]: resolve_name(each["entrypoint"]).name for each in deployments}
+    assert flows == {name: name for name in FLOWS}
+    assert not any("concurrency_limit" in each for each in deployments)
 
 
 def test_the_command_line_takes_the_experiments_name(monkeypatch):

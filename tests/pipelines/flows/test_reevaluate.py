@@ -1,6 +1,6 @@
 """The champion judged again, over a registry with a small network and two small scenes."""
 
-import json
+import re
 
 import pytest
 
@@ -14,7 +14,7 @@ from sftdec.registry import Judge, register
 from sftdec.tracking import read_settings
 from sftdec.tracking.settings import open_client
 from tests.evaluation.scenes import make_scene
-from tests.pipelines.flows import artifacts_of
+from tests.pipelines.flows import page_of
 
 REGISTERED = {"sample": {"psnr": 27.5, "images": 12.0}}
 
@@ -22,13 +22,18 @@ REGISTERED = {"sample": {"psnr": 27.5, "images": 12.0}}
 def test_the_verdict_names_the_figure_that_moved_most_and_what_may_have_moved_it():
     uri = "models:/sft-dec/3"
     now = {"sample": {"psnr": 27.4, "images": 12, "ssim": 0.9}}
-    assert verdict(uri, REGISTERED, REGISTERED, True) == f"{uri} still gives the figures that it was registered with."
-    moved = f"{uri} no longer gives its registered figures: sample.psnr is 27.4, was 27.5, "
-    assert verdict(uri, now, REGISTERED, True).startswith(f"{moved}on the scenes that it was registered with")
-    assert verdict(uri, now, REGISTERED, False) == (
-        f"{uri}: the scenes aren't those that its registered figures are of, so there is nothing to compare."
+    assert verdict(uri, REGISTERED, REGISTERED, True) == (
+        True,
+        f"{uri} still gives the figures that it was registered with.",
     )
-    assert "nothing to compare" in verdict(uri, {"other": {"psnr": 1.0}}, REGISTERED, True)
+    moved = f"{uri} no longer gives its registered figures: sample.psnr is 27.4, was 27.5, "
+    holds, said = verdict(uri, now, REGISTERED, True)
+    assert not holds and said.startswith(f"{moved}on the scenes that it was registered with")
+    assert verdict(uri, now, REGISTERED, False) == (
+        True,
+        f"{uri}: the scenes aren't those that its registered figures are of, so there is nothing to compare.",
+    )
+    assert "nothing to compare" in verdict(uri, {"other": {"psnr": 1.0}}, REGISTERED, True)[1]
 
 
 @pytest.mark.slow
@@ -45,17 +50,19 @@ def test_a_registered_version_gives_its_figures_and_is_told_when_it_does_not(tmp
     version = register(weights, None, metrics, tmp_path, Judge(folder, "test", "cpu", tmp_path).basis)
 
     state = reevaluate(version.uri, root=tmp_path, device="cpu", return_state=True)
-    artifacts = artifacts_of(state)
     assert state.result() == metrics
-    assert artifacts["verdict"] == f"{version.uri} still gives the figures that it was registered with."
-    rows = {row["model"]: row["psnr"] for row in json.loads(artifacts["reevaluation"])}
-    assert rows["now"] == rows["registered (version 1)"] and rows["difference"] == 0
+    page = page_of(state)
+    assert page.startswith(f"{version.uri} still gives the figures that it was registered with.")
+    assert re.search(
+        r"\| now (\| .*)\n\| sample \| registered \(version 1\) \1\n\| sample \| difference (\| 0 )+\|$", page
+    )
 
     settings = read_settings(tmp_path)
     client = open_client(settings)
     client.set_model_version_tag("sft-dec", "1", "metric.sample.psnr", "99.0")
     state = reevaluate(version.uri, root=tmp_path, device="cpu", return_state=True)
-    assert "no longer gives its registered figures: sample.psnr is" in artifacts_of(state)["verdict"]
+    assert state.is_failed() and "no longer gives its registered figures: sample.psnr is" in state.message
+    assert page_of(state).startswith(f"{version.uri} no longer gives")
     (run, _) = client.search_runs(["1"], "tags.`sftdec.stage` = 'reevaluate'") or (None, None)
     assert (
         "no longer gives" in run.data.tags["verdict"] and run.data.metrics["sample.psnr"] == metrics["sample"]["psnr"]

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import logging
 import shutil
 import sys
@@ -16,7 +15,7 @@ from pipelines.dvc.stages import StageFailed, run_dvc
 from pipelines.flows import retrain, tasks
 from sftdec.tracking import read_settings
 from sftdec.tracking.settings import open_client
-from tests.pipelines.flows import artifacts_of, commit, journal, outcomes, worktree
+from tests.pipelines.flows import artifacts_of, commit, journal, outcomes, page_of, worktree
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +91,7 @@ def test_one_finished_mlflow_run_stands_for_the_execution_and_the_stages_know_it
     fetch = state.result()[0]
     run_id = next(line for line in fetch.last_lines if line.startswith("of run ")).removeprefix("of run ")
     assert MlflowClient(f"sqlite:///{root / 'mlflow.db'}").get_run(run_id).info.status == "FINISHED"
-    assert f"`{run_id}`" in artifacts_of(state)["summary"]
+    assert f"`{run_id}`" in page_of(state)
 
 
 @pytest.mark.parametrize("tag", ["hash.scenes", "hash.measuring", "measured.split"])
@@ -108,33 +107,30 @@ def test_a_champion_that_was_measured_otherwise_is_not_set_beside(first_run, tmp
 
 
 def test_the_metrics_are_a_table_with_the_champions_beside_them(first_run):
-    table = json.loads(artifacts_of(first_run[1])["metrics"])
-    assert table[:3] == [
-        {"data set": "sample", "model": "this execution", "psnr": 27.1235, "mae": None},
-        {"data set": "sample", "model": "champion (version 1)", "psnr": 26.0, "mae": None},
-        {"data set": "sample", "model": "difference", "psnr": 1.1235, "mae": None},
-    ]
-    assert table[3] == {"data set": "realistic", "model": "this execution", "psnr": "inf", "mae": 0.5}
-    assert table[5] == {"data set": "realistic", "model": "difference", "psnr": None, "mae": None}
+    assert "\n".join(
+        [
+            "| data set | model | psnr | mae |",
+            "| --- | --- | --- | --- |",
+            "| sample | this execution | 27.1235 |  |",
+            "| sample | champion (version 1) | 26 |  |",
+            "| sample | difference | 1.1235 |  |",
+            "| realistic | this execution | inf | 0.5 |",
+            "| realistic | champion (version 1) |  |  |",
+            "| realistic | difference |  |  |",
+        ]
+    ) in page_of(first_run[1])
 
 
-def test_what_the_gate_decided_is_an_artifact(first_run):
-    gate = artifacts_of(first_run[1])["gate"]
-    assert gate.startswith("## Version 3: promoted\n\nit is better\n\nVersion 2 served before.")
-    assert "| gain | 0.25 |" in gate
+def test_the_page_says_what_ran_then_what_the_gate_decided_then_the_figures(first_run):
+    page = page_of(first_run[1])
+    assert page.startswith("| stage | outcome | seconds |") and all(f"| {stage} | ran |" in page for stage in ORDER)
+    gate = "## Version 3: promoted\n\nit is better\n\nVersion 2 served before.\n\n| figure | value |"
+    parts = ["the gate: version 3 is champion", gate, "| gain | 0.25 |", "| data set |", "![evaluation]"]
+    assert [page.index(part) for part in parts] == sorted(page.index(part) for part in parts)
 
 
-def test_the_summary_says_what_ran_and_what_the_gate_decided(first_run):
-    summary = artifacts_of(first_run[1])["summary"]
-    assert all(f"| {stage} | ran |" in summary for stage in ORDER)
-    assert "the gate: version 3 is champion" in summary
-    assert "Nothing changed" not in summary
-
-
-def test_a_figure_travels_in_its_artifact_on_white_and_at_most_1000_px_wide(first_run):
-    markdown = artifacts_of(first_run[1])["figure-loss-curves-s1"]
-    head, _, rest = markdown.partition("base64,")
-    assert head == "![reports/figures/evaluation/Loss curves_s1.png](data:image/jpeg;"
+def test_the_pictures_travel_in_the_page_as_one_on_white_1000_px_wide(first_run):
+    _, _, rest = page_of(first_run[1]).partition("![evaluation](data:image/jpeg;base64,")
     with Image.open(io.BytesIO(base64.b64decode(rest.removesuffix(")")))) as picture:
         assert picture.size == (1000, 200)
         red, green, blue = picture.convert("RGB").getpixel((500, 100))
@@ -145,7 +141,8 @@ def test_a_second_execution_runs_nothing_and_says_so(executed):
     state = retrain.retrain(root=executed, return_state=True)
     assert outcomes(state.result()) == dict.fromkeys(ORDER, "unchanged")
     assert journal(worktree(executed)) == []
-    assert "Nothing changed" in artifacts_of(state)["summary"] and "gate" not in artifacts_of(state)
+    page = page_of(state)
+    assert page.startswith("Nothing changed: every stage is up to date.") and "## Version" not in page
 
 
 def test_only_what_a_change_reaches_runs_again(executed):
@@ -181,7 +178,7 @@ def test_a_failed_stage_is_named_with_its_last_lines_and_stops_the_later_ones(pr
     assert "loss is nan at step 7" in str(error.value)
     assert journal(worktree(project)) == ["fetch"]
     assert not (worktree(project) / "reports").exists()
-    assert "summary" not in artifacts_of(state)
+    assert artifacts_of(state) == {}
 
 
 def test_fetch_is_tried_again_and_no_other_stage_is(project, prefect_server, monkeypatch):

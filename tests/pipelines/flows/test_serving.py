@@ -49,10 +49,10 @@ def test_it_keeps_the_schedule_with_a_server_of_its_own(served):
     (deployment,) = ask(address, "deployments")
     assert {run["state_name"] for run in runs} == {"Scheduled"} and "T02:00:00" in runs[0]["expected_start_time"]
     assert deployment["parameters"]["revision"] == "main"
-    assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    assert deployment["name"] == "retrain" and deployment["global_concurrency_limit"] is None
 
 
-def test_every_deployment_is_taken_and_what_overlaps_in_it_is_cancelled(served, environment):
+def test_every_deployment_is_taken_and_holds_no_machines_path(served, environment):
     for command in (["work-pool", "create", "sftdec", "--type", "process"], ["--no-prompt", "deploy", "--all"]):
         prefect = [sys.executable, "-m", "prefect", *command]
         told = {**environment, "PREFECT_API_URL": f"{served[1]}/api"}
@@ -60,10 +60,9 @@ def test_every_deployment_is_taken_and_what_overlaps_in_it_is_cancelled(served, 
         assert done.returncode == 0, done.stdout + done.stderr
     mine = [each for each in ask(served[1], "deployments") if each["work_pool_name"] == "sftdec"]
     crons = {each["name"]: [schedule["schedule"]["cron"] for schedule in each["schedules"]] for each in mine}
-    by_hand = {"table3": [], "readings": [], "comparison": [], "drift": []}
-    assert crons == {"nightly": ["0 2 * * *"], "champion": ["0 5 * * 0"], **by_hand}
-    assert {each["concurrency_options"]["collision_strategy"] for each in mine} == {"CANCEL_NEW"}
-    assert {each["global_concurrency_limit"]["limit"] for each in mine} == {1}
+    assert crons == {"retrain": ["0 2 * * *"], "reevaluate": ["0 5 * * 0"], "experiment": [], "drift": []}
+    assert {schedule["schedule"]["timezone"] for each in mine for schedule in each["schedules"]} == {"UTC"}
+    assert not any(str(ROOT) in json.dumps(each) for each in mine)
 
 
 def test_the_server_ends_with_it(served):

@@ -1,0 +1,54 @@
+"""Who hears of what goes wrong; the automations themselves are told in tests/services/test_power_cut.py."""
+
+import pytest
+from prefect import flow
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.blocks.system import Secret
+from prefect.blocks.webhook import Webhook
+
+from pipelines.flows import alarms
+from pipelines.flows.alarms import HOOKS, AlarmError, alarm, load, set_up
+from tests.pipelines.receiver import receiving
+
+pytestmark = pytest.mark.slow
+
+
+class NoServer:
+    """As where PREFECT_API_URL isn't set."""
+
+    @staticmethod
+    def value() -> None:
+        return None
+
+
+@flow(name="retrain", flow_run_name="HEAD 1234567", **HOOKS)
+def fails():
+    alarm("gate-refused", "Version 3 isn't promoted: it is no better")
+    raise ValueError("the loss is nan")
+
+
+@pytest.mark.parametrize("kind", ["custom-webhook", "webhook"])
+def test_without_a_server_the_flows_hook_sends_it_through_the_users_block(prefect_server, monkeypatch, kind):
+    monkeypatch.setattr(alarms, "PREFECT_API_URL", NoServer)
+    with receiving() as (address, received):
+        if kind == "webhook":
+            Webhook(url=address).save("ops", overwrite=True)
+        else:
+            told = {"subject": "{{subject}}", "body": "{{body}}"}
+            block = CustomWebhookNotificationBlock(name="ops", url=address, json_data=told)
+            block.save("ops", overwrite=True)
+        set_up(f"{kind}/ops")
+        with pytest.raises(ValueError, match="nan"):
+            fails()
+    assert {each["subject"] for each in received} == {"SFT-Dec"}
+    said = [each["body"] for each in received]
+    assert said[0].startswith("This is where you hear") and said[1] == "Version 3 isn't promoted: it is no better"
+    assert said[2].startswith("retrain (HEAD 1234567) Failed: Flow run encountered an exception: ValueError: the loss")
+
+
+def test_a_block_that_is_not_there_or_sends_nothing_is_refused(prefect_server):
+    with pytest.raises(AlarmError, match=r"slack-webhook/nowhere: .*prefect block ls"):
+        load("slack-webhook/nowhere")
+    Secret(value="x").save("mine", overwrite=True)
+    with pytest.raises(AlarmError, match="found a block that sends nothing"):
+        load("secret/mine")
