@@ -44,12 +44,12 @@ def difference(found, expected):
 @example((16, 17), 9, 4, "sft_dec", None, "small")
 @example((80, 19), 33, 2, "sft_fdec", 25, "paper")
 @example((61, 50), 10, 4, "sft_fdec", 8, "small")
-def test_tiles_equal_the_whole_picture_to_a_millionth(size, tile, stem, modulation, window, kind):
+def test_tiles_equal_the_whole_picture_to_two_millionths(size, tile, stem, modulation, window, kind):
     window = window if modulation in ("sft_dec", "sft_fdec") else None
     net = stirred(kind, window, modulation=modulation, stem=stem)
     image = picture(*size)
     for found, expected in zip(tiled(runtime(net), image, tile), whole(net, image), strict=True):
-        assert difference(found, expected) <= 1e-6
+        assert difference(found, expected) <= 2e-6
 
 
 @pytest.mark.parametrize("stem", [1, 2])
