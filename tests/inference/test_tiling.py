@@ -132,3 +132,17 @@ def test_too_little_memory_is_refused_with_what_would_do():
     with pytest.raises(ValueError, match=r"memory: found 0.3 GiB, expected 0.\d+ or more"):
         choose_tile(paper("fp32"), blank(12), 0.3)
     assert choose_tile(paper("fp32"), blank(400)) == 256
+
+
+def test_tiles_are_those_of_which_least_is_computed_while_their_maps_are_kept_in_memory():
+    """The allocator keeps blocks below 32 MiB; above them every map of features comes from the system page by page."""
+    network = build_network(NetworkConfig.of_size("small"))
+    for precision, values in (("bf16", 2), ("fp32", 4)):
+        computing = runtime(network, precision)
+        tile = choose_tile(computing, blank(12))
+        boxes = [box.grown(computing.reach.deblurring, 1500, 2000) for box in tile_boxes(1500, 2000, tile // 2)]
+        areas = [(box.bottom - box.top) * (box.right - box.left) for box in boxes]
+        assert max(areas) * network.config.features * values < 32 << 20
+        assert sum(areas) < 1.2 * 1500 * 2000 and predict_bytes(computing, blank(12), tile) < GIB
+    computing.map_bytes = 0.0  # another allocator's
+    assert choose_tile(computing, blank(12)) == LARGEST

@@ -17,6 +17,10 @@ Floats = NDArray[np.float32]
 KEPT = 1.15  # times the counted memory; measured at paper size: 1.12 in fp32 (320² px), 1.0 in bf16 (640² px)
 
 
+class RuntimeFailedError(RuntimeError):
+    """A runtime that failed while it computed; the message names it, says what it said, and the mend."""
+
+
 class Runtime(Protocol):
     """Computes parts of a picture; what parts, and how they fit together, is ``tiling``'s.
 
@@ -26,6 +30,7 @@ class Runtime(Protocol):
 
     reach: Reach  # how far each pass sees, the stem, and what is pooled
     sigma_max: float  # px that a map's 1.0 stands for
+    map_bytes: float  # a pixel of a part, of the largest block of memory that is taken from the C library; 0: of none
     bytes_per_pixel: float  # memory of the costliest pass for each pixel of a part, what goes in and out included
 
     def estimate_map(self, blurred: Floats) -> Floats:
@@ -63,6 +68,8 @@ class TorchRuntime:
         fused = self.reach.window is None and can_fuse(network)
         self.parts: SFTDec | FusedNetwork = FusedNetwork(network, dtype) if fused else network
         self.bytes_per_pixel = bytes_per_pixel(network.config, precision, fused)
+        widest = max(network.config.features, network.config.dme_features) / network.config.stem**2
+        self.map_bytes = widest * dtype.itemsize if device.type == "cpu" else 0.0
 
     def estimate_map(self, blurred: Floats) -> Floats:
         """Part of the picture → its map."""

@@ -8,7 +8,7 @@ _NO_MEMORY = (
     *("can't allocate memory", "bad_alloc", "could not create a primitive", "could not create a memory"),
     *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUDA error: out of memory"),
 )
-_LARGEST = 32 << 20  # bytes, the most that every glibc takes; larger blocks go back to the system one by one
+LARGEST_KEPT = 32 << 20  # bytes, the most that every glibc takes; larger blocks go back to the system one by one
 
 
 def keep_freed_memory() -> None:
@@ -23,7 +23,7 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
         return
-    mallopt(_MMAP_THRESHOLD, _LARGEST)
+    mallopt(_MMAP_THRESHOLD, LARGEST_KEPT)
     mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
