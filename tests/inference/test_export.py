@@ -135,12 +135,12 @@ def test_the_other_modulations_and_stems_come_out_in_tiles_as_pytorchs(modulatio
 
 def test_auto_takes_the_fastest_that_is_installed_and_can_compute_the_file(exported, monkeypatch):
     weights, file = exported / "net.safetensors", exported / "net.onnx"
-    assert isinstance(Deblurrer.load(weights)._runtime, TorchRuntime)
-    assert Deblurrer.load(file)._runtime.name == "openvino"
+    assert isinstance(Deblurrer.load(weights).runtime, TorchRuntime)
+    assert Deblurrer.load(file).runtime.name == "openvino"
     monkeypatch.setattr(runtime_choice, "find_spec", lambda name: name != "openvino")
-    assert Deblurrer.load(file)._runtime.name == "onnxruntime"
+    assert Deblurrer.load(file).runtime.name == "onnxruntime"
     monkeypatch.setattr(runtime_choice, "FASTEST", ("onnxruntime", "torch"))
-    assert Deblurrer.load(weights)._runtime.name == "onnxruntime"
+    assert Deblurrer.load(weights).runtime.name == "onnxruntime"
     for needs in ({"precision": "bf16"}, {"local_pooling": 32}):
         assert choose_runtimes("auto", weights, "cpu", **({"precision": "auto", "local_pooling": None} | needs)) == (
             "torch",
@@ -153,7 +153,7 @@ def test_where_autos_runtime_fails_half_way_torch_deblurs_the_picture_from_its_s
 ):
     monkeypatch.setattr(runtime_choice, "FASTEST", (runtime, "torch"))
     deblurrer = Deblurrer.load(exported / "net.safetensors", precision="fp32", tile=40)
-    computing = deblurrer._runtime
+    computing = deblurrer.runtime
     assert computing.name == runtime
     computing._deblur = computing._map  # a graph with other inputs, which the package refuses once the map is there
     with ThreadPoolExecutor(2) as threads:
@@ -166,7 +166,7 @@ def test_where_autos_runtime_fails_half_way_torch_deblurs_the_picture_from_its_s
 
 def test_a_runtime_that_was_named_is_not_replaced(exported):
     deblurrer = Deblurrer.load(exported / "net.safetensors", runtime="onnxruntime")
-    deblurrer._runtime._deblur = deblurrer._runtime._map
+    deblurrer.runtime._deblur = deblurrer.runtime._map
     with pytest.raises(RuntimeFailedError, match=r"runtime onnxruntime: failed .*; take another runtime"):
         deblurrer(picture())
 
@@ -174,7 +174,7 @@ def test_a_runtime_that_was_named_is_not_replaced(exported):
 def test_a_runtime_that_cannot_be_loaded_is_left_out_by_auto(exported, monkeypatch, caplog):
     monkeypatch.setattr(runtime_choice, "FASTEST", ("onnxruntime", "torch"))
     monkeypatch.setattr("onnxruntime.InferenceSession", None)  # as in a build that has it not
-    assert isinstance(Deblurrer.load(exported / "net.safetensors")._runtime, TorchRuntime)
+    assert isinstance(Deblurrer.load(exported / "net.safetensors").runtime, TorchRuntime)
     assert "runtime onnxruntime: can't be loaded" in caplog.text
 
 

@@ -74,7 +74,7 @@ class Engine:
         otherwise: "Callable[[], Engine] | None" = None,
     ) -> None:
         self.sigma_max = runtime.sigma_max
-        self._runtime, self._tile, self._memory = runtime, tile, memory
+        self.runtime, self._tile, self._memory = runtime, tile, memory
         self._exact, self._otherwise = exact or (lambda: runtime), otherwise
         self._turn = threading.Lock()
 
@@ -144,11 +144,11 @@ class Engine:
                 if self._otherwise is otherwise:  # no other thread has met it before
                     LOG.warning("%s, which auto does from here on; the picture is begun anew", error)
                     engine = otherwise()
-                    self._runtime, self._exact, self._otherwise = engine._runtime, engine._exact, engine._otherwise
+                    self.runtime, self._exact, self._otherwise = engine.runtime, engine._exact, engine._otherwise
         return self(image, progress, strength=strength, mask=mask, only=only)
 
     def _deblur(self, image: NDArray[Any], progress: Progress | None, blend: Blend) -> Deblurred:
-        runtime = self._runtime if image.dtype == np.uint8 else self._exact()
+        runtime = self.runtime if image.dtype == np.uint8 else self._exact()
         picture, made = Picture(image, runtime.reach.stem), Composition(image, blend, self.sigma_max)
         tile = choose_tile(runtime, image, self._memory) if self._tile is None else self._tile
         defocus = deblur_in_tiles(runtime, picture, tile, made.write, progress, self._turn, made.choose)
