@@ -1,35 +1,36 @@
 """What a picture costs on a CPU with every runtime, as times that PyTorch fp32 takes, and how near each comes to it.
 
-    python benchmarks/inference.py [--crop 256] [--rounds 5] [--sizes small paper] [--threads N]   # extra: export
+    python benchmarks/inference.py [--crop 256] [--rounds 5] [--sizes builtin paper] [--threads N]   # extra: export
+                                   [--processor]
 
-Two tables a size, both of networks with random weights, whose output is of the picture's own order. The first: SFT-Dec
-on a crop as a whole; PSNR is that to PyTorch fp32's output. The second: DID-ANet with as many features and blocks,
-under PyTorch in both precisions, in units of SFT-Dec's time under the same. In each round every row is run once, one
-after the other, so that a machine that is disturbed for a while disturbs all of them; a figure is the median over
-rounds. Loading, compiling and a first run, in which memory is taken, are left out.
+The first table of a size is of SFT-Dec, the model that ships or one with random weights, as ``sftdec deblur --runtime``
+computes a picture in one tile; PSNR is that to PyTorch fp32's output. The second, of named sizes: SFT-Dec's and
+DID-ANet's networks as they are, with as many features and blocks, under PyTorch in both precisions. In each round every
+row is run once, one after the other, so that a machine that is disturbed for a while disturbs all of them; a figure is
+the median over rounds, with ``--processor`` of the processor's seconds, of all threads together. Loading, compiling and
+a first run, in which memory is taken, are left out.
 """
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-import onnxruntime
-import openvino
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sftdec.inference import onnx_model
-from sftdec.networks import MapGuided, SFTDec, build_network
+from sftdec.builtin import builtin_weights
+from sftdec.inference import Engine
+from sftdec.networks import MapGuided, SFTDec, build_network, save_weights
 from sftdec.params import SIZES, NetworkConfig
 from sftdec.peers import build_did_anet
 from sftdec.runtime import Precision, autocast, has_bf16
 
 Run = Callable[[], NDArray[np.float32]]
-UNIT = "PyTorch fp32"
-BF16 = "PyTorch bf16, channels last"
 
 
 def by_pytorch(network: MapGuided, image: torch.Tensor, precision: Precision) -> Run:
@@ -44,25 +45,10 @@ def by_pytorch(network: MapGuided, image: torch.Tensor, precision: Precision) ->
     return run
 
 
-def by_onnxruntime(content: bytes, image: NDArray[np.float32], threads: int) -> Run:
-    """A run of an ONNX file's content."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(["deblurred"], {"image": image})[0]
-
-
-def by_openvino(content: bytes, image: NDArray[np.float32], threads: int, precision: str) -> Run:
-    """A run of an ONNX file's content, with dynamic sides as it comes."""
-    core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    request = core.compile_model(core.read_model(content), "CPU", settings).create_infer_request()
-
-    def run() -> NDArray[np.float32]:
-        request.infer({"image": image})
-        return np.array(request.get_tensor("deblurred").data, np.float32)
-
-    return run
+def by_runtime(weights: Path, name: str, precision: Precision, image: NDArray[np.float32]) -> Run:
+    """A run as ``sftdec deblur`` computes H×W×3, in one tile."""
+    engine = Engine.of_file(weights, device="cpu", runtime=name, precision=precision, tile=max(image.shape))
+    return lambda: engine(image).image
 
 
 def stirred(config: NetworkConfig) -> SFTDec:
@@ -73,15 +59,17 @@ def stirred(config: NetworkConfig) -> SFTDec:
     return network
 
 
-def measure(runs: dict[str, Run], rounds: int) -> tuple[dict[str, float], dict[str, NDArray[np.float32]]]:
+def measure(
+    runs: dict[str, Run], rounds: int, clock: Callable[[], float]
+) -> tuple[dict[str, float], dict[str, NDArray[np.float32]]]:
     """Median seconds of each, and what each gave in its first run."""
     outputs = {name: run() for name, run in runs.items()}
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
-            begun = time.perf_counter()
+            begun = clock()
             run()
-            seconds[name].append(time.perf_counter() - begun)
+            seconds[name].append(clock() - begun)
     return {name: statistics.median(found) for name, found in seconds.items()}, outputs
 
 
@@ -91,40 +79,43 @@ def psnr(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     return -10 * float(np.log10(error)) if error else float("inf")
 
 
-def compare(size: str, crop: int, rounds: int, threads: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of runtimes and of networks."""
-    config = NetworkConfig.of_size(size)
-    image = torch.rand(1, 3, crop, crop, generator=torch.Generator().manual_seed(0))
-    array, content = image.numpy(), onnx_model(stirred(config)).proto.SerializeToString()
-    halves = has_bf16(image.device)
-    runs = {UNIT: by_pytorch(stirred(config), image, "fp32")}
-    peers = {UNIT: by_pytorch(build_did_anet(config).eval(), image, "fp32")}
-    if halves:
-        runs[BF16] = by_pytorch(stirred(config), image, "bf16")
-        peers[BF16] = by_pytorch(build_did_anet(config).eval(), image, "bf16")
-    runs["onnxruntime fp32"] = by_onnxruntime(content, array, threads)
-    runs["OpenVINO fp32"] = by_openvino(content, array, threads, "f32")
-    if halves:
-        runs["OpenVINO bf16"] = by_openvino(content, array, threads, "bf16")
-    together = runs | {f"DID-ANet {name}": run for name, run in peers.items()}
-    seconds, outputs = measure(together, rounds)
-    runtimes = pd.DataFrame(
+def compare_runtimes(weights: Path, crop: int, rounds: int, clock: Callable[[], float]) -> pd.DataFrame:
+    """A row a runtime and precision."""
+    image = np.random.default_rng(0).random((crop, crop, 3), np.float32)
+    precisions: list[Precision] = ["fp32", "bf16"] if has_bf16(torch.device("cpu")) else ["fp32"]
+    runs = {
+        f"{name} {precision}": by_runtime(weights, name, precision, image)
+        for precision in precisions
+        for name in ("torch", "openvino", "onnxruntime")
+        if (name, precision) != ("onnxruntime", "bf16")
+    }
+    seconds, outputs = measure(runs, rounds, clock)
+    unit = next(iter(runs))
+    return pd.DataFrame(
         {
-            "seconds": [seconds[name] for name in runs],
-            "times as fast": [seconds[UNIT] / seconds[name] for name in runs],
-            "PSNR": [psnr(outputs[name], outputs[UNIT]) for name in runs],
-        },
-        index=pd.Index(runs, name=f"SFT-Dec {size}, {crop}² px"),
+            "seconds": seconds,
+            "times as fast": {name: seconds[unit] / found for name, found in seconds.items()},
+            "PSNR": {name: psnr(output, outputs[unit]) for name, output in outputs.items()},
+        }
     )
-    networks = pd.DataFrame(
-        {
-            "SFT-Dec s": [seconds[name] for name in peers],
-            "DID-ANet s": [seconds[f"DID-ANet {name}"] for name in peers],
-            "DID-ANet / SFT-Dec": [seconds[f"DID-ANet {name}"] / seconds[name] for name in peers],
-        },
-        index=pd.Index(peers, name=f"{size}, {crop}² px"),
+
+
+def compare_networks(size: str, crop: int, rounds: int, clock: Callable[[], float]) -> pd.DataFrame:
+    """A row a precision."""
+    config, image = NetworkConfig.of_size(size), torch.rand(1, 3, crop, crop)
+    precisions: list[Precision] = ["fp32", "bf16"] if has_bf16(image.device) else ["fp32"]
+    networks = {"SFT-Dec": stirred(config), "DID-ANet": build_did_anet(config).eval()}
+    runs = {
+        f"{name} {precision}": by_pytorch(network, image, precision)
+        for precision in precisions
+        for name, network in networks.items()
+    }
+    seconds, _ = measure(runs, rounds, clock)
+    ours, theirs = ([seconds[f"{name} {precision}"] for precision in precisions] for name in networks)
+    table = pd.DataFrame(
+        {"SFT-Dec s": ours, "DID-ANet s": theirs}, index=pd.Index(precisions, name=f"{size}, {crop}² px")
     )
-    return runtimes, networks
+    return table.assign(**{"DID-ANet / SFT-Dec": table["DID-ANet s"] / table["SFT-Dec s"]})
 
 
 def main() -> None:
@@ -134,14 +125,22 @@ def main() -> None:
         "--crop", type=int, default=256, metavar="PX", help="side of the picture (default: %(default)s)"
     )
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--sizes", nargs="+", default=["small", "paper"], choices=sorted(SIZES))
+    parser.add_argument("--sizes", nargs="+", default=["builtin", "paper"], choices=["builtin", *sorted(SIZES)])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: %(default)s")
+    parser.add_argument("--processor", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    clock = time.process_time if given.processor else time.perf_counter
     print(f"{given.threads} threads, median of {given.rounds}")
     for size in given.sizes:
-        for table in compare(size, given.crop, given.rounds, given.threads):
-            print(f"\n{table.round(3).to_string()}", flush=True)
+        with TemporaryDirectory() as folder:
+            weights = builtin_weights() if size == "builtin" else Path(folder) / "stirred.safetensors"
+            if size != "builtin":
+                save_weights(stirred(NetworkConfig.of_size(size)), weights)
+            table = compare_runtimes(weights, given.crop, given.rounds, clock)
+            print(f"\nSFT-Dec {size}, {given.crop}² px\n{table.round(3).to_string()}", flush=True)
+        if size != "builtin":
+            print(f"\n{compare_networks(size, given.crop, given.rounds, clock).round(3).to_string()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from sftdec.deblurrer import Deblurrer
-from sftdec.inference import export
+from sftdec.inference import export, runtime_choice
 from sftdec.inference.export import ExportError, export_onnx, load_onnx, onnx_model
 from sftdec.inference.graph_runtimes import choose_openvino_precision
+from sftdec.inference.runtime_choice import choose_runtimes
+from sftdec.inference.runtimes import RuntimeFailedError, TorchRuntime
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import MODULATIONS, NetworkConfig
 from sftdec.runtime import MissingExtraError
@@ -131,6 +133,61 @@ def test_the_other_modulations_and_stems_come_out_in_tiles_as_pytorchs(modulatio
     assert np.abs(found.image - expected.image).max() < 1e-5
 
 
+def test_auto_takes_the_fastest_that_is_installed_and_can_compute_the_file(exported, monkeypatch):
+    weights, file = exported / "net.safetensors", exported / "net.onnx"
+    assert isinstance(Deblurrer.load(weights).runtime, TorchRuntime)
+    assert Deblurrer.load(file).runtime.name == "openvino"
+    monkeypatch.setattr(runtime_choice, "find_spec", lambda name: name != "openvino")
+    assert Deblurrer.load(file).runtime.name == "onnxruntime"
+    monkeypatch.setattr(runtime_choice, "FASTEST", ("onnxruntime", "torch"))
+    assert Deblurrer.load(weights).runtime.name == "onnxruntime"
+    for needs in ({"precision": "bf16"}, {"local_pooling": 32}):
+        assert choose_runtimes("auto", weights, "cpu", **({"precision": "auto", "local_pooling": None} | needs)) == (
+            "torch",
+        )
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_where_autos_runtime_fails_half_way_torch_deblurs_the_picture_from_its_start(
+    runtime, exported, monkeypatch, caplog
+):
+    monkeypatch.setattr(runtime_choice, "FASTEST", (runtime, "torch"))
+    deblurrer = Deblurrer.load(exported / "net.safetensors", precision="fp32", tile=40)
+    computing = deblurrer.runtime
+    assert computing.name == runtime
+    computing._deblur = computing._map  # a graph with other inputs, which the package refuses once the map is there
+    with ThreadPoolExecutor(2) as threads:
+        found, again = threads.map(deblurrer, [picture()] * 2)
+    expected = Deblurrer.load(exported / "net.safetensors", runtime="torch", precision="fp32", tile=40)(picture())
+    assert np.array_equal(found.image, expected.image) and np.array_equal(again.image, expected.image)
+    (said,) = caplog.messages
+    assert f"runtime {runtime}: failed" in said and "begun anew" in said
+
+
+def test_a_runtime_that_was_named_is_not_replaced(exported):
+    deblurrer = Deblurrer.load(exported / "net.safetensors", runtime="onnxruntime")
+    deblurrer.runtime._deblur = deblurrer.runtime._map
+    with pytest.raises(RuntimeFailedError, match=r"runtime onnxruntime: failed .*; take another runtime"):
+        deblurrer(picture())
+
+
+def test_a_runtime_that_cannot_be_loaded_is_left_out_by_auto(exported, monkeypatch, caplog):
+    monkeypatch.setattr(runtime_choice, "FASTEST", ("onnxruntime", "torch"))
+    monkeypatch.setattr("onnxruntime.InferenceSession", None)  # as in a build that has it not
+    assert isinstance(Deblurrer.load(exported / "net.safetensors").runtime, TorchRuntime)
+    assert "runtime onnxruntime: can't be loaded" in caplog.text
+
+
+def test_16_bits_are_computed_in_fp32_by_openvino_too(exported):
+    automatic, exact, coarse = (
+        Deblurrer.load(exported / "net.onnx", runtime="openvino", precision=precision)
+        for precision in ("auto", "fp32", "bf16")
+    )
+    deep = (picture() * 65535).astype(np.uint16)
+    assert np.array_equal(automatic(deep).image, exact(deep).image)
+    assert not np.array_equal(coarse(deep).image, exact(deep).image)
+
+
 def test_openvino_takes_bf16_where_the_cpu_has_it():
     assert choose_openvino_precision("auto", ["FP32", "BF16"]) == "bf16"
     assert choose_openvino_precision("auto", ["FP32"]) == choose_openvino_precision("fp32", ["BF16"]) == "fp32"
@@ -166,7 +223,7 @@ def test_what_a_runtime_does_not_have_is_refused(exported):
         with pytest.raises(ValueError, match=message):
             Deblurrer.load(weights, **given)
     with pytest.raises(ValueError, match="found an ONNX model, expected weights"):
-        Deblurrer.load(exported / "net.onnx")
+        Deblurrer.load(exported / "net.onnx", runtime="torch")
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])

@@ -34,6 +34,18 @@ def test_freed_memory_is_used_again_without_asking_for_its_pages():
     assert page_faults(kept=True) * 10 < page_faults(kept=False)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is told")
+def test_what_was_kept_is_returned_when_asked_for():
+    code = (
+        "import numpy as np, psutil; from sftdec.runtime import keep_freed_memory, return_freed_memory\n"
+        "keep_freed_memory(); blocks = [np.ones(4 << 20, np.uint8) for _ in range(50)]; last = np.ones(9)\n"
+        "del blocks; kept = psutil.Process().memory_info().rss; return_freed_memory()\n"
+        "print(kept - psutil.Process().memory_info().rss >> 20)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 150
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

@@ -25,3 +25,10 @@ def test_the_command_line_waits_passively_and_has_not_loaded_pytorch_before():
         "print(os.environ['OMP_WAIT_POLICY'])); cli.main([])"
     )
     assert policy(code) == ["False", "PASSIVE"]
+
+
+def test_python_waits_passively_where_pytorch_is_not_there_yet():
+    code = "import os; from sftdec import Deblurrer; print(os.environ.get('OMP_WAIT_POLICY'))"
+    assert policy(code) == ["PASSIVE"]
+    assert policy(code, OMP_WAIT_POLICY="ACTIVE") == ["ACTIVE"]
+    assert policy(f"import torch; {code}") == ["None"]

@@ -58,7 +58,12 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
     add("--model", **model)
     add("--device", **device)
     add("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="fp32 is exact (default: %(default)s)")
-    add("--runtime", choices=("torch", "onnxruntime", "openvino"), default="torch", help="default: %(default)s")
+    add(
+        "--runtime",
+        choices=("auto", "torch", "onnxruntime", "openvino"),
+        default="auto",
+        help="what computes (default: %(default)s, the fastest that is installed)",
+    )
     add("--tile", type=int, metavar="PX", help="side of the tiles that are deblurred at a time (default: by --memory)")
     add("--memory", type=float, metavar="GIB", help="that it may take (default: 2)")
     add("--local-pooling", type=int, metavar="PX", help="pool the channel part over windows (the training crop's side)")

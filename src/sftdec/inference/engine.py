@@ -1,7 +1,9 @@
 """The engine: a network that is loaded once and called with pictures."""
 
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack
 
@@ -10,14 +12,15 @@ from numpy.typing import NDArray
 
 from sftdec.inference.blending import Blend, Composition, Only
 from sftdec.inference.levels import check_image
-from sftdec.inference.runtimes import Runtime, TorchRuntime
+from sftdec.inference.runtime_choice import choose_runtimes
+from sftdec.inference.runtimes import Runtime, RuntimeFailedError, TorchRuntime
 from sftdec.inference.tile_size import choose_tile
 from sftdec.inference.tiling import Picture, deblur_in_tiles
 from sftdec.networks import load_weights
-from sftdec.runtime import Precision, choose_device, has_bf16
+from sftdec.runtime import Precision, choose_device, has_bf16, keep_freed_memory
 
 Progress = Callable[[int, int], None]
-RUNTIMES = ("torch", "onnxruntime", "openvino")
+LOG = logging.getLogger(__name__)
 
 
 class Deblurred(NamedTuple):
@@ -37,7 +40,7 @@ class EngineSettings(TypedDict, total=False):
     device: ``auto``, ``cpu`` or ``cuda[:n]``.
     precision: ``auto`` is bf16 for pictures of 8 bits where the hardware computes it, else fp32.
     runtime: what computes: ``torch``, or on a CPU ``onnxruntime`` (fp32) or ``openvino``, which come with the extra
-        ``export``.
+        ``export``; ``auto`` is the fastest of those that are installed, and ``torch`` where that one fails.
     tile: side (px) of the tiles that are deblurred at a time; None: chosen for ``memory``.
     memory: GiB that the process may take, 2 where it isn't given.
     local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
@@ -57,16 +60,22 @@ class Engine:
     May be called from several threads at once: each call gives what it would give alone, and they take turns tile by
     tile, so that together they need the memory of one and their pictures'.
 
-    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for. ``exact``: what computes pictures
-    of more than 8 bits; None: ``runtime``.
+    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for. ``exact`` makes what computes
+    pictures of more than 8 bits; None: ``runtime`` does. ``otherwise`` makes the engine whose runtime takes over where
+    this one's fails; None: the failure is raised.
     """
 
     def __init__(
-        self, runtime: Runtime, tile: int | None = None, memory: float | None = None, exact: Runtime | None = None
+        self,
+        runtime: Runtime,
+        tile: int | None = None,
+        memory: float | None = None,
+        exact: Callable[[], Runtime] | None = None,
+        otherwise: "Callable[[], Engine] | None" = None,
     ) -> None:
         self.sigma_max = runtime.sigma_max
-        self._runtime, self._tile, self._memory = runtime, tile, memory
-        self._exact = exact or runtime
+        self.runtime, self._tile, self._memory = runtime, tile, memory
+        self._exact, self._otherwise = exact or (lambda: runtime), otherwise
         self._turn = threading.Lock()
 
     @classmethod
@@ -77,30 +86,30 @@ class Engine:
             ValueError: no such model, device, precision or runtime, a tile or memory that isn't above 0, or local
                 pooling where nothing is pooled.
         """
-        runtime, tile, memory = settings.get("runtime", "torch"), settings.get("tile"), settings.get("memory")
-        device, precision = settings.get("device", "auto"), settings.get("precision", "auto")
-        if runtime not in RUNTIMES:
-            raise ValueError(f"runtime: found {runtime!r}, expected one of {', '.join(RUNTIMES)}")
+        tile, memory = settings.get("tile"), settings.get("memory")
         if tile is not None and tile < 1:
             raise ValueError(f"tile: found {tile}, expected px, 1 or more")
         if memory is not None and not memory > 0:
             raise ValueError(f"memory: found {memory}, expected GiB, above 0")
-        if runtime != "torch":
-            from sftdec.inference.graph_runtimes import load_runtime
+        keep_freed_memory()
+        how = (settings.get("device", "auto"), settings.get("precision", "auto"), settings.get("local_pooling"))
+        return cls._of_first(choose_runtimes(settings.get("runtime", "auto"), path, *how), path, settings)
 
-            graph = load_runtime(runtime, path, device, precision, settings.get("local_pooling"))
-            return cls(graph, tile, memory)
-        if path.suffix.lower() == ".onnx":
-            raise ValueError(
-                f"{path}: found an ONNX model, expected weights with the runtime torch; take the runtime "
-                "onnxruntime or openvino, or the weights it was exported from"
-            )
-        chosen = choose_device(device)
-        network = load_weights(path).to(chosen)
-        network.set_local_pooling(settings.get("local_pooling"))
-        runs = TorchRuntime(network, chosen, choose_precision(precision, chosen))
-        exact = TorchRuntime(network, chosen, "fp32") if precision == "auto" and runs.precision != "fp32" else None
-        return cls(runs, tile, memory, exact)
+    @classmethod
+    def _of_first(cls, names: Sequence[str], path: Path, settings: EngineSettings) -> Self:
+        """With the first of the runtimes, or the next one where it can't be loaded or fails later."""
+        name, *others = names
+        try:
+            runtime, exact = _load(name, path, settings)
+        except ValueError:
+            raise
+        except Exception as error:
+            if not others:
+                raise
+            LOG.warning("runtime %s: can't be loaded (%s); %s is taken", name, error, others[0])
+            return cls._of_first(others, path, settings)
+        otherwise = (lambda: cls._of_first(others, path, settings)) if others else None
+        return cls(runtime, settings.get("tile"), settings.get("memory"), exact, otherwise)
 
     def __call__(
         self,
@@ -125,11 +134,43 @@ class Engine:
         check_image(image)
         blend = Blend(strength, mask, only)
         blend.check(image.shape[:2])
-        runtime = self._runtime if image.dtype == np.uint8 else self._exact
+        otherwise = self._otherwise
+        try:
+            return self._deblur(image, progress, blend)
+        except RuntimeFailedError as error:
+            if otherwise is None:
+                raise
+            with self._turn:
+                if self._otherwise is otherwise:  # no other thread has met it before
+                    LOG.warning("%s, which auto does from here on; the picture is begun anew", error)
+                    engine = otherwise()
+                    self.runtime, self._exact, self._otherwise = engine.runtime, engine._exact, engine._otherwise
+        return self(image, progress, strength=strength, mask=mask, only=only)
+
+    def _deblur(self, image: NDArray[Any], progress: Progress | None, blend: Blend) -> Deblurred:
+        runtime = self.runtime if image.dtype == np.uint8 else self._exact()
         picture, made = Picture(image, runtime.reach.stem), Composition(image, blend, self.sigma_max)
         tile = choose_tile(runtime, image, self._memory) if self._tile is None else self._tile
         defocus = deblur_in_tiles(runtime, picture, tile, made.write, progress, self._turn, made.choose)
         return Deblurred(made.result, np.clip(defocus, 0, 1, out=defocus))
+
+
+def _load(name: str, path: Path, settings: EngineSettings) -> tuple[Runtime, Callable[[], Runtime] | None]:
+    """A runtime, and what makes the one for more than 8 bits where that is another: ``auto`` is fp32 there."""
+    device, precision = settings.get("device", "auto"), settings.get("precision", "auto")
+    window = settings.get("local_pooling")
+    if name != "torch":
+        from sftdec.inference.graph_runtimes import load_runtime
+
+        graph = load_runtime(name, path, device, precision, window)
+        exactly = cache(lambda: load_runtime(name, path, device, "fp32", window))
+        return graph, exactly if (precision, graph.precision) == ("auto", "bf16") else None
+    chosen = choose_device(device)
+    network = load_weights(path).to(chosen)
+    network.set_local_pooling(window)
+    runs = TorchRuntime(network, chosen, choose_precision(precision, chosen))
+    exact = cache(lambda: TorchRuntime(network, chosen, "fp32"))
+    return runs, exact if (precision, runs.precision) == ("auto", "bf16") else None
 
 
 def choose_precision(precision: str, device: Any) -> Precision:

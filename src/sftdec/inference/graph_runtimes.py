@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sftdec.inference.export import ExportError, OnnxModel, load_onnx, onnx_model, pass_graphs
 from sftdec.inference.receptive_field import measure_reach
-from sftdec.inference.runtimes import Floats, bytes_per_pixel
+from sftdec.inference.runtimes import Floats, RuntimeFailedError, bytes_per_pixel
 from sftdec.networks import build_network, load_weights
 from sftdec.runtime import Precision, needs_extra
 
@@ -23,9 +23,13 @@ HELD = 2.0
 class GraphRuntime:
     """A network's three passes as graphs, each computed by another package than PyTorch; see ``runtimes.Runtime``."""
 
-    def __init__(self, model: OnnxModel, compile_graph: Callable[[bytes], Compute], precision: Precision) -> None:
+    def __init__(
+        self, name: str, model: OnnxModel, compile_graph: Callable[[bytes], Compute], precision: Precision
+    ) -> None:
+        self.name, self.precision = name, precision
         self.reach = measure_reach(build_network(model.config))  # how it is built, whatever its weights
         self.sigma_max = model.config.sigma_max
+        self.map_bytes = 0.0
         self.bytes_per_pixel = HELD * bytes_per_pixel(model.config, precision)
         graphs = pass_graphs(model)
         self._guided = model.config.modulation != "baseline"
@@ -34,12 +38,12 @@ class GraphRuntime:
 
     def estimate_map(self, blurred: Floats) -> Floats:
         """Part of the picture → its map."""
-        return self._map({"image": blurred})
+        return self._run(self._map, {"image": blurred})
 
     def sum_condition(self, guide: Floats, rows: slice, columns: slice) -> NDArray[np.float64]:
         """Part of the map → the condition's sums over the rows and columns that count."""
         assert self._condition is not None
-        condition = self._condition({"guide": guide})[0, :, rows, columns]  # D×h×w
+        condition = self._run(self._condition, {"guide": guide})[0, :, rows, columns]  # D×h×w
         return np.asarray(condition.sum((1, 2), dtype=np.float64))
 
     def local_means(self, guide: Floats) -> Floats:
@@ -53,7 +57,13 @@ class GraphRuntime:
             inputs["guide"] = guide
         if mean is not None:
             inputs["condition_mean"] = mean
-        return self._deblur(inputs)
+        return self._run(self._deblur, inputs)
+
+    def _run(self, compute: Compute, inputs: Mapping[str, Floats]) -> Floats:
+        try:
+            return compute(inputs)
+        except Exception as error:  # each package has its own
+            raise RuntimeFailedError(f"runtime {self.name}: failed ({error}); take another runtime") from error
 
 
 def load_runtime(
@@ -79,7 +89,7 @@ def load_runtime(
             "pools over the whole picture; take the runtime torch"
         )
     compile_graph, chosen = _with_onnxruntime(precision) if name == "onnxruntime" else _with_openvino(precision)
-    return GraphRuntime(_read(path), compile_graph, chosen)
+    return GraphRuntime(name, _read(path), compile_graph, chosen)
 
 
 def _read(path: Path) -> OnnxModel:

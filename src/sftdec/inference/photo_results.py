@@ -77,11 +77,12 @@ def _in_words(error: Exception) -> str | None:
     """What a photo is refused with; None for what is no fault of the photo's."""
     if isinstance(error, ValueError):
         return str(error)
+    from sftdec.inference.runtimes import RuntimeFailedError
     from sftdec.runtime import is_out_of_memory
 
     if is_out_of_memory(error):
         return "no memory was left for it; allow less with --memory or --tile, so that smaller tiles are taken"
-    return None
+    return str(error) if isinstance(error, RuntimeFailedError) else None
 
 
 def _files(

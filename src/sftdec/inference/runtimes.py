@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sftdec.inference.fused import FusedNetwork, can_fuse
 from sftdec.inference.receptive_field import Reach, measure_reach
 from sftdec.networks import SFTDec, pooled
 from sftdec.params import NetworkConfig
@@ -14,6 +15,10 @@ from sftdec.runtime import Precision, autocast
 
 Floats = NDArray[np.float32]
 KEPT = 1.15  # times the counted memory; measured at paper size: 1.12 in fp32 (320² px), 1.0 in bf16 (640² px)
+
+
+class RuntimeFailedError(RuntimeError):
+    """A runtime that failed while it computed; the message names it, says what it said, and the mend."""
 
 
 class Runtime(Protocol):
@@ -25,6 +30,7 @@ class Runtime(Protocol):
 
     reach: Reach  # how far each pass sees, the stem, and what is pooled
     sigma_max: float  # px that a map's 1.0 stands for
+    map_bytes: float  # a pixel of a part, of the largest block of memory that is taken from the C library; 0: of none
     bytes_per_pixel: float  # memory of the costliest pass for each pixel of a part, what goes in and out included
 
     def estimate_map(self, blurred: Floats) -> Floats:
@@ -58,12 +64,17 @@ class TorchRuntime:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.device, self.precision = network, device, precision
         self.reach, self.sigma_max = measure_reach(network), network.config.sigma_max
-        self.bytes_per_pixel = bytes_per_pixel(network.config, precision)
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        fused = self.reach.window is None and can_fuse(network)
+        self.parts: SFTDec | FusedNetwork = FusedNetwork(network, dtype) if fused else network
+        self.bytes_per_pixel = bytes_per_pixel(network.config, precision, fused)
+        widest = max(network.config.features, network.config.dme_features) / network.config.stem**2
+        self.map_bytes = widest * dtype.itemsize if device.type == "cpu" else 0.0
 
     def estimate_map(self, blurred: Floats) -> Floats:
         """Part of the picture → its map."""
         with torch.inference_mode(), autocast(self.device, self.precision):
-            return _array(self.network.defocus_map_estimation(self._tensor(blurred)))
+            return _array(self.parts.defocus_map_estimation(self._tensor(blurred)))
 
     def sum_condition(self, guide: Floats, rows: slice, columns: slice) -> NDArray[np.float64]:
         """Part of the map → the condition's sums over the rows and columns that count.
@@ -85,11 +96,11 @@ class TorchRuntime:
         """Part of the picture and of the map, and the mean → the deblurred part."""
         pooled_mean = None if mean is None else self._tensor(mean)
         with torch.inference_mode(), autocast(self.device, self.precision):
-            return _array(self.network.deblur(self._tensor(blurred), self._tensor(guide), pooled_mean))
+            return _array(self.parts.deblur(self._tensor(blurred), self._tensor(guide), pooled_mean))
 
     def _condition(self, guide: Floats) -> Tensor:
-        assert self.network.condition is not None
-        return self.network.condition(self._tensor(guide))  # type: ignore[no-any-return]
+        assert self.parts.condition is not None
+        return self.parts.condition(self._tensor(guide))
 
     def _tensor(self, part: Floats) -> Tensor:
         return torch.from_numpy(part).to(self.device).contiguous(memory_format=torch.channels_last)
@@ -99,13 +110,16 @@ def _array(part: Tensor) -> Floats:
     return np.asarray(part.float().cpu().numpy(), np.float32)
 
 
-def bytes_per_pixel(config: NetworkConfig, precision: Precision) -> float:
+def bytes_per_pixel(config: NetworkConfig, precision: Precision, fused: bool = False) -> float:
     """Memory that PyTorch takes for each pixel of a part in the costlier of map and deblurring.
 
     What lives at once, counted operation by operation: of a block its features, what is transformed, γ, 1 + γ, β and
-    what comes out, six times ``features``; the condition, what β is made of, and the spatial part. An allocator keeps
+    what comes out, six times ``features``; the condition, what β is made of, and the spatial part. ``fused``: the
+    features, what is transformed, and what it becomes, beside the condition and spatial parts of all
+    layers, four a block at most. An allocator keeps
     a little more (``KEPT``). Beside the network there are 60 bytes a pixel in float32.
     """
-    deblurring = 6 * config.features + config.condition_features + config.sft_features + 1
-    values = max(deblurring, 6 * config.dme_features) / config.stem**2
+    maps, parts = (3, 4 * config.blocks) if fused else (6, 1)
+    deblurring = maps * config.features + config.condition_features + config.sft_features + parts
+    values = max(deblurring, maps * config.dme_features) / config.stem**2
     return KEPT * (2 if precision == "bf16" else 4) * values + 60

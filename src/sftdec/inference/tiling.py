@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sftdec.inference.levels import as_values
 from sftdec.inference.runtimes import Floats, Runtime
+from sftdec.runtime import return_freed_memory
 
 Write = Callable[[slice, slice, Floats], None]
 Choose = Callable[[Floats], Callable[[slice, slice], bool]]
@@ -155,9 +156,16 @@ class _Passes:
             boxes = [box for box in boxes if wanted(*self._pixels(box))]
             self.steps = len(self.boxes) * (2 if self.averages and boxes else 1) + len(boxes)
         mean = self._average() if self.averages and boxes else None
+        if len(boxes) > 1:
+            return_freed_memory()
+            boxes = sorted(boxes, key=self._area, reverse=True)  # so that each finds room in what the first one took
         for box in boxes:
             self._do(self._deblur, box, mean)
         return np.ascontiguousarray(self.guide[:height, :width])
+
+    def _area(self, box: Box) -> int:
+        top, bottom, left, right = box.grown(self.reach.deblurring, self.rows, self.columns)
+        return (bottom - top) * (right - left)
 
     def _pixels(self, box: Box) -> tuple[slice, slice]:
         """Its rows and columns in the picture, which may end before its last feature does."""

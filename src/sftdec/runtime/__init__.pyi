@@ -4,12 +4,13 @@ from .devices import Exact, Precision, autocast, choose_device, compute_exactly,
 from .errors import DataError
 from .extras import MissingExtraError, needs_extra
 from .imports import Imports, below
-from .memory import is_out_of_memory, keep_freed_memory
+from .memory import LARGEST_KEPT, is_out_of_memory, keep_freed_memory, return_freed_memory
 from .parallel import Run, compute, run_here
 from .waiting import wait_passively
 from .yaml_text import dump_yaml, parse_yaml, read_yaml
 
 __all__ = [
+    "LARGEST_KEPT",
     "DataError",
     "Exact",
     "Imports",
@@ -31,6 +32,7 @@ __all__ = [
     "needs_extra",
     "parse_yaml",
     "read_yaml",
+    "return_freed_memory",
     "run_here",
     "training_dtype",
     "wait_passively",
