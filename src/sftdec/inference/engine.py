@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sftdec.inference.blending import Blend, Composition, Only
+from sftdec.inference.large_blur import BYTES, check_max_blur, count_scales, deblur_at_scales
 from sftdec.inference.levels import check_image
 from sftdec.inference.runtimes import Runtime, TorchRuntime
 from sftdec.inference.tile_size import choose_tile
-from sftdec.inference.tiling import Picture, deblur_in_tiles
 from sftdec.networks import load_weights
 from sftdec.runtime import Precision, choose_device, has_bf16
 
@@ -24,7 +24,7 @@ class Deblurred(NamedTuple):
     """What a picture became.
 
     ``image``: the all-in-focus picture, H×W×3 of the input's type: uint8, uint16, or float32 in 0..1 for any float.
-    ``defocus``: the defocus map, float32 H×W in 0..1: sigma (px) divided by the model's ``sigma_max``.
+    ``defocus``: the defocus map, float32 H×W in 0..1: sigma (px) divided by the ``sigma_max`` of what deblurred it.
     """
 
     image: NDArray[Any]
@@ -41,6 +41,9 @@ class EngineSettings(TypedDict, total=False):
     tile: side (px) of the tiles that are deblurred at a time; None: chosen for ``memory``.
     memory: GiB that the process may take, 2 where it isn't given.
     local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
+    max_blur: the largest blur (Gaussian standard deviation, px; a disc of twice that in radius) that is looked for and
+        taken off, at coarser scales where the network's own ``sigma_max`` doesn't reach it, and that a map's 1.0 stands
+        for then; 24 where it isn't given, 0 or the network's own: no coarser scale.
     """
 
     device: str
@@ -49,6 +52,7 @@ class EngineSettings(TypedDict, total=False):
     tile: int | None
     memory: float | None
     local_pooling: int | None
+    max_blur: float | None
 
 
 class Engine:
@@ -57,14 +61,20 @@ class Engine:
     May be called from several threads at once: each call gives what it would give alone, and they take turns tile by
     tile, so that together they need the memory of one and their pictures'.
 
-    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for. ``exact``: what computes pictures
-    of more than 8 bits; None: ``runtime``.
+    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for: ``max_blur``, or the network's
+    own where that is larger. ``exact``: what computes pictures of more than 8 bits; None: ``runtime``.
     """
 
     def __init__(
-        self, runtime: Runtime, tile: int | None = None, memory: float | None = None, exact: Runtime | None = None
+        self,
+        runtime: Runtime,
+        tile: int | None = None,
+        memory: float | None = None,
+        exact: Runtime | None = None,
+        max_blur: float | None = None,
     ) -> None:
-        self.sigma_max = runtime.sigma_max
+        self.sigma_max = check_max_blur(max_blur, runtime.sigma_max)
+        self._scales = count_scales(self.sigma_max, runtime.sigma_max)
         self._runtime, self._tile, self._memory = runtime, tile, memory
         self._exact = exact or runtime
         self._turn = threading.Lock()
@@ -74,10 +84,11 @@ class Engine:
         """Load a weights file or, unless PyTorch is to compute, an ``.onnx`` file that ``sftdec export`` wrote.
 
         Raises:
-            ValueError: no such model, device, precision or runtime, a tile or memory that isn't above 0, or local
-                pooling where nothing is pooled.
+            ValueError: no such model, device, precision or runtime, a tile or memory that isn't above 0, a ``max_blur``
+                out of range, or local pooling where nothing is pooled.
         """
         runtime, tile, memory = settings.get("runtime", "torch"), settings.get("tile"), settings.get("memory")
+        max_blur = settings.get("max_blur")
         device, precision = settings.get("device", "auto"), settings.get("precision", "auto")
         if runtime not in RUNTIMES:
             raise ValueError(f"runtime: found {runtime!r}, expected one of {', '.join(RUNTIMES)}")
@@ -89,7 +100,7 @@ class Engine:
             from sftdec.inference.graph_runtimes import load_runtime
 
             graph = load_runtime(runtime, path, device, precision, settings.get("local_pooling"))
-            return cls(graph, tile, memory)
+            return cls(graph, tile, memory, max_blur=max_blur)
         if path.suffix.lower() == ".onnx":
             raise ValueError(
                 f"{path}: found an ONNX model, expected weights with the runtime torch; take the runtime "
@@ -100,7 +111,7 @@ class Engine:
         network.set_local_pooling(settings.get("local_pooling"))
         runs = TorchRuntime(network, chosen, choose_precision(precision, chosen))
         exact = TorchRuntime(network, chosen, "fp32") if precision == "auto" and runs.precision != "fp32" else None
-        return cls(runs, tile, memory, exact)
+        return cls(runs, tile, memory, exact, max_blur)
 
     def __call__(
         self,
@@ -126,9 +137,11 @@ class Engine:
         blend = Blend(strength, mask, only)
         blend.check(image.shape[:2])
         runtime = self._runtime if image.dtype == np.uint8 else self._exact
-        picture, made = Picture(image, runtime.reach.stem), Composition(image, blend, self.sigma_max)
-        tile = choose_tile(runtime, image, self._memory) if self._tile is None else self._tile
-        defocus = deblur_in_tiles(runtime, picture, tile, made.write, progress, self._turn, made.choose)
+        made, tile, unit = Composition(image, blend, runtime.sigma_max), self._tile, runtime.sigma_max / self.sigma_max
+        if tile is None:
+            tile = choose_tile(runtime, image, self._memory, BYTES if self._scales else 0)
+        defocus = deblur_at_scales(runtime, image, tile, made.write, progress, self._turn, made.choose, self._scales)
+        defocus *= np.float32(unit)
         return Deblurred(made.result, np.clip(defocus, 0, 1, out=defocus))
 
 

@@ -16,18 +16,19 @@ USUAL = 256  # px; a picture whose own size takes the memory still gets tiles of
 STEP = 32  # px, a multiple of every stem
 
 
-def choose_tile(runtime: Runtime, image: NDArray[Any], memory: float | None = None) -> int:
+def choose_tile(runtime: Runtime, image: NDArray[Any], memory: float | None = None, more: float = 0) -> int:
     """The side (px) of the largest tile with which deblurring ``image`` keeps a process within ``memory`` GiB.
 
     It follows from the network, its precision, the picture's size and type, and ``memory`` (default: 2, or as much as
-    tiles of 256 px need); never from what is free just now, since other tiles would mean other last bits.
+    tiles of 256 px need); never from what is free just now, since other tiles would mean other last bits. ``more`` is
+    what is kept beside picture and map, in bytes a pixel.
 
     Raises:
         ValueError: memory that isn't enough for the smallest tile; the message says how much would be.
     """
-    given = max(MEMORY, predict_bytes(runtime, image, USUAL) / GIB) if memory is None else memory
+    given = max(MEMORY, predict_bytes(runtime, image, USUAL, more) / GIB) if memory is None else memory
     for tile in range(LARGEST, 0, -STEP):
-        needed = predict_bytes(runtime, image, tile)
+        needed = predict_bytes(runtime, image, tile, more)
         if needed <= given * GIB:
             return tile
     raise ValueError(
@@ -36,12 +37,12 @@ def choose_tile(runtime: Runtime, image: NDArray[Any], memory: float | None = No
     )
 
 
-def predict_bytes(runtime: Runtime, image: NDArray[Any], tile: int) -> float:
+def predict_bytes(runtime: Runtime, image: NDArray[Any], tile: int, more: float = 0) -> float:
     """The largest resident memory of a process that deblurs ``image`` by tiles of ``tile`` px."""
     pixels = image.shape[0] * image.shape[1]
     padded = any(side % runtime.reach.stem for side in image.shape[:2])  # then the map is there twice in the end
     # the picture as it came and as it becomes, and the map
-    kept = float(pixels * (2 * 3 * image.dtype.itemsize + (2 * 4 if padded else 4)))
+    kept = float(pixels * (2 * 3 * image.dtype.itemsize + (2 * 4 if padded else 4) + more))
     return PROCESS + kept + _tile_bytes(runtime, image.shape[:2], tile)
 
 
