@@ -26,12 +26,13 @@ Progress = Callable[[int, int], None]
 MAX_BLUR = 24.0  # px of sigma, where none is given: a disc of 48 px in radius
 MOST_SCALES = 3  # an eighth
 FITS = 0.5  # of a network's sigma_max: up to there blur reads as what it is, and is taken off well
-HEAVY = (0.17, 0.3)  # of sigma_max: where the finer scale's map says that blur may be too large for it, ...
-HALVED = (0.35, 0.47)  # ... and what its half must read there to say so, too: from nothing to all of the coarser scale
+# parts of sigma_max, from nothing to all of the coarser scale: what the finer map must read, and what its half's
+HEAVY, HALVED = (0.17, 0.3), (0.4, 0.5)
+CERTAIN, DOUBT = 0.67, 0.3  # what the finer map reads below the one tells against the half's by the other times as much
 EVENING = 3.0  # px of the coarser scale, of a Gaussian over the maps: a share has no edges
 SMALLEST = 64  # px: a scale's shorter side
-STRIP = 512  # rows that are halved at a time
-BYTES = 14.0  # a pixel of the photo, beside what deblurring keeps: the scales, their changes and the joint map
+STRIP = 64  # rows that are halved at a time
+BYTES = 11.0  # a pixel of the photo, beside what deblurring keeps: the scales, their changes and the joint map
 
 
 def check_max_blur(max_blur: float | None, sigma_max: float) -> float:
@@ -146,14 +147,15 @@ def _coarser(
     """What half the size says of a picture whose own map is ``defocus``; None where nothing is heavily blurred."""
     if scales == 0 or min(image.shape[:2]) < 2 * SMALLEST:
         return None
-    heavy = _share(halved(defocus), HEAVY)
+    fine = _evened(halved(defocus))
+    heavy = _between(fine, HEAVY)
     if not heavy.any():
         return None
     small = halved_photo(image)
     change, share = np.zeros(small.shape, np.float32), heavy
 
     def choose(found: Floats) -> Callable[[slice, slice], bool]:
-        share[...] *= _share(found, HALVED)
+        share[...] *= _between(_evened(found) - DOUBT * np.maximum(CERTAIN - fine, 0), HALVED)
         return lambda rows, columns: bool(share[rows, columns].any())
 
     def write(rows: slice, columns: slice, part: Floats) -> None:
@@ -183,13 +185,15 @@ class _Counted:
         return tell
 
 
-def _share(defocus: Floats, between: tuple[float, float]) -> Floats:
-    """A map, smoothed, as shares: 0 up to the first of two parts of the network's range, 1 from the second on."""
+def _evened(defocus: Floats) -> Floats:
     import cv2
 
-    low, high = between
-    smooth = cv2.GaussianBlur(defocus, (0, 0), EVENING, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(np.clip((smooth - low) / (high - low), 0, 1), np.float32)
+    return np.asarray(cv2.GaussianBlur(defocus, (0, 0), EVENING, borderType=cv2.BORDER_REPLICATE))
+
+
+def _between(values: Floats, ends: tuple[float, float]) -> Floats:
+    """0 up to the first of the two, 1 from the second on."""
+    return np.asarray(np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1), np.float32)
 
 
 def halved(values: Floats) -> Floats:
