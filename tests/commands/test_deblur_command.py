@@ -60,8 +60,8 @@ def test_the_largest_blur_is_what_the_maps_full_level_stands_for(tmp_path, weigh
         stored = cv2.imread(str(tmp_path / str(largest) / "a_defocus.png"), cv2.IMREAD_UNCHANGED)
         expected[largest] = stored / 65535 * sigma_max
     assert np.abs(expected[12] - expected[0]).max() < 1e-3 and np.abs(expected[24] - expected[0]).max() < 1e-3
-    assert main(["deblur", source, "-o", str(tmp_path / "more"), "--model", weights, "--max-blur", "49"]) == 2
-    assert "max_blur: found 49, expected px of sigma, 0 (off) to 48" in capsys.readouterr().err
+    assert main(["deblur", source, "-o", str(tmp_path / "more"), "--model", weights, "--max-blur", "25"]) == 2
+    assert "max_blur: found 25, expected px of sigma, 0 (off) to 24" in capsys.readouterr().err
 
 
 def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, capsys):

@@ -142,8 +142,8 @@ def test_more_than_8_bits_are_computed_in_fp32_unless_another_precision_is_asked
         ({"runtime": "abacus"}, "abacus.*torch"),
         ({"device": "cuda:99"}, "cuda:99"),
         ({"local_pooling": 1}, "1 px"),
-        ({"max_blur": -1}, "max_blur: found -1, expected px of sigma, 0 .off. to 48"),
-        ({"max_blur": 49.0}, "max_blur: found 49"),
+        ({"max_blur": -1}, "max_blur: found -1, expected px of sigma, 0 .off. to 24"),
+        ({"max_blur": 25.0}, "max_blur: found 25"),
         ({"max_blur": float("nan")}, "max_blur: found nan"),
     ],
 )

@@ -59,7 +59,7 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
         type=float,
         metavar="PX",
         help="largest blur that is taken off, sigma in px (a disc of twice that in radius), and what a map ends at "
-        "(default: 24; 0: what fits the network, 6 with the model that ships)",
+        "(default: 24, the most, with the model that ships; 0: what it knows at the photo's own size, 6)",
     )
     add("--max-megapixels", type=float, default=100.0, metavar="N", help="refuse larger ones (default: %(default)g)")
     add("--model", **model)

@@ -43,7 +43,7 @@ class EngineSettings(TypedDict, total=False):
     local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
     max_blur: the largest blur (Gaussian standard deviation, px; a disc of twice that in radius) that is looked for and
         taken off, at coarser scales where the network's own ``sigma_max`` doesn't reach it, and that a map's 1.0 stands
-        for then; 24 where it isn't given, 0 or the network's own: no coarser scale.
+        for then; where it isn't given, four times that, which is the most; 0 or the network's own: no coarser scale.
     """
 
     device: str

@@ -23,29 +23,30 @@ from sftdec.inference.runtimes import Floats, Runtime
 from sftdec.inference.tiling import Choose, Picture, Write, deblur_in_tiles
 
 Progress = Callable[[int, int], None]
-MAX_BLUR = 24.0  # px of sigma, where none is given: a disc of 48 px in radius
 MOST_SCALES = 3  # an eighth
 FITS = 0.5  # of a network's sigma_max: up to there blur reads as what it is, and is taken off well
 # parts of sigma_max, from nothing to all of the coarser scale: what the finer map must read, and what its half's
 HEAVY, HALVED = (0.17, 0.3), (0.4, 0.5)
 CERTAIN, DOUBT = 0.67, 0.3  # what the finer map reads below the one tells against the half's by the other times as much
+MOST_CHANGE, AROUND = 4.0, 4.0  # times the deviation around a pixel (px of a Gaussian) of what it may change by
 EVENING = 3.0  # px of the coarser scale, of a Gaussian over the maps: a share has no edges
 SMALLEST = 64  # px: a scale's shorter side
 STRIP = 64  # rows that are halved at a time
-BYTES = 11.0  # a pixel of the photo, beside what deblurring keeps: the scales, their changes and the joint map
+BYTES = 12.0  # a pixel of the photo, beside what deblurring keeps: the scales, their changes and the joint map
 
 
 def check_max_blur(max_blur: float | None, sigma_max: float) -> float:
     """The largest blur (px of sigma) that is looked for, for a network whose maps end at ``sigma_max``.
 
-    None is ``MAX_BLUR``, as far as an eighth of the size allows; the network's own limit, or less, is that limit.
+    None is what fits at an eighth of the size, half of its range there: 24 px for one that ends at 6. The network's own
+    limit, or less, is that limit.
 
     Raises:
-        ValueError: no number, below 0, or more than an eighth of the size allows.
+        ValueError: no number, below 0, or more than fits at an eighth of the size.
     """
-    most = sigma_max * 2.0**MOST_SCALES
+    most = FITS * sigma_max * 2.0**MOST_SCALES
     if max_blur is None:
-        return float(max(min(MAX_BLUR, most), sigma_max))
+        return most
     if not 0 <= max_blur <= most:
         raise ValueError(f"max_blur: found {max_blur:g}, expected px of sigma, 0 (off) to {most:g} with this model")
     return float(max(max_blur, sigma_max))
@@ -145,7 +146,7 @@ def _coarser(
     scales: int,
 ) -> Coarser | None:
     """What half the size says of a picture whose own map is ``defocus``; None where nothing is heavily blurred."""
-    if scales == 0 or min(image.shape[:2]) < 2 * SMALLEST:
+    if not _has_half(image, scales):
         return None
     fine = _evened(halved(defocus))
     heavy = _between(fine, HEAVY)
@@ -162,7 +163,12 @@ def _coarser(
         change[rows, columns] = np.clip(part, 0, 1) - as_values(small[rows, columns])[0].transpose(1, 2, 0)
 
     sigma = deblur_at_scales(runtime, small, tile, write, progress, turn, choose, scales - 1)
-    return Coarser(change, share, sigma) if share.any() else None
+    if not share.any():
+        return None
+    _limit(change, small)
+    if not _has_half(small, scales - 1):  # what doesn't fit here, either, stays as it is
+        change *= 1 - _between(_evened(sigma), (FITS, CERTAIN))[..., None]
+    return Coarser(change, share, sigma)
 
 
 class _Counted:
@@ -183,6 +189,22 @@ class _Counted:
                 self._progress(*(sum(each) for each in zip(*self._runs, strict=True)))
 
         return tell
+
+
+def _has_half(image: NDArray[Any], scales: int) -> bool:
+    return scales > 0 and min(image.shape[:2]) >= 2 * SMALLEST
+
+
+def _limit(change: Floats, small: NDArray[np.uint16]) -> None:
+    """Where next to nothing is to be seen, next to nothing is changed: there a network draws spots of its own."""
+    import cv2
+
+    for channel in range(3):
+        values = small[..., channel] / np.float32(65535)
+        mean = cv2.GaussianBlur(values, (0, 0), AROUND)
+        square = cv2.GaussianBlur(values * values, (0, 0), AROUND)
+        most = MOST_CHANGE * np.sqrt(np.maximum(square - mean * mean, 0))
+        np.clip(change[..., channel], -most, most, out=change[..., channel])
 
 
 def _evened(defocus: Floats) -> Floats:
