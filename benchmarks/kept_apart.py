@@ -1,6 +1,7 @@
 """Photos that no training recipe has seen, and the models that are compared on them."""
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,15 +59,15 @@ def halved(photo: Picture) -> Picture:
     )
 
 
-def photos(given: Namespace) -> dict[str, Picture]:
-    """Halved photos by name: of the folder, or the wheels' that the sample's recipes test and validate with."""
+def photos(given: Namespace, prepare: Callable[[Picture], Picture] = halved) -> dict[str, Picture]:
+    """Photos by name, prepared: of the folder, or the wheels' that the sample's recipes test and validate with."""
     if given.photos:
         sources = {path.stem: str(path) for path in pictures(given.photos)}
     else:
         kept = [recipe for recipe in read_recipes(SAMPLE) if recipe.split != "train"]
         sources = {name: name for recipe in kept for name in recipe.photos}
     chosen = list(sources.items())[: given.count]
-    return {name: middle(halved(recipe_photo(source)), given.side) for name, source in chosen}
+    return {name: middle(prepare(recipe_photo(source)), given.side) for name, source in chosen}
 
 
 def models(given: Namespace) -> dict[str, SFTDec]:

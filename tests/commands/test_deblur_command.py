@@ -52,6 +52,18 @@ def test_a_photo_becomes_what_python_makes_of_it_with_its_map_in_16_bits(tmp_pat
     assert stored.dtype == np.uint16 and np.array_equal(stored, np.rint(defocus * 65535).astype(np.uint16))
 
 
+def test_the_largest_blur_is_what_the_maps_full_level_stands_for(tmp_path, weights, capsys):
+    source, expected = photo(tmp_path / "a.png"), {}
+    for largest, sigma_max in ((0, 6.0), (12, 12.0), (24, 24.0)):
+        command = ["deblur", source, "-o", str(tmp_path / str(largest)), "--map", "--model", weights, "--device", "cpu"]
+        assert main([*command, "--precision", "fp32", "--max-blur", str(largest)]) == 0
+        stored = cv2.imread(str(tmp_path / str(largest) / "a_defocus.png"), cv2.IMREAD_UNCHANGED)
+        expected[largest] = stored / 65535 * sigma_max
+    assert np.abs(expected[12] - expected[0]).max() < 1e-3 and np.abs(expected[24] - expected[0]).max() < 1e-3
+    assert main(["deblur", source, "-o", str(tmp_path / "more"), "--model", weights, "--max-blur", "25"]) == 2
+    assert "max_blur: found 25, expected px of sigma, 0 (off) to 24" in capsys.readouterr().err
+
+
 def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, capsys):
     network, weights = stirred(), str(tmp_path / "weights.safetensors")
     with torch.no_grad():

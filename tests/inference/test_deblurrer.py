@@ -28,7 +28,7 @@ def weights(tmp_path_factory):
 
 
 def load(weights, **options):
-    return Deblurrer.load(weights, **({"device": "cpu", "precision": "fp32", "tile": 24} | options))
+    return Deblurrer.load(weights, **({"device": "cpu", "precision": "fp32", "tile": 24, "max_blur": 0} | options))
 
 
 def picture(seed=0, height=47, width=66):
@@ -142,6 +142,9 @@ def test_more_than_8_bits_are_computed_in_fp32_unless_another_precision_is_asked
         ({"runtime": "abacus"}, "abacus.*torch"),
         ({"device": "cuda:99"}, "cuda:99"),
         ({"local_pooling": 1}, "1 px"),
+        ({"max_blur": -1}, "max_blur: found -1, expected px of sigma, 0 .off. to 24"),
+        ({"max_blur": 25.0}, "max_blur: found 25"),
+        ({"max_blur": float("nan")}, "max_blur: found nan"),
     ],
 )
 def test_options_that_make_no_sense_are_named(weights, options, message):

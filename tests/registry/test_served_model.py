@@ -62,7 +62,7 @@ def test_a_photo_comes_back_deblurred_with_its_map_and_the_maps_unit(model: Defo
     table = pd.DataFrame({"image": [encode_png(PHOTO), encode_png(PHOTO[:, :24])]})
     answer = model.predict(None, table)  # type: ignore[arg-type]
     assert list(answer.columns) == ["deblurred", "defocus", "sigma_max"]
-    assert list(answer["sigma_max"]) == [4.5, 4.5]
+    assert list(answer["sigma_max"]) == [18, 18]
     for row, width in ((0, 40), (1, 24)):
         image, defocus = decoded(answer["deblurred"][row]), decoded(answer["defocus"][row])
         assert (image.shape, image.dtype) == ((32, width, 3), np.uint8)
@@ -77,7 +77,7 @@ def test_the_answer_is_the_networks_own_output(model: DefocusDeblurring, weights
     image = expected.deblurred[0].permute(1, 2, 0).clamp(0, 1).numpy()
     defocus = expected.defocus[0, 0].clamp(0, 1).numpy()
     assert np.abs(decoded(answer["deblurred"]) / 255 - image).max() <= 0.51 / 255
-    assert np.abs(decoded(answer["defocus"]) / 65535 - defocus).max() <= 1e-4
+    assert np.abs(decoded(answer["defocus"]) / 65535 * 18 - defocus * 4.5).max() <= 5e-4
 
 
 def test_without_a_configuration_it_gives_the_pixels_that_python_gives(weights: Path) -> None:

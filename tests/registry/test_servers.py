@@ -77,7 +77,7 @@ def test_a_served_version_answers_over_http_and_says_400_to_what_is_no_image(
         picture = encode_png(package.example_picture())
         for form in ({"dataframe_records": [{"image": picture}]}, {"inputs": {"image": [picture]}}):
             (answer,) = ask(port, form)["predictions"]
-            assert answer["sigma_max"] == 6.0
+            assert answer["sigma_max"] == 24.0
             assert package._decode_png(answer["deblurred"]).shape == (48, 64, 3)
             assert package._decode_png(answer["defocus"]).dtype == np.uint16
         for wrong, message in (

@@ -54,6 +54,13 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
         help="where the defocus map says blurred; foreground is the part of it that lies lower than what is in focus, "
         "background the rest: a map doesn't tell, so look at --map, and take the other word if it is wrong",
     )
+    add(
+        "--max-blur",
+        type=float,
+        metavar="PX",
+        help="largest blur that is taken off, sigma in px (a disc of twice that in radius), and what a map ends at "
+        "(default: 24, the most, with the model that ships; 0: what it knows at the photo's own size, 6)",
+    )
     add("--max-megapixels", type=float, default=100.0, metavar="N", help="refuse larger ones (default: %(default)g)")
     add("--model", **model)
     add("--device", **device)
@@ -132,7 +139,7 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
 
     limit = arguments.max_megapixels
     mask = None if arguments.mask is None else read_mask(arguments.mask, limit)
-    keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling")
+    keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling", "max_blur")
     chosen = choose_model(arguments.model)
     deblurrer = Deblurrer.load(chosen.weights, **{key: getattr(arguments, key) for key in keys})
     log_statistics = _log(arguments, lambda: load_model(chosen.weights, arguments.device))

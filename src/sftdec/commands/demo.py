@@ -33,6 +33,7 @@ def add_demo(commands: Any) -> None:
         metavar="N",
         help="the largest photo that is taken (default: %(default)g)",
     )
+    demo.add_argument("--max-blur", type=float, metavar="PX", help="as for sftdec deblur (default: 24)")
     demo.add_argument("--no-browser", action="store_true", help="don't open the browser")
     demo.set_defaults(run=_demo)
 
@@ -48,10 +49,12 @@ def _demo(arguments: argparse.Namespace) -> int:
     with opened:
         from sftdec.deblurrer import Deblurrer
         from sftdec.demo import Desk, checking, deblurring, defocus_colours, make_app
+        from sftdec.inference import EngineSettings
 
         root = Path.cwd()
         default = default_choice(arguments.model, root)
-        choices = Choices(root, default, lambda name: Deblurrer.load(name, device=arguments.device))
+        settings = EngineSettings(device=arguments.device, max_blur=arguments.max_blur)
+        choices = Choices(root, default, lambda name: Deblurrer.load(name, **settings))
         choices.deblurrer(default.name)  # what is wrong with it is told here, and the first visitor doesn't wait
         logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it finds in a bad photo is told on the page
         warnings.simplefilter("ignore")

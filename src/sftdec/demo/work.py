@@ -23,6 +23,7 @@ from sftdec.photos import (
     png_bytes,
     read_defocus,
     read_photo_file,
+    scaled,
     shrunk,
 )
 
@@ -46,10 +47,10 @@ def deblurring(choices: Choices, max_megapixels: float) -> Callable[[Visit], Non
         files = {"photo": _download(targets.result), "defocus": _download(targets.map)}
         _look(read_photo_file(visit.source, max_megapixels), visit.folder / "before.jpg")
         height, width = _look(read_photo_file(targets.result, max_megapixels), visit.folder / "after.jpg")
-        _look_of_map(read_defocus(targets.map), visit.folder / "map.png")
+        sigma_max = _look_of_map(read_defocus(targets.map), deblurrer.sigma_max, visit.folder / "map.png")
         files |= {"before": {"path": "before.jpg"}, "after": {"path": "after.jpg"}, "map": {"path": "map.png"}}
         facts = {"name": visit.name, "model": visit.model.label, "seconds": round(seconds, 1), "files": files}
-        visit.facts.update(facts, width=width, height=height, sigma_max=deblurrer.sigma_max)
+        visit.facts.update(facts, width=width, height=height, sigma_max=sigma_max)
 
     return work
 
@@ -85,9 +86,11 @@ def _look(photo: Photo, path: Path) -> tuple[int, int]:
     return height, width
 
 
-def _look_of_map(defocus: NDArray[np.float32], path: Path) -> None:
-    """Write a defocus map in colours."""
-    path.write_bytes(png_bytes(coloured(shrunk(defocus)), effort=3))  # it is smooth
+def _look_of_map(defocus: NDArray[np.float32], sigma_max: float, path: Path) -> float:
+    """Write a defocus map in colours; px of sigma of the last one."""
+    small, sigma_max = scaled(shrunk(defocus), sigma_max)
+    path.write_bytes(png_bytes(coloured(small), effort=3))  # it is smooth
+    return sigma_max
 
 
 def _download(path: Path) -> dict[str, str]:

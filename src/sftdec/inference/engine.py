@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sftdec.inference.blending import Blend, Composition, Only
+from sftdec.inference.large_blur import BYTES, check_max_blur, count_scales, deblur_at_scales
 from sftdec.inference.levels import check_image
 from sftdec.inference.runtime_choice import choose_runtimes
 from sftdec.inference.runtimes import Runtime, RuntimeFailedError, TorchRuntime
 from sftdec.inference.tile_size import choose_tile
-from sftdec.inference.tiling import Picture, deblur_in_tiles
 from sftdec.networks import load_weights
 from sftdec.runtime import Precision, choose_device, has_bf16, keep_freed_memory
 
@@ -27,7 +27,7 @@ class Deblurred(NamedTuple):
     """What a picture became.
 
     ``image``: the all-in-focus picture, H×W×3 of the input's type: uint8, uint16, or float32 in 0..1 for any float.
-    ``defocus``: the defocus map, float32 H×W in 0..1: sigma (px) divided by the model's ``sigma_max``.
+    ``defocus``: the defocus map, float32 H×W in 0..1: sigma (px) divided by the ``sigma_max`` of what deblurred it.
     """
 
     image: NDArray[Any]
@@ -44,6 +44,9 @@ class EngineSettings(TypedDict, total=False):
     tile: side (px) of the tiles that are deblurred at a time; None: chosen for ``memory``.
     memory: GiB that the process may take, 2 where it isn't given.
     local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
+    max_blur: the largest blur (Gaussian standard deviation, px; a disc of twice that in radius) that is looked for and
+        taken off, at coarser scales where the network's own ``sigma_max`` doesn't reach it, and that a map's 1.0 stands
+        for then; where it isn't given, four times that, which is the most; 0 or the network's own: no coarser scale.
     """
 
     device: str
@@ -52,6 +55,7 @@ class EngineSettings(TypedDict, total=False):
     tile: int | None
     memory: float | None
     local_pooling: int | None
+    max_blur: float | None
 
 
 class Engine:
@@ -60,9 +64,9 @@ class Engine:
     May be called from several threads at once: each call gives what it would give alone, and they take turns tile by
     tile, so that together they need the memory of one and their pictures'.
 
-    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for. ``exact`` makes what computes
-    pictures of more than 8 bits; None: ``runtime`` does. ``otherwise`` makes the engine whose runtime takes over where
-    this one's fails; None: the failure is raised.
+    ``sigma_max``: blur (Gaussian standard deviation, px) that a map's 1.0 stands for: ``max_blur``, or the network's
+    own where that is larger. ``exact`` makes what computes pictures of more than 8 bits; None: ``runtime`` does.
+    ``otherwise`` makes the engine whose runtime takes over where this one's fails; None: the failure is raised.
     """
 
     def __init__(
@@ -72,8 +76,10 @@ class Engine:
         memory: float | None = None,
         exact: Callable[[], Runtime] | None = None,
         otherwise: "Callable[[], Engine] | None" = None,
+        max_blur: float | None = None,
     ) -> None:
-        self.sigma_max = runtime.sigma_max
+        self.sigma_max = check_max_blur(max_blur, runtime.sigma_max)
+        self._scales = count_scales(self.sigma_max, runtime.sigma_max)
         self.runtime, self._tile, self._memory = runtime, tile, memory
         self._exact, self._otherwise = exact or (lambda: runtime), otherwise
         self._turn = threading.Lock()
@@ -83,8 +89,8 @@ class Engine:
         """Load a weights file or, unless PyTorch is to compute, an ``.onnx`` file that ``sftdec export`` wrote.
 
         Raises:
-            ValueError: no such model, device, precision or runtime, a tile or memory that isn't above 0, or local
-                pooling where nothing is pooled.
+            ValueError: no such model, device, precision or runtime, a tile or memory that isn't above 0, a ``max_blur``
+                out of range, or local pooling where nothing is pooled.
         """
         tile, memory = settings.get("tile"), settings.get("memory")
         if tile is not None and tile < 1:
@@ -109,7 +115,7 @@ class Engine:
             LOG.warning("runtime %s: can't be loaded (%s); %s is taken", name, error, others[0])
             return cls._of_first(others, path, settings)
         otherwise = (lambda: cls._of_first(others, path, settings)) if others else None
-        return cls(runtime, settings.get("tile"), settings.get("memory"), exact, otherwise)
+        return cls(runtime, settings.get("tile"), settings.get("memory"), exact, otherwise, settings.get("max_blur"))
 
     def __call__(
         self,
@@ -149,9 +155,11 @@ class Engine:
 
     def _deblur(self, image: NDArray[Any], progress: Progress | None, blend: Blend) -> Deblurred:
         runtime = self.runtime if image.dtype == np.uint8 else self._exact()
-        picture, made = Picture(image, runtime.reach.stem), Composition(image, blend, self.sigma_max)
-        tile = choose_tile(runtime, image, self._memory) if self._tile is None else self._tile
-        defocus = deblur_in_tiles(runtime, picture, tile, made.write, progress, self._turn, made.choose)
+        made, tile, unit = Composition(image, blend, runtime.sigma_max), self._tile, runtime.sigma_max / self.sigma_max
+        if tile is None:
+            tile = choose_tile(runtime, image, self._memory, BYTES if self._scales else 0)
+        defocus = deblur_at_scales(runtime, image, tile, made.write, progress, self._turn, made.choose, self._scales)
+        defocus *= np.float32(unit)
         return Deblurred(made.result, np.clip(defocus, 0, 1, out=defocus))
 
 

@@ -19,34 +19,35 @@ PAGED = 1.3  # times as long takes what takes blocks too large to be kept (``kee
 STEP = 32  # px, a multiple of every stem
 
 
-def choose_tile(runtime: Runtime, image: NDArray[Any], memory: float | None = None) -> int:
+def choose_tile(runtime: Runtime, image: NDArray[Any], memory: float | None = None, more: float = 0) -> int:
     """The side (px) of tiles with which deblurring ``image`` costs least and keeps a process within ``memory`` GiB.
 
     It follows from the network, its precision, the picture's size and type, and ``memory`` (default: 2, or as much as
-    tiles of 256 px need); never from what is free just now, since other tiles would mean other last bits.
+    tiles of 256 px need); never from what is free just now, since other tiles would mean other last bits. ``more`` is
+    what is kept beside picture and map, in bytes a pixel.
 
     Raises:
         ValueError: memory that isn't enough for the smallest tile; the message says how much would be.
     """
-    given = max(MEMORY, predict_bytes(runtime, image, USUAL) / GIB) if memory is None else memory
+    given = max(MEMORY, predict_bytes(runtime, image, USUAL, more) / GIB) if memory is None else memory
     tiles = range(LARGEST, 0, -STEP)
-    fitting = [tile for tile in tiles if predict_bytes(runtime, image, tile) <= given * GIB]
+    fitting = [tile for tile in tiles if predict_bytes(runtime, image, tile, more) <= given * GIB]
     if fitting:
         usual = [tile for tile in fitting if tile >= USUAL] or fitting[:1]
         return min(usual, key=lambda tile: _work(runtime, image.shape[:2], tile))
-    needed = predict_bytes(runtime, image, tiles[-1])
+    needed = predict_bytes(runtime, image, tiles[-1], more)
     raise ValueError(
         f"memory: found {given:g} GiB, expected {np.ceil(needed / GIB * 100) / 100:g} or more for this model and a "
         f"picture of {image.shape[1]}×{image.shape[0]} px; give more or deblur a smaller picture"
     )
 
 
-def predict_bytes(runtime: Runtime, image: NDArray[Any], tile: int) -> float:
+def predict_bytes(runtime: Runtime, image: NDArray[Any], tile: int, more: float = 0) -> float:
     """The largest resident memory of a process that deblurs ``image`` by tiles of ``tile`` px."""
     pixels = image.shape[0] * image.shape[1]
     padded = any(side % runtime.reach.stem for side in image.shape[:2])  # then the map is there twice in the end
     # the picture as it came and as it becomes, and the map
-    kept = float(pixels * (2 * 3 * image.dtype.itemsize + (2 * 4 if padded else 4)))
+    kept = float(pixels * (2 * 3 * image.dtype.itemsize + (2 * 4 if padded else 4) + more))
     return PROCESS + kept + _tile_bytes(runtime, image.shape[:2], tile)
 
 

@@ -1,4 +1,4 @@
-from .defocus_pictures import coloured, comparison, preview, shrunk
+from .defocus_pictures import coloured, comparison, preview, scaled, shrunk
 from .errors import SMALLEST_SIDE, PhotoError
 from .formats import DEVELOP, PHOTO_ENDINGS, RAW_ENDINGS
 from .images import (
@@ -57,6 +57,7 @@ __all__ = [
     "read_values",
     "refuse_existing",
     "refuse_unwritable",
+    "scaled",
     "shrunk",
     "told_otherwise",
     "told_unread",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+USUAL_BLUR = 6.0  # px of sigma
 PREVIEW_SIDE = 1600  # px, of the longer side
 PANEL_SIDE = 960
 _NARROWEST = 360  # px that a scale with its numbers needs
@@ -22,9 +23,20 @@ def coloured(defocus: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_MAGMA), cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def scaled(defocus: NDArray[np.float32], sigma_max: float) -> tuple[NDArray[np.float32], float]:
+    """A map for the eye, H×W in 0..1, and the px of sigma that its 1.0 stands for: a half or a quarter of
+    ``sigma_max`` where all but a two-hundredth of it lies below that, but no less than ``USUAL_BLUR``.
+    """
+    largest = float(np.percentile(defocus, 99.5))
+    shown = 1.0
+    while sigma_max * shown / 2 >= USUAL_BLUR and largest <= shown / 2:
+        shown /= 2
+    return np.clip(defocus / np.float32(shown), 0, 1), sigma_max * shown
+
+
 def preview(defocus: NDArray[np.float32], sigma_max: float) -> Image.Image:
     """The map in colours, at most ``PREVIEW_SIDE`` px, above its scale in px of sigma."""
-    small = shrunk(defocus)
+    small, sigma_max = scaled(shrunk(defocus), sigma_max)
     height, width = small.shape
     across = max(width, _NARROWEST)
     unit = _unit(across)
@@ -43,6 +55,7 @@ def comparison(
     """
     width = defocus.shape[1]
     small = [shrunk(each, PANEL_SIDE) for each in (before, after, defocus)]
+    small[2], sigma_max = scaled(small[2], sigma_max)
     panel_height, panel_width = small[2].shape
     part = _most_changed(before, after, panel_height, panel_width) if panel_width < width else None
     column = max(panel_width, _NARROWEST) + _MARGIN
