@@ -45,7 +45,9 @@ def main() -> None:
         tracker.artifact(REPORTS / "metrics.json", "reports")
         tracker.artifact(REPORTS / "per_image.parquet", "reports")
         tracker.artifact(FIGURES, "reports/figures")
-        tracker.artifact(FIGURES / "contact_sheet.png")  # MLflow's compare page shows no folder's pictures
+        for shown in gallery.comparisons:  # on the row: whoever compares executions sees them side by side
+            tracker.picture(f"{shown.scene}/deblurred", shown.deblurred, row=True)
+            tracker.picture(f"{shown.scene}/defocus", shown.estimate, row=True)
         tracker.writes([REPORTS / "metrics.json", REPORTS / "per_image.parquet"])
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from PIL import Image
 
 from sftdec.lineage.commits import lineage
 from sftdec.runtime.checksums import checksum
@@ -18,7 +17,7 @@ from sftdec.tracking import TrackingSettings, read_settings, send_pending, track
 from sftdec.tracking.settings import EXPERIMENT
 from sftdec.tracking.spool import pending_spools
 from sftdec.tracking.system import SystemSampler
-from tests.tracking.recorded import only, only_input, runs, stage_runs, steps
+from tests.tracking.recorded import only, only_input, picture_of, runs, stage_runs, steps
 
 
 def test_a_stage_leaves_a_finished_run_with_all_it_recorded_and_no_spool(
@@ -30,10 +29,10 @@ def test_a_stage_leaves_a_finished_run_with_all_it_recorded_and_no_spool(
     (root / "figures" / "inner" / "gain.txt").write_text("2 dB")
     with track_stage("train_s1", root, [root / "src"], {"rate": {"first": 1e-4}}, settings=settings) as t:
         for step in (0, 5):
-            t.metrics({"loss": 1.0 / (step + 1), "weird=name": 2.0}, step)
+            t.metrics({"step": step, "loss": 1.0 / (step + 1), "weird=name": 2.0}, step)
         t.tags({"note": "a" * 9000})
         t.dataset("sample", root / "build" / "patches", "d" * 64, rows=12, profile={"sigma_mean": 1.5})
-        t.picture("validation/step_00005.png", picture)
+        t.picture("validation/s1", picture, 5)
         t.artifact(root / "report.html", "reports")
         t.artifact(root / "figures")
     run = only(stage_runs(settings))
@@ -41,12 +40,13 @@ def test_a_stage_leaves_a_finished_run_with_all_it_recorded_and_no_spool(
     assert run.data.params == {"rate.first": "0.0001"}
     assert steps(settings, run, "loss") == [(0, 1.0), (5, 1.0 / 6)]
     assert run.data.metrics["weird_name"] == 2.0
+    assert "step" not in run.data.metrics  # it would be a chart of step against step
     assert len(run.data.tags["note"]) == 5000 and run.data.tags["in.src"] == checksum(root / "src")
     dataset = only_input(run)
     assert (dataset.name, json.loads(dataset.profile)) == ("sample", {"num_rows": 12, "sigma_mean": 1.5})
     assert json.loads(dataset.source) == {"uri": "build/patches"}
     folder = root / "mlruns" / EXPERIMENT / run.info.run_id / "artifacts"
-    assert np.array_equal(np.asarray(Image.open(folder / "validation" / "step_00005.png")), picture)
+    assert np.array_equal(picture_of(folder, "validation/s1", 5), picture)
     assert (folder / "reports" / "report.html").read_text() == "<p>fine</p>"
     assert (folder / "figures" / "inner" / "gain.txt").read_text() == "2 dB"
     assert pending_spools(root) == []

@@ -224,14 +224,14 @@ def resolve_weights(model: str, root: Path, settings: TrackingSettings | None = 
     name, alias, number = parsed.groups()
     settings = settings or read_settings(root)
     if not settings.exists:
-        raise RegistryError(f"{model}: there is no registry at {settings.uri} yet; {_MEND}")
+        raise RegistryError(f"{model}: there is no registry at {settings.shown} yet; {_MEND}")
     with open_registry(settings) as client:
         found = find_version(client, alias or int(number), name)
         if found is None:
             known = read_versions(client, name)
             listed = ", ".join(f"{v.number}" + "".join(f" @{a}" for a in v.aliases) for v in known)
             there = f"versions: {listed}" if known else "it has no version; " + _registered_names(client)
-            raise RegistryError(f"{model}: not in the registry {settings.uri} ({there}); {_MEND}")
+            raise RegistryError(f"{model}: not in the registry {settings.shown} ({there}); {_MEND}")
         try:
             with fluent_store(settings):
                 return download_weights(client, found, root)

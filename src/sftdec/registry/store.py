@@ -66,7 +66,7 @@ def open_registry(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     try:
         yield client
     except (MlflowException, SQLAlchemyError, TrackingError) as error:
-        raise RegistryError(f"the registry at {settings.uri}: {in_a_sentence(error)}") from error
+        raise RegistryError(f"the registry at {settings.shown}: {in_a_sentence(error)}") from error
 
 
 def read_versions(client: "MlflowClient", name: str = MODEL) -> list[Version]:
