@@ -115,14 +115,15 @@ def figures(metrics: Mapping[str, Any]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for key, value in metrics.items():
         inner = dict(value) if isinstance(value, Mapping) else {"": value}
-        if _is_number(inner.get("psnr")) and _is_number(inner.get("psnr_blurred")):
+        if is_number(inner.get("psnr")) and is_number(inner.get("psnr_blurred")):
             inner["psnr_gain"] = inner["psnr"] - inner["psnr_blurred"]
         named = {f"{key}.{name}" if name else key: number for name, number in inner.items()}
-        flat |= {name: float(number) for name, number in named.items() if _is_number(number)}
+        flat |= {name: float(number) for name, number in named.items() if is_number(number)}
     return flat
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is one that MLflow draws."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sftdec.runtime import HIDDEN, hush, without_passwords
+from sftdec.tracking.moved import follow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -97,6 +98,8 @@ def open_client(settings: TrackingSettings) -> "MlflowClient":
     """
     if settings.is_remote and not server_answers(settings.uri):
         raise TrackingError(f"{settings.shown} does not answer; start the MLflow server, or mend MLFLOW_TRACKING_URI")
+    if settings.database:
+        follow(settings.database)
     silence_mlflow()
     from mlflow import MlflowClient
     from mlflow.version import VERSION
