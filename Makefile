@@ -80,7 +80,8 @@ audit:
 	$(VENV)-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 ui: $(VENV)/.installed
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1
+	-cd '$(CURDIR)' && $(BIN)/python -m sftdec.tracking
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri 'sqlite:///$(CURDIR)/mlflow.db' --workers 1
 
 clean:
 	rm -rf $(VENV) $(VENV)-audit build .checkpoints .tracking .retrain

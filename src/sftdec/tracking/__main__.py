@@ -1,4 +1,4 @@
-"""``python -m sftdec.tracking``: bring the project's store up to date, what it refused included, and say how it went."""
+"""``python -m sftdec.tracking``: bring the project's store up to date, with what it refused, and say how it went."""
 
 import sys
 from pathlib import Path

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from sftdec.tracking.rows import NOTE
 from sftdec.tracking.runs import figures, mlflow_name
 from sftdec.tracking.settings import TrackingSettings, read_settings
 from sftdec.tracking.spool import FOLDER, Event, Spool
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOG = logging.getLogger(__name__)
 LONGEST_VALUE = 5000  # characters of a tag or parameter; MLflow cuts at 6000 and refuses beyond 8000
@@ -43,6 +46,13 @@ class StageTracker:
         """Results (``figures``), onto this run and onto the execution's row."""
         self.metrics(figures(metrics), 0)
         self.log_row_metrics(metrics)
+
+    def log_means(self, table: "pd.DataFrame", by: Sequence[str], measures: Sequence[str]) -> None:
+        """The means of a table's measures as results, by the values of some columns; unknown ones are left out."""
+        known = [name for name in measures if name in table.columns]
+        for group, rows in table.groupby(list(by), sort=False):
+            means = {name: float(value) for name, value in rows[known].mean().dropna().items()}
+            self.log_final_metrics({".".join(str(part) for part in group): means})
 
     def log_row_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Results that an earlier execution may have brought, onto this one's row, where it hasn't them yet."""
