@@ -8,13 +8,14 @@ import types
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 
 from sftdec.lineage.commits import lineage
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import TrackingSettings, read_settings, send_pending, track_stage
-from sftdec.tracking.settings import EXPERIMENT
+from sftdec.tracking.settings import EXPERIMENT, experiment_id, open_client
 from sftdec.tracking.spool import pending_spools
 from sftdec.tracking.system import SystemSampler
 from tests.tracking.recorded import only, only_input, picture_of, runs, stage_runs, steps
@@ -113,6 +114,23 @@ def test_a_stage_that_raises_is_failed_and_goes_on_in_the_same_run_when_it_is_re
     run = only(stage_runs(settings))
     assert run.info.status == "FINISHED"
     assert steps(settings, run, "loss") == [(0, 3.0), (1, 2.0)]
+
+
+def test_a_training_of_an_experiment_is_a_run_of_its_own_with_no_row_and_recorded_once(
+    root: Path, settings: TrackingSettings
+) -> None:
+    table = pd.DataFrame({"split": ["test", "test"], "dataset": ["a", "a"], "psnr": [20.0, 22.0], "mae": [np.nan] * 2})
+    for _ in range(2):
+        with track_stage("sft s1 seed 0", root, settings=settings, experiment="sft-dec-table3") as tracker:
+            tracker.metrics({"loss": 1.0}, 5)
+            tracker.log_means(table, ["split", "dataset"], ["psnr", "mae", "ssim"])
+            tracker.dataset("scenes", root / "src", "d" * 64, 2)
+    client = open_client(settings)
+    (run,) = client.search_runs([experiment_id(client, settings, "sft-dec-table3")])
+    assert run.info.run_name == "sft s1 seed 0" and run.info.status == "FINISHED"
+    drawn = {key: value for key, value in run.data.metrics.items() if not key.startswith("system/")}
+    assert drawn == {"loss": 1.0, "test.a.psnr": 21.0}
+    assert runs(settings) == [] and pending_spools(root) == []
 
 
 def test_a_clean_exit_inside_a_stage_is_no_failure(root: Path, settings: TrackingSettings) -> None:
