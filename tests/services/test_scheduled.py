@@ -94,10 +94,10 @@ def test_mlflow_shows_two_executions_side_by_side_with_figures_and_pictures(
 ) -> None:
     client, address = open_client(executed.settings), executed.settings.uri
     experiment = experiment_id(client, executed.settings)
-    found = client.search_runs([experiment], "tags.`sftdec.stage` = 'evaluate'", order_by=["start_time DESC"])[:2]
+    found = client.search_runs([experiment], "tags.`sftdec.kind` = 'pipeline'", order_by=["start_time DESC"])[:2]
     ids = [run.info.run_id for run in reversed(found)]
     page.open(f"{address}/#/experiments/{experiment}/runs", 1400, 620)
-    page.wait_for("Training runs", "pipeline")
+    page.wait_for("Training runs", *(run.info.run_name for run in found))
     page.run(CLOSE_ASSISTANT)
     page.screenshot(pictures / "mlflow-runs.png")
     page.open(f'{address}/#/compare-runs?runs={json.dumps(ids)}&experiments=["{experiment}"]', 1400, 1250)
