@@ -112,6 +112,8 @@ def test_mlflow_shows_two_executions_side_by_side_with_figures_and_pictures(
     page.screenshot(pictures / "mlflow-compare.png")
     evaluations = urllib.parse.quote("tags.`sftdec.stage` = 'evaluate'")
     page.open(f"{address}/#/experiments/{experiment}/runs?searchFilter={evaluations}&compareRunsMode=CHART", 1400, 900)
+    page.wait_for("Training runs", *(run.info.run_name for run in found))
+    page.run(UNFOLD)
     page.wait_for("deblurred/sample")
     page.wait_for_pictures(2)
     page.run(CLOSE_ASSISTANT)
@@ -147,6 +149,10 @@ def test_prefect_shows_the_flow_its_tasks_and_artifacts(executed: Executed, page
     page.screenshot(pictures / "prefect-artifacts.png", settle=4)
 
 
+UNFOLD = """(() => {
+    const all = [...document.querySelectorAll('[role=row] button[data-component-id*="runs_cells_r"]')];
+    all.filter(b => b.getBoundingClientRect().width > 0).slice(0, 2).forEach(b => b.click());
+})()"""
 CLOSE_ASSISTANT = """(() => {
     const all = [...document.querySelectorAll('button')];
     const found = all.find(b => /close/i.test(b.getAttribute('aria-label') || '')

@@ -134,3 +134,17 @@ def test_an_execution_that_was_stopped_goes_on_in_its_row_and_another_gets_its_o
     rows = client.search_runs([experiment], "tags.`sftdec.kind` = 'pipeline'", order_by=["start_time ASC"])
     assert len(rows) == (2 if ended else 1)
     assert rows[-1].data.tags[EXECUTION] == this_process()
+
+
+def test_a_stage_that_goes_on_and_those_after_it_are_one_row(
+    root: Path, settings: TrackingSettings, away: TrackingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sftdec.tracking.processes.execution", dead_process)
+    with pytest.raises(RuntimeError), track_stage("train_s1", root, settings=away):
+        raise RuntimeError("stop")  # its spool waits, with the name of an execution that has ended
+    monkeypatch.setattr("sftdec.tracking.processes.execution", this_process)
+    for stage in ("train_s1", "train_s2"):
+        with track_stage(stage, root, settings=settings):
+            pass
+    kinds = [run.data.tags["sftdec.kind"] for run in runs(settings)]
+    assert sorted(kinds) == ["pipeline", "stage", "stage"]

@@ -25,10 +25,11 @@ class Sender:
         self.settings = settings
         self.root = root
         self.store = Store(settings)
+        self._resumed: dict[Path, Event] = {}  # the newest opening event of each spool that was gone on with
 
     def send(self, spool: Spool) -> None:
         """Send what the spool holds and the store lacks; after a ``StoreAway`` it can be called again."""
-        header = spool.header
+        header = self._resumed.get(spool.folder) or spool.header
         if header is None:
             return
         with self._none_refused():
@@ -115,6 +116,8 @@ class Sender:
             return
         waiting: list[tuple[Event, int]] = []
         for event, end in spool.read(spool.sent):
+            if event["kind"] == "open":  # of another execution, maybe, whose row the run lies below from here on
+                self._resumed[spool.folder] = header = header | {"tags": event["tags"]}
             batched = event["kind"] in BATCHED and not event.get("row")
             if batched:
                 waiting.append((event, end))
