@@ -91,7 +91,8 @@ release: $(VENV)/.installed-dev
 	$(BIN)/python -m build --outdir dist build/release
 
 ui: $(VENV)/.installed
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1
+	-cd '$(CURDIR)' && $(BIN)/python -m sftdec.tracking
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri 'sqlite:///$(CURDIR)/mlflow.db' --workers 1
 
 clean:
 	rm -rf $(VENV) $(VENV)-audit build .checkpoints .tracking .retrain

@@ -139,7 +139,7 @@ def where_the_run_is(settings: TrackingSettings, pipeline_run: str | None) -> li
     from sftdec.tracking import open_client
 
     experiment = open_client(settings).get_run(pipeline_run).info.experiment_id
-    page = f"{settings.uri.rstrip('/')}/#/experiments/{experiment}/runs/{pipeline_run}"
+    page = f"{settings.page}/#/experiments/{experiment}/runs/{pipeline_run}"
     return [f"This execution in MLflow: [run {pipeline_run}]({page}), its stages below it."]
 
 

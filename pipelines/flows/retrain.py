@@ -107,7 +107,7 @@ def _retrain(root: Path, place: Path, definition: Definition, stages: list[str])
         return results
     champion = _champion(root, settings)
     (place / GATE).unlink(missing_ok=True)
-    with tracked(place, settings) as pipeline_run:
+    with tracked(place, settings, "evaluate" in chosen) as pipeline_run:
         environment = stage_environment(root, place, settings, pipeline_run)
         results = run_in_turn(chosen, place, environment)
     done, decision = summary(results, [where, *where_the_run_is(settings, pipeline_run)]), gate_decision(place)

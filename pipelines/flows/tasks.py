@@ -53,8 +53,10 @@ def run_in_turn(stages: Iterable[str], root: Path, environment: Mapping[str, str
 
 
 @contextmanager
-def tracked(root: Path, settings: TrackingSettings) -> Iterator[str | None]:
+def tracked(root: Path, settings: TrackingSettings, judged: bool = False) -> Iterator[str | None]:
     """One MLflow run for the whole execution of the project at ``root``, closed as it ends; yields its id.
+
+    ``judged``: the execution brings the evaluation up to date, so its figures are the run's.
 
     None if tracking is off, or if the store is away, which stops nobody.
     """
@@ -73,7 +75,7 @@ def tracked(root: Path, settings: TrackingSettings) -> Iterator[str | None]:
     finally:
         if pipeline_run:
             try:
-                close_pipeline_run(root, pipeline_run, failure, settings)
+                close_pipeline_run(root, pipeline_run, failure, settings, judged)
             except Exception as error:
                 log.warning("MLflow run %s stays open: %s", pipeline_run, error)
 

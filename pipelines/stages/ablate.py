@@ -1,11 +1,13 @@
 """DVC stages of an experiment's cells: patches, and the stage before's weights → weights, judged a row a photo."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
+from sftdec.evaluation import MEASURES
 from sftdec.experiments import BUDGETS, Cell, cell_params, load_experiment, train_cell
+from sftdec.tracking import track_stage
 from sftdec.training import STAGES
 
 BUILD, CHECKPOINTS = Path("build"), Path(".checkpoints")
@@ -25,8 +27,16 @@ def main() -> None:
     cell = Cell(given.variant, given.stage, given.seed, given.budget)
     params = cell_params(Path("params.yaml"), experiment, cell)
     print(f"{cell.budget}, {cell.variant}, seed {cell.seed}, {cell.stage}: {experiment.steps_of(cell)} steps")
-    start = replace(cell, variant=given.start or cell.variant)
-    train_cell(cell, params, experiment, BUILD, BUILD / given.experiment, CHECKPOINTS, start)
+    start, out = replace(cell, variant=given.start or cell.variant), BUILD / given.experiment
+    name = f"{cell.variant} {cell.stage} seed {cell.seed}" + (" in equal time" if cell.budget == "equal_time" else "")
+    reads = [BUILD / "scenes", BUILD / "patches"]
+    shown = {**asdict(cell), "steps": experiment.steps_of(cell), **experiment.variants[cell.variant]}
+    with track_stage(name, Path.cwd(), reads, shown, experiment=f"sft-dec-{given.experiment}") as tracker:
+        told = (cell, params, experiment, BUILD, out, CHECKPOINTS, start)
+        judged = train_cell(*told, lambda step, metrics: tracker.metrics(metrics, step))
+        tracker.log_means(judged, ["split", "dataset"], MEASURES)
+        tracker.artifact(cell.per_image(out))
+        tracker.writes([cell.weights(out)])
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ import shutil
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
-from sftdec.evaluation import write_per_image
+from sftdec.evaluation import MEASURES, write_per_image
 from sftdec.experiments import BUDGETS, DECONVOLVED, judge_classical, judge_model, load_comparison
 from sftdec.params import load_params
 from sftdec.peers import load_network
 from sftdec.runtime import choose_device
+from sftdec.tracking import track_stage
 
 SCENES, BUILD = Path("build/scenes"), Path("build/comparison")
+EXPERIMENT = "sft-dec-comparison"  # of MLflow
 PARAMS = Path("experiments/comparison/params.yaml")
 
 
@@ -33,7 +35,10 @@ def main() -> None:
         weights: dict[str, Path] = {budget: BUILD / given.method / f"{budget}.safetensors" for budget in BUDGETS}
         deconvolve = given.kind == "deconvolution"
         table = judge_model(given.method, weights, load_network, SCENES, split, pictures, device, deconvolve=deconvolve)
-    write_per_image(BUILD / "judged" / f"{name}.parquet", table)
+    write_per_image(found := BUILD / "judged" / f"{name}.parquet", table)
+    with track_stage(f"judged {name}", Path.cwd(), [SCENES], {"method": name}, experiment=EXPERIMENT) as tracker:
+        tracker.log_means(table, ["budget", "dataset"], MEASURES)
+        tracker.artifact(found)
     for budget, rows in table.groupby("budget", sort=False):
         print(f"{name}, {budget}: {rows['psnr'].mean():.2f} dB on {len(rows)} scenes")
 

@@ -45,7 +45,9 @@ def main() -> None:
         tracker.artifact(REPORTS / "metrics.json", "reports")
         tracker.artifact(REPORTS / "per_image.parquet", "reports")
         tracker.artifact(FIGURES, "reports/figures")
-        tracker.artifact(FIGURES / "contact_sheet.png")  # MLflow's compare page shows no folder's pictures
+        for shown in gallery.comparisons:  # not on the row, whose 90 parameters MLflow's grid would write above each
+            tracker.picture(f"deblurred/{shown.scene}", shown.deblurred)
+            tracker.picture(f"defocus/{shown.scene}", shown.estimate)
         tracker.writes([REPORTS / "metrics.json", REPORTS / "per_image.parquet"])
 
 

@@ -33,8 +33,10 @@ def main() -> None:
         MARK.write_text(json.dumps({"weights_sha256": checksum(WEIGHTS)}) + "\n")
         tracker.tags({"version": outcome.version, "gate.promoted": outcome.promoted, "gate.reason": outcome.reason})
         tracker.metrics({f"gate.{key}": value for key, value in outcome.figures.items()}, step=0)
+        tracker.log_row_metrics(metrics)
         verdict = "promoted" if outcome.promoted else "not promoted"
-        print(f"models:/sft-dec/{outcome.version}: {verdict}: {outcome.reason}")
+        tracker.note(told := f"models:/sft-dec/{outcome.version}: {verdict}: {outcome.reason}")
+        print(told)
 
 
 if __name__ == "__main__":

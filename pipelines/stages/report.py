@@ -39,7 +39,8 @@ def main() -> None:
             lineage={str(path): checksum(path) for path in (WEIGHTS, SCENES, PATCHES)},
         )
         write_report(PAGE, material)
-        tracker.artifact(PAGE, "reports")
+        tracker.log_row_metrics(material.metrics)  # of an evaluation that DVC had in its cache as well
+        tracker.artifact(PAGE, "reports", row=True)
 
 
 if __name__ == "__main__":

@@ -61,18 +61,22 @@ def experiment(tmp_path):
 
 @pytest.fixture
 def run(build, base, experiment):
-    def train(variant, stage, seed=0, budget="equal_steps", start=None, out="out"):
+    def train(variant, stage, seed=0, budget="equal_steps", start=None, out="out", told=None):
         cell = Cell(variant, stage, seed, budget)
         begun = replace(cell, variant=start or variant)
         params = cell_params(base, experiment, cell)
-        train_cell(cell, params, experiment, build, build / out, build / "checkpoints", begun)
+        report = lambda step, metrics: told is None or told.append((step, metrics["loss"]))  # noqa: E731
+        judged = train_cell(cell, params, experiment, build, build / out, build / "checkpoints", begun, report)
+        assert judged.equals(pd.read_parquet(cell.per_image(build / out)))
         return cell
 
     return train
 
 
 def test_a_cell_leaves_weights_of_its_modulation_a_curve_and_a_row_a_photo(run, build):
-    cell = run("baseline", "s1")
+    told = []
+    cell = run("baseline", "s1", told=told)
+    assert [step for step, _ in told] == pd.read_csv(cell.curve(build / "out"))["step"].tolist()
     assert load_weights(cell.weights(build / "out")).config.modulation == "baseline"
     assert pd.read_csv(cell.curve(build / "out"))["step"].tolist()[-1] == 4
     table = pd.read_parquet(cell.per_image(build / "out"))

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.stages.register import main
 from sftdec.registry import Judge, champion
-from sftdec.tracking import TrackingSettings
+from sftdec.tracking import TrackingSettings, open_client
 from tests.registry.conftest import bright, empty_store, git, root, settings, trained  # noqa: F401
 from tests.registry.small import make_scenes, measured
 
@@ -41,7 +41,11 @@ def test_the_stage_registers_judges_and_leaves_an_out_without_a_time(
     decision = json.loads((root / ".tracking/gate.json").read_text())
     assert (decision["version"], decision["promoted"], decision["previous"]) == (1, False, 1)
     serving = champion(root, settings)
-    assert serving is not None and serving.run_id == serving.tags["gate.run"]
+    assert serving is not None and serving.run_id == serving.tags["made.run"] != serving.tags["gate.run"]
+    client = open_client(settings)
+    row = client.get_run(client.get_run(serving.tags["gate.run"]).data.tags["mlflow.parentRunId"])
+    assert row.data.tags["mlflow.note.content"].startswith("models:/sft-dec/1: not promoted: models:/sft-dec/1 already")
+    assert row.data.metrics["here.psnr"] == pytest.approx(measured(weights, judge)["here"]["psnr"])
 
 
 def test_an_experiment_of_dvcs_registers_nothing_unless_asked(

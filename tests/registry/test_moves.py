@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from sftdec.registry import RegistryError, history, moves, promote, register, set_champion, versions
-from sftdec.registry.moves import FORMER, LONGEST_REASON, PREFIX, Move, happened, settle, write_move
+from sftdec.registry.moves import (
+    FORMER,
+    LONGEST_REASON,
+    PREFIX,
+    Move,
+    decided,
+    figures_read,
+    happened,
+    settle,
+    write_move,
+)
 from sftdec.tracking import TrackingSettings
 from sftdec.tracking.settings import open_client
 
@@ -45,6 +55,14 @@ def test_a_kill_between_any_two_steps_leaves_one_champion_and_a_history_that_is_
         assert later["champions"] == [1] and later["versions"] == [1, 2, 1]
         second = f"killed before call {number}" if moved else "made again"
         assert later["reasons"] == ["the first", second, "and back"] and later["decision"] == "and back"
+
+
+def test_the_figures_of_many_data_sets_are_cut_to_what_a_tag_holds() -> None:
+    figures = {f"gain.set {number}": number / 8 for number in range(1000)}
+    told = decided("refused", 1, "worse", "gate", figures=figures).tags["figures"]
+    kept = figures_read(told)
+    assert 4900 < len(told) <= POSTGRES_LIMIT and kept == {name: figures[name] for name in kept}
+    assert figures_read("") == {} and "figures" not in decided("refused", 1, "worse", "gate").tags
 
 
 def test_a_move_that_was_begun_is_completed_by_the_next_one(two: Path, settings: TrackingSettings) -> None:

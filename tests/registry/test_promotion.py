@@ -23,8 +23,9 @@ from sftdec.registry import (
     resolve_weights,
     versions,
 )
-from sftdec.registry.judging import SCENES_TAG
+from sftdec.registry.moves import figures_read
 from sftdec.registry.package import create_version
+from sftdec.registry.store import SCENES_TAG
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import track_stage
 from sftdec.tracking.settings import fluent_store, open_client
@@ -53,7 +54,8 @@ def test_better_ones_take_over_and_worse_and_equal_ones_do_not(judge: Judge, bri
     tags = [version.tags for version in versions(judge.root, judge.settings)]
     assert [each["gate.decision"] for each in tags] == ["promoted", "promoted", "refused"]
     assert tags[2]["gate.reason"] == outcomes[2].reason
-    assert float(tags[1]["gate.gain_low"]) == pytest.approx(outcomes[1].figures["gain_low"], rel=1e-5)
+    kept = figures_read(tags[1]["gate.figures"])
+    assert kept == pytest.approx(outcomes[1].figures, rel=1e-5)
     told = history(judge.root, judge.settings, everything=True)
     assert list(told["event"]) == ["registered", "promoted", "registered", "promoted", "registered", "refused"]
     assert list(told["version"]) == [1, 1, 2, 2, 3, 3]

@@ -10,6 +10,7 @@ import mlflow
 import pytest
 
 from sftdec.registry import (
+    SCENES_TAG,
     RegistryError,
     Version,
     champion,
@@ -25,7 +26,7 @@ from sftdec.runtime.checksums import checksum
 from sftdec.tracking import TrackingSettings, read_settings, track_stage
 from sftdec.tracking.settings import fluent_store, open_client
 from tests.registry.results import rules, table
-from tests.tracking.recorded import free_port
+from tests.tracking.recorded import free_port, run_python
 
 
 def test_a_registered_version_is_verified_tagged_and_the_challenger(
@@ -35,7 +36,8 @@ def test_a_registered_version_is_verified_tagged_and_the_challenger(
     with track_stage("register", root, settings=settings) as tracker:
         run_id = tracker.run_id()
         version = register(trained[0], run_id, {"sample": {"psnr": 25.5}}, root, {"note": "x"}, settings)
-    assert version.number == 1 and version.aliases == ("challenger",) and version.run_id == run_id
+    assert version.number == 1 and version.aliases == ("challenger",)
+    assert version.run_id == version.tags["made.run"] != run_id  # the training's, not the registering's
     assert version.tags["weights_sha256"] == checksum(trained[0])
     assert version.tags["metric.sample.psnr"] == "25.5"
     assert version.tags["verified"] == "true" and version.tags["note"] == "x"
@@ -46,10 +48,49 @@ def test_a_registered_version_is_verified_tagged_and_the_challenger(
     assert model.metadata.signature.inputs.required_input_names() == ["image"]
     assert model.metadata.signature.outputs.input_names() == ["deblurred", "defocus", "sigma_max"]
     assert list(model.input_example.columns) == ["image"]
-    assert model.metadata.run_id == run_id
+    assert model.metadata.run_id == version.run_id
     assert requirements_of(version, settings) == {*base_packages(), "mlflow", "pandas"}
     client = open_client(settings)
-    assert client.get_run(run_id).outputs.model_outputs[0].model_id == model.metadata.model_id
+    assert client.get_run(version.run_id).outputs.model_outputs[0].model_id == model.metadata.model_id
+
+
+def test_models_are_ranked_by_their_figures_on_a_data_set(
+    root: Path, settings: TrackingSettings, trained: list[Path]
+) -> None:
+    figures = [{"near": {"psnr": 25.0}, "far": {"psnr": 31.0}}, {"near": {"psnr": 28.0}, "far": {"psnr": 30.0}}]
+    for weights, metrics in zip(trained, figures, strict=False):
+        register(weights, None, metrics, root, {SCENES_TAG: "f" * 64}, settings)
+    register(trained[0], None, figures[0], root, {SCENES_TAG: "f" * 64}, settings)  # once more: it is there already
+    with fluent_store(settings):
+        for name, best in (("near", [28.0, 25.0]), ("far", [31.0, 30.0])):
+            order = [{"field_name": "metrics.psnr", "ascending": False, "dataset_name": name}]
+            ranked = mlflow.search_logged_models(["1"], order_by=order, output_format="list")
+            kept = [[m.value for m in model.metrics if m.dataset_name == name] for model in ranked]
+            assert kept == [[value] for value in best]
+
+
+def test_a_version_is_loaded_where_sftdec_is_not_installed(
+    root: Path, settings: TrackingSettings, trained: list[Path]
+) -> None:
+    version = register(trained[0], None, {}, root, settings=settings)
+    done = run_python(
+        """
+        import base64, importlib.util, sys
+        from pathlib import Path
+        sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(finder).lower()]
+        sys.path = [place for place in sys.path if not Path(place or ".", "sftdec").is_dir()]
+        assert importlib.util.find_spec("sftdec") is None
+        import mlflow, pandas
+        mlflow.set_tracking_uri(sys.argv[1])
+        model = mlflow.pyfunc.load_model(sys.argv[2])
+        answer = model.predict(model.input_example)
+        print(list(answer.columns), Path(sys.modules["sftdec"].__file__).parts[-3:])
+        """,
+        settings.uri,
+        version.uri,
+    )
+    expected = "['deblurred', 'defocus', 'sigma_max'] ('code', 'sftdec', '__init__.py')"
+    assert done.stdout.strip() == expected, done.stderr
 
 
 def requirements_of(version: Version, settings: TrackingSettings) -> set[str]:
@@ -142,7 +183,9 @@ def test_the_gates_decisions_are_written_down_and_move_the_alias(
     first = register(trained[0], None, {}, root, settings=settings)
     promoted = record_decision(first, decide(table([22.0, 22.0]), None, rules()), root, settings)
     assert promoted.aliases == ("challenger", "champion")
-    assert (promoted.tags["gate.decision"], promoted.tags["gate.gain"]) == ("promoted", "2")
+    assert promoted.tags["gate.decision"] == "promoted" and ", gain 2, " in promoted.tags["gate.figures"]
+    described = open_client(settings).get_model_version("sft-dec", "1").description
+    assert described.startswith("Promoted by gate on 20") and described.endswith(promoted.tags["gate.reason"])
 
     second = register(trained[1], None, {}, root, settings=settings)
     refused = record_decision(second, decide(table([21.0, 21.0]), table([22.0, 22.0]), rules()), root, settings)

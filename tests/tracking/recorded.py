@@ -1,15 +1,21 @@
 """What the tracking tests read back from a store, and a process that one of them kills."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import textwrap
 import types
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 from mlflow.entities import Run
+from PIL import Image
 
 from sftdec.tracking import TrackingSettings
+from sftdec.tracking.refused import set_aside_before
 from sftdec.tracking.settings import experiment_id, open_client
 
 
@@ -37,6 +43,19 @@ def only(found: list[Run]) -> Run:
 
 def steps(settings: TrackingSettings, run: Run, key: str) -> list[tuple[int, float]]:
     return [(m.step, m.value) for m in open_client(settings).get_metric_history(run.info.run_id, key)]
+
+
+def refused(root: Path) -> list[dict[str, Any]]:
+    """The records that were set aside, each with its reason."""
+    folders = set_aside_before(root, everything=True)
+    lines = [[json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()] for folder in folders]
+    return [record | {"reason": header["refused"]} for header, record in lines]
+
+
+def picture_of(folder: Path, key: str, step: int = 0) -> np.ndarray:
+    """The picture that MLflow's grid shows of a run's artifact folder."""
+    (file,) = (folder / "images").glob(f"{key.replace('/', '~')}+step+{step}+*.png")
+    return np.asarray(Image.open(file))
 
 
 def only_input(run: Run) -> types.SimpleNamespace:

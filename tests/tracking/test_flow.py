@@ -1,6 +1,5 @@
 """A flow's own row."""
 
-import json
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from sftdec.tracking import (
     track_stage,
 )
 from sftdec.tracking.settings import open_client
-from tests.tracking.recorded import only, stage_runs
+from tests.tracking.recorded import only, refused, stage_runs
 
 
 def test_a_flow_has_a_row_of_its_own_and_its_stages_lie_below_it(root: Path, settings: TrackingSettings) -> None:
@@ -58,5 +57,5 @@ def test_a_row_that_was_deleted_takes_no_results_but_the_stage_keeps_its_own(
         tracker.log_final_metrics({"psnr": 30.0})
     run = only(stage_runs(settings))
     assert run.info.status == "FINISHED" and run.data.metrics["psnr"] == 30.0
-    refused = json.loads((root / ".tracking" / "refused.jsonl").read_text())
-    assert refused["event"]["values"] == {"psnr": 30.0}
+    (kept,) = refused(root)
+    assert kept["values"] == {"psnr": 30.0}

@@ -1,6 +1,5 @@
 """What is sent twice, refused, or sent while the store is replaced."""
 
-import json
 import shutil
 import threading
 from pathlib import Path
@@ -12,7 +11,7 @@ from sftdec.tracking.delivery import Delivery
 from sftdec.tracking.sender import Sender, StoreAway
 from sftdec.tracking.settings import experiment_id, open_client
 from sftdec.tracking.spool import Spool, pending_spools
-from tests.tracking.recorded import only, run_python, stage_runs, steps
+from tests.tracking.recorded import only, refused, run_python, stage_runs, steps
 
 
 def spooled(root: Path, settings: TrackingSettings) -> Spool:
@@ -59,7 +58,7 @@ def test_what_is_recorded_for_a_run_that_somebody_deleted_waits_for_its_restorin
     with track_stage("evaluate", root, settings=settings):
         pass
     assert only(stage_runs(settings)).info.run_name == "evaluate"  # it isn't held up, and nothing is made up
-    assert pending_spools(root) == [spool.folder] and not (root / ".tracking/refused.jsonl").exists()
+    assert pending_spools(root) == [spool.folder] and not refused(root)
     assert send_pending(root, settings) == 0 and "was deleted" in caplog.text
     client.restore_run(deleted)
     assert send_pending(root, settings) == 1 and pending_spools(root) == []
@@ -97,8 +96,8 @@ def test_a_record_that_the_store_refuses_is_set_aside_and_the_others_arrive(
     assert run.data.params == {"rate": "1"}
     assert steps(settings, run, "loss") == [(1, 1.0), (2, 2.0)]
     assert "refused" in capfd.readouterr().err
-    refused = json.loads((root / ".tracking" / "refused.jsonl").read_text())
-    assert refused["event"]["values"] == {"rate": "2"}
+    (kept,) = refused(root)
+    assert kept["values"] == {"rate": "2"} and "refused.params rate" in run.data.tags
 
 
 def test_runs_wait_while_the_experiment_is_deleted(

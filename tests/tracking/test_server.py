@@ -1,18 +1,22 @@
 """A real server that is killed and comes back."""
 
+import http.server
 import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from mlflow import MlflowClient
 
 from sftdec.tracking import read_settings, send_pending, track_stage
+from sftdec.tracking.sender import Sender
 from sftdec.tracking.settings import open_client
 from sftdec.tracking.spool import pending_spools
 from tests.tracking.recorded import free_port, only, stage_runs, steps
@@ -57,6 +61,55 @@ class Server:
             self.process = None
 
 
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """What nginx before a server does: it lets no more than ``limit`` bytes through."""
+
+    target, limit = "", 2**20
+
+    def handle_one(self) -> None:
+        body = self.rfile.read(length := int(self.headers.get("Content-Length") or 0))
+        if length > self.limit:
+            self.send_response(413)
+            self.end_headers()
+            return
+        headers = {key: value for key, value in self.headers.items() if key.lower() != "host"}
+        answer = requests.request(self.command, self.target + self.path, data=body, headers=headers, timeout=30)
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.slow
+@pytest.mark.services
+def test_an_artifact_above_a_proxys_limit_stops_nothing_and_is_sent_once_the_limit_is_raised(
+    root: Path, server: Server, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.start()
+    monkeypatch.setattr(Proxy, "target", f"http://127.0.0.1:{server.port}")
+    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    settings = read_settings(root, {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{proxy.server_port}"})
+    (root / "large.bin").write_bytes(b"x" * 2_000_000)
+    with track_stage("evaluate", root, settings=settings) as tracker:
+        tracker.artifact(root / "large.bin", "reports")
+        tracker.artifact(root / "params.yaml", "reports")
+        tracker.metrics({"loss": 1.0}, 0)
+    client, run = open_client(settings), only(stage_runs(settings))
+    assert run.info.status == "FINISHED" and steps(settings, run, "loss") == [(0, 1.0)]
+    assert [file.path for file in client.list_artifacts(run.info.run_id, "reports")] == ["reports/params.yaml"]
+    assert "413" in run.data.tags["refused.reports/large.bin"] and "reports/large.bin" in capfd.readouterr().err
+    monkeypatch.setattr(Proxy, "limit", 10**8)
+    assert Sender(settings, root).send_refused() == []
+    assert len(client.list_artifacts(run.info.run_id, "reports")) == 2
+    proxy.shutdown()
+
+
 @pytest.mark.slow
 @pytest.mark.services
 def test_a_server_that_is_killed_and_comes_back_gets_every_metric_in_order(
@@ -75,10 +128,11 @@ def test_a_server_that_is_killed_and_comes_back_gets_every_metric_in_order(
                 server.start()
             tracker.metrics({"loss": float(step)}, step)
             time.sleep(0.05)
-        tracker.picture("validation/last.png", np.zeros((4, 4, 3), np.uint8))
+        tracker.picture("validation/last", np.zeros((4, 4, 3), np.uint8))
     if pending_spools(root):  # the stage closed before the server was asked again
         assert send_pending(root, settings) == 1
     run = only(stage_runs(settings))
     assert run.info.status == "FINISHED"
     assert steps(settings, run, "loss") == [(step, float(step)) for step in range(60)]
-    assert open_client(settings).list_artifacts(run.info.run_id, "validation")[0].path == "validation/last.png"
+    (picture, _) = open_client(settings).list_artifacts(run.info.run_id, "images")
+    assert picture.path.startswith("images/validation~last")

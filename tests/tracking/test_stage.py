@@ -9,17 +9,17 @@ import types
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
-from PIL import Image
 
 from sftdec.lineage.commits import lineage
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import TrackingSettings, read_settings, send_pending, track_stage
-from sftdec.tracking.settings import EXPERIMENT
+from sftdec.tracking.settings import EXPERIMENT, experiment_id, open_client
 from sftdec.tracking.spool import pending_spools
 from sftdec.tracking.system import SystemSampler
-from tests.tracking.recorded import only, only_input, runs, stage_runs, steps
+from tests.tracking.recorded import only, only_input, picture_of, runs, stage_runs, steps
 
 
 def test_a_stage_leaves_a_finished_run_with_all_it_recorded_and_no_spool(
@@ -31,10 +31,10 @@ def test_a_stage_leaves_a_finished_run_with_all_it_recorded_and_no_spool(
     (root / "figures" / "inner" / "gain.txt").write_text("2 dB")
     with track_stage("train_s1", root, [root / "src"], {"rate": {"first": 1e-4}}, settings=settings) as t:
         for step in (0, 5):
-            t.metrics({"loss": 1.0 / (step + 1), "weird=name": 2.0}, step)
+            t.metrics({"step": step, "loss": 1.0 / (step + 1), "weird=name": 2.0}, step)
         t.tags({"note": "a" * 9000})
         t.dataset("sample", root / "build" / "patches", "d" * 64, rows=12, profile={"sigma_mean": 1.5})
-        t.picture("validation/step_00005.png", picture)
+        t.picture("validation/s1", picture, 5)
         t.artifact(root / "report.html", "reports")
         t.artifact(root / "figures")
     run = only(stage_runs(settings))
@@ -42,12 +42,13 @@ def test_a_stage_leaves_a_finished_run_with_all_it_recorded_and_no_spool(
     assert run.data.params == {"rate.first": "0.0001"}
     assert steps(settings, run, "loss") == [(0, 1.0), (5, 1.0 / 6)]
     assert run.data.metrics["weird_name"] == 2.0
+    assert "step" not in run.data.metrics  # it would be a chart of step against step
     assert len(run.data.tags["note"]) == 5000 and run.data.tags["in.src"] == checksum(root / "src")
     dataset = only_input(run)
     assert (dataset.name, json.loads(dataset.profile)) == ("sample", {"num_rows": 12, "sigma_mean": 1.5})
     assert json.loads(dataset.source) == {"uri": "build/patches"}
     folder = root / "mlruns" / EXPERIMENT / run.info.run_id / "artifacts"
-    assert np.array_equal(np.asarray(Image.open(folder / "validation" / "step_00005.png")), picture)
+    assert np.array_equal(picture_of(folder, "validation/s1", 5), picture)
     assert (folder / "reports" / "report.html").read_text() == "<p>fine</p>"
     assert (folder / "figures" / "inner" / "gain.txt").read_text() == "2 dB"
     assert pending_spools(root) == []
@@ -114,6 +115,23 @@ def test_a_stage_that_raises_is_failed_and_goes_on_in_the_same_run_when_it_is_re
     run = only(stage_runs(settings))
     assert run.info.status == "FINISHED"
     assert steps(settings, run, "loss") == [(0, 3.0), (1, 2.0)]
+
+
+def test_a_training_of_an_experiment_is_a_run_of_its_own_with_no_row_and_recorded_once(
+    root: Path, settings: TrackingSettings
+) -> None:
+    table = pd.DataFrame({"split": ["test", "test"], "dataset": ["a", "a"], "psnr": [20.0, 22.0], "mae": [np.nan] * 2})
+    for _ in range(2):
+        with track_stage("sft s1 seed 0", root, settings=settings, experiment="sft-dec-table3") as tracker:
+            tracker.metrics({"loss": 1.0}, 5)
+            tracker.log_means(table, ["split", "dataset"], ["psnr", "mae", "ssim"])
+            tracker.dataset("scenes", root / "src", "d" * 64, 2)
+    client = open_client(settings)
+    (run,) = client.search_runs([experiment_id(client, settings, "sft-dec-table3")])
+    assert run.info.run_name == "sft s1 seed 0" and run.info.status == "FINISHED"
+    drawn = {key: value for key, value in run.data.metrics.items() if not key.startswith("system/")}
+    assert drawn == {"loss": 1.0, "test.a.psnr": 21.0}
+    assert runs(settings) == [] and pending_spools(root) == []
 
 
 def test_a_clean_exit_inside_a_stage_is_no_failure(root: Path, settings: TrackingSettings) -> None:

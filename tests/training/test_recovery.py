@@ -168,6 +168,10 @@ def test_a_stage_ends_early_when_validation_finds_nothing_better(build):
 def test_validation_pictures_come_every_so_many_epochs(build):
     shown = {}
     settings = params(steps=12, pictures_every=4.0)  # two scenes, batches of two: a step an epoch
-    train_sft_dec(STAGES["s1"], settings, build, build / "c", picture=shown.__setitem__)
-    assert list(shown) == [f"validation/s1-step-{step:06d}.png" for step in (4, 8, 12)]
+
+    def show(key, pixels, step):
+        shown[key, step] = pixels
+
+    train_sft_dec(STAGES["s1"], settings, build, build / "c", picture=show)
+    assert list(shown) == [("validation/s1", step) for step in (4, 8, 12)]
     assert all(pixels.shape == (48, 4 * 48, 3) and pixels.dtype == "uint8" for pixels in shown.values())

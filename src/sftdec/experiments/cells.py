@@ -11,13 +11,22 @@ from sftdec.experiments.definition import Cell, Experiment
 from sftdec.networks import SFTDec, save_weights
 from sftdec.params import Params
 from sftdec.runtime import choose_device
-from sftdec.training import STAGES, train_sft_dec, write_curve
+from sftdec.training import STAGES, Report, train_sft_dec, write_curve
 
 
 def train_cell(
-    cell: Cell, params: Params, experiment: Experiment, build: Path, out: Path, checkpoints: Path, start: Cell
-) -> None:
+    cell: Cell,
+    params: Params,
+    experiment: Experiment,
+    build: Path,
+    out: Path,
+    checkpoints: Path,
+    start: Cell,
+    report: Report = lambda step, metrics: None,
+) -> pd.DataFrame:
     """Train one cell on ``build/scenes`` and ``build/patches`` and judge its weights on the experiment's splits.
+
+    ``report`` is told how the training goes; what comes back is the judgement, a row a photo.
 
     ``start`` is the variant, seed and budget whose weights of the stage before are gone on from; its files and the
     cell's lie below ``out``.
@@ -27,11 +36,13 @@ def train_cell(
         for part in ("scenes", "patches"):
             (own / part).symlink_to((build / part).resolve())
         (own / "models").symlink_to(start.weights(out).parent.resolve())
-        network, curve, saved = train_sft_dec(STAGES[cell.stage], params, own, checkpoints)
+        network, curve, saved = train_sft_dec(STAGES[cell.stage], params, own, checkpoints, report)
     save_weights(network, cell.weights(out))
     write_curve(cell.curve(out), curve)
-    write_per_image(cell.per_image(out), _per_image(network, params, experiment, build))
+    judged = _per_image(network, params, experiment, build)
+    write_per_image(cell.per_image(out), judged)
     saved.clear()
+    return judged
 
 
 def _per_image(network: SFTDec, params: Params, experiment: Experiment, build: Path) -> pd.DataFrame:

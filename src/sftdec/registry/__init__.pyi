@@ -1,5 +1,5 @@
 from .gate import Decision, decide
-from .judging import SCENES_TAG, Judge, Refusal, incomparable
+from .judging import Judge, Refusal, incomparable
 from .model_versions import (
     UnservableError,
     champion,
@@ -24,7 +24,7 @@ from .promotion import Outcome, promote, rebase, register_and_judge, register_sh
 from .reproduction import find_version, reproduce
 from .service_history import history
 from .shipped import beats_shipped
-from .store import MODEL, ArtifactError, RegistryError, Version
+from .store import MODEL, SCENES_TAG, ArtifactError, RegistryError, Version
 
 __all__ = [
     "CHAMPION",

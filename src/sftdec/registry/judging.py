@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sftdec.registry.model_versions import resolve_weights
-from sftdec.registry.store import ArtifactError, Version
+from sftdec.registry.store import SCENES_TAG, ArtifactError, Version
 from sftdec.runtime import Imports, checksum
 from sftdec.tracking import TrackingSettings, read_settings
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sftdec.datasets import Split
     from sftdec.networks import SFTDec
 
-SCENES_TAG = "hash.scenes"  # of the photos that a version's registered figures were measured on
 MEASURING_TAG = "hash.measuring"  # of the code that measured them
 SPLIT_TAG = "measured.split"
 _BASIS = {SCENES_TAG: "other pictures", MEASURING_TAG: "other code or another protocol", SPLIT_TAG: "another split"}

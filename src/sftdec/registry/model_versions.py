@@ -12,10 +12,11 @@ from sftdec.lineage import flatten
 from sftdec.registry.download import download_weights
 from sftdec.registry.gate import Decision
 from sftdec.registry.moves import decided, move_champion, read_moves, settle
-from sftdec.registry.package import create_version, verify
+from sftdec.registry.package import create_version, log_figures, verify
 from sftdec.registry.store import (
     MODEL,
     ORIGIN,
+    SCENES_TAG,
     ArtifactError,
     RegistryError,
     Version,
@@ -27,7 +28,7 @@ from sftdec.registry.store import (
     tag_version,
 )
 from sftdec.runtime import checksum
-from sftdec.tracking import CHANGED, TrackingSettings, fluent_store, origin_of, read_settings
+from sftdec.tracking import CHANGED, MADE_BY, TrackingSettings, fluent_store, origin_of, read_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -53,11 +54,12 @@ def register(
 ) -> Version:
     """Make ``weights`` a version with the alias ``challenger``; weights that have a version keep theirs.
 
-    The version is loaded back and compared with the network before it gets the alias. Its lineage is that of the run
-    which made the weights, found by their checksum, not of the checkout at ``root``; one that no clean commit is known
-    to give is tagged ``unreproducible``, until one is. Figures (``metrics`` and
-    ``tags``) are those of the last registering, but a champion's stay: only ``rebase`` changes them. Raises
-    ``UnservableError`` where it does not load or gives something else, ``RegistryError`` where the registry is away.
+    The version is loaded back and compared with the network before it gets the alias. Its run and its lineage are those
+    of the run which made the weights, found by their checksum, not of the checkout at ``root``; where none is known,
+    its run is ``run_id``. One that no clean commit is known to give is tagged ``unreproducible``, until one is. Figures
+    (``metrics`` and ``tags``) are those of the last registering, but a champion's stay: only ``rebase`` changes them.
+    Raises ``UnservableError`` where it does not load or gives something else, ``RegistryError`` where the registry is
+    away.
     """
     settings = settings or read_settings(root)
     digest = checksum(weights)
@@ -68,10 +70,14 @@ def register(
         version = _unchanged(client, digest, root, settings)
         if version is None:
             described = {**origin, **figures, "weights_sha256": digest}
+            maker = origin.get(MADE_BY)
+            source = maker if maker and client.get_run(maker).info.lifecycle_stage == "active" else run_id
             with fluent_store(settings):
-                version = create_version(client, settings, weights, run_id, described)
+                version = create_version(client, settings, weights, source, described)
         else:
             _tell_again(client, version, figures, origin)
+        if "champion" not in version.aliases:
+            log_figures(client, version, metrics, (tags or {}).get(SCENES_TAG, ""))
         try:
             with fluent_store(settings):
                 verify(version, weights)
@@ -224,14 +230,14 @@ def resolve_weights(model: str, root: Path, settings: TrackingSettings | None = 
     name, alias, number = parsed.groups()
     settings = settings or read_settings(root)
     if not settings.exists:
-        raise RegistryError(f"{model}: there is no registry at {settings.uri} yet; {_MEND}")
+        raise RegistryError(f"{model}: there is no registry at {settings.shown} yet; {_MEND}")
     with open_registry(settings) as client:
         found = find_version(client, alias or int(number), name)
         if found is None:
             known = read_versions(client, name)
             listed = ", ".join(f"{v.number}" + "".join(f" @{a}" for a in v.aliases) for v in known)
             there = f"versions: {listed}" if known else "it has no version; " + _registered_names(client)
-            raise RegistryError(f"{model}: not in the registry {settings.uri} ({there}); {_MEND}")
+            raise RegistryError(f"{model}: not in the registry {settings.shown} ({there}); {_MEND}")
         try:
             with fluent_store(settings):
                 return download_weights(client, found, root)

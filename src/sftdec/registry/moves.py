@@ -53,9 +53,8 @@ class Move:
     def tags(self) -> dict[str, str]:
         """What the version says of it (below ``gate.``)."""
         named = {"decision": self.event, "reason": self.reason, "time": self.time, "by": self.by}
-        return (
-            named | ({"run": self.run} if self.run else {}) | {key: f"{value:g}" for key, value in self.figures.items()}
-        )
+        named |= {"run": self.run} if self.run else {}
+        return named | ({"figures": _figures_told(self.figures)} if self.figures else {})
 
 
 def serving(client: "MlflowClient") -> int | None:
@@ -161,6 +160,18 @@ def _finish(client: "MlflowClient", move: Move) -> None:
     if version is not None:
         tag_decision(client, version, move.tags)
     write_move(client, replace(move, begun=False))
+
+
+def _figures_told(figures: Mapping[str, float]) -> str:
+    """Figures as one tag has room for them; of too many data sets the first."""
+    told = ", ".join(f"{name} {value:g}" for name, value in figures.items())
+    return told if len(told) <= LONGEST_TAG else told[:LONGEST_TAG].rpartition(", ")[0]
+
+
+def figures_read(told: str) -> dict[str, float]:
+    """The figures of such a tag."""
+    pairs = (pair.rpartition(" ") for pair in told.split(", ") if pair)
+    return {name: float(value) for name, _, value in pairs}
 
 
 def _outside(version: int | None, previous: int | None, when: str) -> Move:

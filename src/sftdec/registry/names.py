@@ -75,7 +75,7 @@ def default_version(root: Path) -> "tuple[Version | None, str]":
         return None, ""
     if settings.database and find_spec("mlflow") is None:  # a checkout's registry, where only photos are deblurred
         LOG.warning(
-            "%s may have a champion, but MLflow (extra pipeline) isn't installed: builtin is taken", settings.uri
+            "%s may have a champion, but MLflow (extra pipeline) isn't installed: builtin is taken", settings.shown
         )
         return None, ""
     from sftdec.registry import beats_shipped, champion

@@ -3,18 +3,21 @@
 import base64
 import io
 import json
+import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from sftdec.registry.packed_code import pack_code
 from sftdec.registry.store import MODEL, RegistryError, Version, read_version
 from sftdec.runtime import checksum
-from sftdec.tracking import TrackingSettings, experiment_id
+from sftdec.tracking import TrackingSettings, experiment_id, is_number
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -77,10 +80,12 @@ def verify(version: Version, weights: Path) -> None:
     expected_image, expected_map = _direct_output(weights, picture)
     if not (np.isfinite(expected_image).all() and np.isfinite(expected_map).all()):
         raise RegistryError("the network answers an ordinary picture with NaN")
+    path = sys.path
     with tempfile.TemporaryDirectory() as folder:
         exact = {"precision": "fp32"}
         model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder, model_config=exact)
         served = model.predict(pd.DataFrame({"image": [encode_png(picture)]})).iloc[0]
+    sys.path = path  # MLflow has put the version's own code in front, in a folder that is gone
     deblurred = _decode_png(served["deblurred"]).astype(np.float64) / 255
     defocus = _decode_png(served["defocus"]).astype(np.float64) / 65535
     for name, found, expected, tolerance in (
@@ -117,6 +122,28 @@ def _direct_output(weights: Path, picture: np.ndarray) -> tuple[np.ndarray, np.n
     return image, restored.defocus[0, 0].clamp(0, 1).double().numpy()
 
 
+def log_figures(client: "MlflowClient", version: Version, metrics: Mapping[str, Any], digest: str) -> None:
+    """Put a version's figures (as metrics.json has them) onto its logged model, by data set, so that they rank models.
+
+    ``digest``: of the pictures that they were measured on. MLflow wants a run for it: without one nothing is done.
+    """
+    from mlflow.entities import Metric
+
+    source = str(client.get_model_version(version.name, str(version.number)).source)
+    if version.run_id is None or not source.startswith("models:/m-"):  # of an earlier release
+        return
+    model = source.removeprefix("models:/")
+    measured = []
+    for moment, (dataset, row) in enumerate(metrics.items(), int(time.time() * 1000)):  # MLflow tells them apart by it
+        of = {"model_id": model, "dataset_name": str(dataset), "dataset_digest": digest[:36]}
+        numbers = row.items() if isinstance(row, Mapping) else ()
+        measured += [Metric(key, float(value), moment, 0, **of) for key, value in numbers if is_number(value)]
+    there = {(m.dataset_name, m.key, m.value, m.dataset_digest) for m in client.get_logged_model(model).metrics or ()}
+    new = [m for m in measured if (m.dataset_name, m.key, m.value, m.dataset_digest) not in there]
+    for start in range(0, len(new), 800):
+        client.log_batch(version.run_id, metrics=new[start : start + 800])
+
+
 def _save_model(folder: Path, weights: Path, run_id: str | None, model_id: str, place: str) -> None:
     import mlflow
     from mlflow.models import Model
@@ -135,6 +162,7 @@ def _save_model(folder: Path, weights: Path, run_id: str | None, model_id: str, 
             "max_megapixels": MAX_MEGAPIXELS,
             **dict.fromkeys(SETTINGS),
         },
+        code_paths=[str(pack_code(folder.parent / "code"))],
         # named here, since MLflow would otherwise run the model in a process of its own to find them
         pip_requirements=[f"{name}=={_public_version(name)}" for name in REQUIREMENTS],
         mlflow_model=Model(artifact_path=place, run_id=run_id, model_uuid=model_id, model_id=model_id),

@@ -1,6 +1,5 @@
 """From a trained network to who serves: the register stage's service, and the same by hand."""
 
-import getpass
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -10,13 +9,14 @@ from typing import Any
 from sftdec.builtin import builtin_weights
 from sftdec.params import GateParams
 from sftdec.registry.gate import Decision, decide
-from sftdec.registry.judging import SCENES_TAG, Judge, Refusal, figures
+from sftdec.registry.judging import Judge, Refusal, figures
 from sftdec.registry.model_versions import UnservableError, champion, record_decision, register, set_champion
 from sftdec.registry.moves import decided, following, write_move
+from sftdec.registry.package import log_figures
 from sftdec.registry.shipped import compare_with_shipped
-from sftdec.registry.store import RegistryError, Version, now, open_registry, read_version, tag_version
+from sftdec.registry.store import SCENES_TAG, RegistryError, Version, now, open_registry, read_version, tag_version
 from sftdec.runtime import atomic_path
-from sftdec.tracking import TrackingSettings
+from sftdec.tracking import TrackingSettings, user_name
 
 GATE = "gate"
 
@@ -124,6 +124,8 @@ def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None 
     figures before and after. It is compared with the model that ships as well. Raises ``RegistryError`` where nothing
     serves, ``Refusal`` where it can't be measured.
     """
+    from sftdec.evaluation import summarise
+
     current = champion(judge.root, judge.settings)
     if current is None:
         raise RegistryError("there is no champion to measure anew; `sftdec promote --version N` makes one")
@@ -142,6 +144,7 @@ def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None 
                 client.delete_model_version_tag(current.name, str(current.number), key)
         tag_version(client, current, measured)
         write_move(client, move)
+        log_figures(client, current, summarise(judge.evaluate(current)), judge.scenes_hash)
         tag_version(client, current, judge.basis)  # last: till then the gate takes it for old
         current = read_version(client, current.number)
     return compare_with_shipped(current, judge)
@@ -160,7 +163,5 @@ def promote(
 
 def person() -> str:
     """Who is at the keyboard, for the history."""
-    try:
-        return f"person ({getpass.getuser()})"
-    except (OSError, KeyError):  # a container's user without a name
-        return "person"
+    name = user_name()
+    return f"person ({name})" if name else "person"

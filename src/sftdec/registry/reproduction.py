@@ -86,7 +86,7 @@ def find_version(model: str, root: Path, settings: TrackingSettings) -> Version:
         if version.name == parsed[1] and (parsed[2] in version.aliases or str(version.number) == parsed[3]):
             return version
     listed = ", ".join(version.uri for version in known) or "none"
-    raise RegistryError(f"{model}: not in the registry {settings.uri}; registered are: {listed}")
+    raise RegistryError(f"{model}: not in the registry {settings.shown}; registered are: {listed}")
 
 
 def recorded_commit(version: Version) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sftdec.registry.moves import UNRECORDED, Move, happened, read_moves, serving
+from sftdec.registry.moves import UNRECORDED, Move, figures_read, happened, read_moves, serving
 from sftdec.registry.store import Version, open_registry, read_versions
 from sftdec.tracking import TrackingSettings, read_settings
 
@@ -42,8 +42,9 @@ def _of_versions(versions: Sequence[Version]) -> list[Move]:
         told.append(Move(made, version.number, None, "register", "", "registered", version.run_id))
         if version.tags.get("gate.decision") == "refused":
             tags = {key.removeprefix("gate."): value for key, value in version.tags.items() if key.startswith("gate.")}
-            words = ("decision", "reason", "time", "by", "run")
-            numbers = {key: float(value) for key, value in tags.items() if key not in words}
+            words = ("decision", "reason", "time", "by", "run", "figures")
+            numbers = {key: float(value) for key, value in tags.items() if key not in words}  # of earlier releases
+            numbers |= figures_read(tags.get("figures", ""))
             when, reason, by = tags.get("time", made), tags.get("reason", ""), tags.get("by", UNRECORDED)
             told.append(Move(when, version.number, None, by, reason, "refused", tags.get("run"), numbers))
     return told

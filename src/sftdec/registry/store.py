@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "sft-dec"
+SCENES_TAG = "hash.scenes"  # of the photos that a version's registered figures were measured on
 ORIGIN = "origin"  # tag: the release that a version's weights are of, where no training of the project made them
 
 
@@ -66,7 +67,7 @@ def open_registry(settings: TrackingSettings) -> Iterator["MlflowClient"]:
     try:
         yield client
     except (MlflowException, SQLAlchemyError, TrackingError) as error:
-        raise RegistryError(f"the registry at {settings.uri}: {in_a_sentence(error)}") from error
+        raise RegistryError(f"the registry at {settings.shown}: {in_a_sentence(error)}") from error
 
 
 def read_versions(client: "MlflowClient", name: str = MODEL) -> list[Version]:
@@ -121,7 +122,12 @@ def tag_version(client: "MlflowClient", version: Version, tags: Mapping[str, str
 
 
 def tag_decision(client: "MlflowClient", version: Version, tags: Mapping[str, str]) -> None:
-    """Write on a version what the gate (or a person) decided: ``tags`` without their prefix ``gate.``."""
+    """Write on a version what the gate (or a person) decided: ``tags`` without their prefix ``gate.``.
+
+    Its description, which MLflow's page begins with, says it in a sentence.
+    """
+    told = f"{tags['decision']} by {tags['by']} on {tags['time'][:10]}: {tags['reason']}"
+    client.update_model_version(version.name, str(version.number), told[0].upper() + told[1:])
     named = {f"gate.{key}": value for key, value in tags.items()}
     for key in version.tags:  # of an earlier decision, with other figures
         if key.startswith("gate.") and key not in named:

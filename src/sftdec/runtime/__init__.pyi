@@ -1,3 +1,4 @@
+from .addresses import HIDDEN, hush, without_passwords
 from .atomic import atomic_path
 from .checksums import checksum
 from .devices import Exact, Precision, autocast, choose_device, compute_exactly, has_bf16, mixed, training_dtype
@@ -10,6 +11,7 @@ from .waiting import wait_passively
 from .yaml_text import dump_yaml, parse_yaml, read_yaml
 
 __all__ = [
+    "HIDDEN",
     "LARGEST_KEPT",
     "DataError",
     "Exact",
@@ -26,6 +28,7 @@ __all__ = [
     "compute_exactly",
     "dump_yaml",
     "has_bf16",
+    "hush",
     "is_out_of_memory",
     "keep_freed_memory",
     "mixed",
@@ -36,4 +39,5 @@ __all__ = [
     "run_here",
     "training_dtype",
     "wait_passively",
+    "without_passwords",
 ]

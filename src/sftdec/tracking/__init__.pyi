@@ -1,6 +1,7 @@
 from .cell_runs import CellRun, CellRuns, now_ms
-from .provenance import CHANGED, WEIGHTS, origin_of, recorded_outs
-from .runs import close_pipeline_run, open_pipeline_run
+from .processes import user_name
+from .provenance import CHANGED, MADE_BY, WEIGHTS, origin_of, recorded_outs
+from .runs import close_pipeline_run, is_number, open_pipeline_run
 from .sender import send_pending
 from .settings import (
     TrackingError,
@@ -17,6 +18,7 @@ from .stage import track_stage
 __all__ = [
     "CHANGED",
     "FOLDER",
+    "MADE_BY",
     "WEIGHTS",
     "CellRun",
     "CellRuns",
@@ -26,6 +28,7 @@ __all__ = [
     "experiment_id",
     "fluent_store",
     "in_a_sentence",
+    "is_number",
     "now_ms",
     "open_client",
     "open_pipeline_run",
@@ -34,4 +37,5 @@ __all__ = [
     "recorded_outs",
     "send_pending",
     "track_stage",
+    "user_name",
 ]

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sftdec.lineage import lineage
-from sftdec.tracking.sender import Sender, StoreAway
+from sftdec.runtime import hush
+from sftdec.tracking.answers import StoreAway
+from sftdec.tracking.sender import Sender
 from sftdec.tracking.settings import TrackingSettings, read_settings
 from sftdec.tracking.spool import FOLDER, Event, Spool
 from sftdec.tracking.stage import StageTracker
@@ -118,7 +120,7 @@ class CellRuns:
             self._away = str(away)
         except Exception as error:  # as of any run: what can't be sent must not cost the figures
             LOG.debug("sending failed", exc_info=True)
-            self._away = f"the runs could not be sent ({error!r})"
+            self._away = f"the runs could not be sent ({hush(error)!r})"
 
 
 def now_ms() -> int:

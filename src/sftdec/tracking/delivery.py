@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from sftdec.runtime import checksum
-from sftdec.tracking.sender import Sender, StoreAway, StoreShut
+from sftdec.runtime import checksum, hush
+from sftdec.tracking.answers import StoreAway, StoreShut
+from sftdec.tracking.sender import Sender
 from sftdec.tracking.spool import Spool
 
 LOG = logging.getLogger(__name__)
@@ -62,8 +63,8 @@ class Delivery(threading.Thread):
         self._closing.set()
         while self.is_alive() and time.monotonic() < closed_at + deadline:
             self.join(0.05)
-            idle = time.monotonic() - max(closed_at, self._sender.progress)
-            if self._sender.settings.is_remote and self._sender.connected and idle > PATIENCE:
+            idle = time.monotonic() - max(closed_at, self._sender.store.progress)
+            if self._sender.settings.is_remote and self._sender.store.connected and idle > PATIENCE:
                 break
         if self.is_alive():
             self._abandoned.set()
@@ -81,7 +82,7 @@ class Delivery(threading.Thread):
             self._away, self._shut = str(away), isinstance(away, StoreShut)
         except Exception as error:  # whatever it is, it must not reach the training
             LOG.debug("sending failed", exc_info=True)
-            self._away = f"the tracking data could not be sent ({error!r})"
+            self._away = f"the tracking data could not be sent ({hush(error)!r})"
 
     def _hash_reads(self) -> None:
         digests = {}

@@ -1,33 +1,34 @@
-"""Finding runs by their tags, and the row that stands for one execution of the pipeline."""
+"""A flow's own row, and a data set as MLflow takes it."""
 
 import json
+import logging
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sftdec.lineage import lineage, read_flat_params
+from sftdec.lineage import read_flat_params
+from sftdec.runtime import without_passwords
+from sftdec.tracking.processes import circumstances, this_process
+from sftdec.tracking.rows import PROCESS, create_row, end_dead_rows, has_file
 from sftdec.tracking.settings import (
     TrackingError,
     TrackingSettings,
     experiment_id,
+    in_a_sentence,
     open_client,
     read_settings,
     short_patience,
 )
 
+LOG = logging.getLogger(__name__)
+PAGE = Path("reports/report.html")  # of an execution, in its row
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Run
-
-
-def find_run(client: "MlflowClient", experiment: str, tags: Mapping[str, str]) -> "Run | None":
-    """The newest run of the experiment that bears all these tags."""
-    conditions = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
-    newest_first = ["start_time DESC"]
-    found = client.search_runs([experiment], " and ".join(conditions), max_results=1, order_by=newest_first)
-    return found[0] if found else None
+    from mlflow.entities import DatasetInput
 
 
 def dataset_input(event: Mapping[str, Any]) -> "DatasetInput":
@@ -44,13 +45,13 @@ def dataset_input(event: Mapping[str, Any]) -> "DatasetInput":
     return DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", event["context"])])
 
 
-def open_parent(
-    client: "MlflowClient", experiment: str, tags: Mapping[str, str], params: Mapping[str, str], time_ms: int
-) -> str:
-    """The run id of the row with the lineage of ``tags``; the row is made where it is missing."""
-    identity = {"sftdec.lineage": tags["sftdec.lineage"], "sftdec.kind": "pipeline"}
-    found = find_run(client, experiment, identity)
-    return str(found.info.run_id) if found else _create_parent(client, experiment, tags, params, time_ms)
+def log_picture(client: "MlflowClient", run_id: str, file: Path, event: Mapping[str, Any]) -> None:
+    """A spooled picture as MLflow's image grid wants it."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        moment = (int(event["step"]), int(event["time"]))
+        client.log_image(run_id, image, None, event["key"], *moment, synchronous=True)
 
 
 def open_pipeline_run(root: Path, settings: TrackingSettings | None = None) -> str:
@@ -62,22 +63,35 @@ def open_pipeline_run(root: Path, settings: TrackingSettings | None = None) -> s
     """
     settings = settings or read_settings(root)
     with _store(settings) as client:
-        tags = lineage(root).tags()
-        now = int(time.time() * 1000)
-        return _create_parent(client, experiment_id(client, settings), tags, read_flat_params(root), now)
+        experiment = experiment_id(client, settings)
+        end_dead_rows(client, experiment)
+        tags = circumstances(root) | {PROCESS: this_process()}
+        return create_row(client, experiment, tags, read_flat_params(root), int(time.time() * 1000))
 
 
 def close_pipeline_run(
-    root: Path, run_id: str, error: str | None = None, settings: TrackingSettings | None = None
+    root: Path,
+    run_id: str,
+    error: str | None = None,
+    settings: TrackingSettings | None = None,
+    judged: bool = False,
 ) -> None:
     """End a row that ``open_pipeline_run`` opened: FINISHED, or FAILED with the tag ``error``.
+
+    ``judged``: its evaluation is up to date, so figures and page that no stage has brought, as DVC had them in its
+    cache, come from the project at ``root``.
 
     Raises ``TrackingError`` where the store is away.
     """
     with _store(settings or read_settings(root)) as client:
         if error:
-            client.set_tag(run_id, "error", error[:5000])
+            client.set_tag(run_id, "error", without_passwords(error)[:5000])
         client.set_terminated(run_id, "FAILED" if error else "FINISHED")
+        if judged and not error:
+            try:
+                _bring_results(client, run_id, root / "reports")
+            except Exception as refused:  # whatever an artefact store can fail with: the row is closed
+                LOG.warning("MLflow run %s lacks figures or its page: %s", run_id, in_a_sentence(refused))
 
 
 @contextmanager
@@ -90,18 +104,40 @@ def _store(settings: TrackingSettings) -> Iterator["MlflowClient"]:
         try:
             yield client
         except MlflowException as error:
-            raise TrackingError(f"{settings.uri}: {error}") from error
+            raise TrackingError(f"{settings.shown}: {in_a_sentence(error)}") from error
 
 
-def _create_parent(
-    client: "MlflowClient", experiment: str, tags: Mapping[str, str], params: Mapping[str, str], time_ms: int
-) -> str:
-    from mlflow.entities import Param
+def figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Results, flat or as in metrics.json: ``{"sample": {"psnr": …}}`` becomes ``sample.psnr``.
 
-    name = f"pipeline {tags['sftdec.lineage'][:8]}"
-    own = {key: value for key, value in tags.items() if not key.startswith("sftdec.stage")}
-    run = client.create_run(experiment, int(time_ms), own | {"sftdec.kind": "pipeline"}, name)
-    listed = [Param(key, value) for key, value in params.items()]
-    for start in range(0, len(listed), 100):
-        client.log_batch(run.info.run_id, params=listed[start : start + 100])
-    return str(run.info.run_id)
+    Where ``psnr_blurred`` stands beside it, ``sample.psnr_gain`` (dB) is added. What is no number is left out.
+    """
+    flat: dict[str, float] = {}
+    for key, value in metrics.items():
+        inner = dict(value) if isinstance(value, Mapping) else {"": value}
+        if is_number(inner.get("psnr")) and is_number(inner.get("psnr_blurred")):
+            inner["psnr_gain"] = inner["psnr"] - inner["psnr_blurred"]
+        named = {f"{key}.{name}" if name else key: number for name, number in inner.items()}
+        flat |= {name: float(number) for name, number in named.items() if is_number(number)}
+    return flat
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is one that MLflow draws."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bring_results(client: "MlflowClient", run_id: str, reports: Path) -> None:
+    from mlflow.entities import Metric
+
+    now, found = int(time.time() * 1000), reports / "metrics.json"
+    if found.is_file() and not client.get_run(run_id).data.metrics:
+        values = figures(json.loads(found.read_text("utf-8")))
+        client.log_batch(run_id, [Metric(mlflow_name(key), value, now, 0) for key, value in values.items()])
+    if (page := reports / PAGE.name).is_file() and not has_file(client, run_id, PAGE):
+        client.log_artifact(run_id, str(page), PAGE.parent.as_posix())
+
+
+def mlflow_name(key: str) -> str:
+    """A key that MLflow takes: letters, digits and ``_-./ :``, at most 250 characters."""
+    return re.sub(r"[^\w/.\- :]", "_", key)[:250]

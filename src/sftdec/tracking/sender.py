@@ -1,101 +1,56 @@
 """From the spool to the MLflow store: in order, in batches, and never twice."""
 
-import json
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
-from sftdec.tracking.runs import dataset_input, find_run, open_parent
-from sftdec.tracking.settings import (
-    EXPERIMENT,
-    StoreBusyError,
-    TrackingError,
-    TrackingSettings,
-    experiment_id,
-    open_client,
-    read_settings,
-    server_answers,
-    short_patience,
-)
+from sftdec.tracking.answers import GONE, LATER, Refused, RunDeleted, StoreAway
+from sftdec.tracking.refused import AGAIN, name_of, set_aside, set_aside_before
+from sftdec.tracking.rows import find_run
+from sftdec.tracking.runs import mlflow_name
+from sftdec.tracking.settings import TrackingSettings, read_settings, short_patience
 from sftdec.tracking.spool import FOLDER, Event, Spool, pending_spools
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from sftdec.tracking.store import BATCH, BATCHED, Store, experiment_of, is_alone
 
 LOG = logging.getLogger(__name__)
-BATCH = 800  # metrics a call; with 100 parameters and 100 tags that is MLflow's limit of 1000
 FINISHED, PAGE = "attributes.status = 'FINISHED'", 1000
-GONE = "RESOURCE_DOES_NOT_EXIST"
-REFUSALS = (GONE, "INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE")
-Result = TypeVar("Result")
-
-
-def _experiment_of(header: Event) -> str:
-    """Where a spool's run belongs."""
-    return str(header.get("experiment", EXPERIMENT))
-
-
-def _is_alone(header: Event) -> bool:
-    """Whether a run has no row above it and is recorded once: a cell of the grid."""
-    return _experiment_of(header) != EXPERIMENT
-
-
-class StoreAway(Exception):
-    """The store did not answer, or could not serve; what was to be sent stays where it is."""
-
-
-class StoreShut(StoreAway):
-    """The store takes nothing until somebody mends it, such as a deleted experiment: waiting doesn't help."""
-
-
-class RunDeleted(StoreShut):
-    """Somebody deleted the run that the records are of; others have theirs."""
-
-
-class Refused(Exception):
-    """The store answers and will never take this event."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Sender:
-    """Sends spools to one store. ``progress`` is when (monotonic clock, s) it last did something for us."""
+    """Sends the spools of the project at ``root`` to one store."""
 
     def __init__(self, settings: TrackingSettings, root: Path) -> None:
         self.settings = settings
         self.root = root
-        self.progress = time.monotonic()
-        self._client: MlflowClient | None = None
-        self._experiments: dict[str, str] = {}
-        self._parents: dict[str, str] = {}
+        self.store = Store(settings)
+        self._resumed: dict[Path, Event] = {}  # the newest opening event of each spool that was gone on with
 
     def send(self, spool: Spool) -> None:
         """Send what the spool holds and the store lacks; after a ``StoreAway`` it can be called again."""
-        header = spool.header
+        header = self._resumed.get(spool.folder) or spool.header
         if header is None:
             return
-        with short_patience():
+        with self._none_refused():
             try:
-                self._connect(_experiment_of(header))
+                self.store.experiment(experiment_of(header))
                 self._replay(spool, header)
             except Refused as refusal:
                 if refusal.code != GONE:
-                    raise StoreAway(f"{self.settings.uri}: {refusal}") from refusal
+                    raise
                 spool.start_over()  # another database has taken the place of the one that knew this run
-                self._parents.clear()
-                raise StoreAway(f"{self.settings.uri} lost the run of {spool.uid}: {refusal}") from refusal
+                self.store.forget_rows()
+                raise StoreAway(f"{self.settings.shown} lost the run of {spool.uid}: {refusal}") from refusal
 
     def send_pending(self) -> int:
         """Send every spool that nobody holds, oldest first; the number that was sent to its end.
 
-        A run whose process died before it closed is set to FAILED. Raises ``StoreAway``.
+        A run whose process died before it closed is set to FAILED. What the store refused for the moment is tried
+        again. Raises ``StoreAway``.
         """
         finished = 0
+        self.send_refused(everything=False)
         for folder in pending_spools(self.root):
             spool = Spool.acquire(folder)
             if spool is None:
@@ -116,38 +71,44 @@ class Sender:
                 spool.release(delete=closed)
         return finished
 
+    def send_refused(self, everything: bool = True) -> list[str]:
+        """Send again what was set aside, or that of it which was refused for the moment; what still is, in words.
+
+        Raises ``StoreAway``.
+        """
+        still = []
+        for folder in set_aside_before(self.root, everything):
+            spool = Spool.acquire(folder)
+            if spool is None:
+                continue
+            refusal = None
+            try:
+                refusal = self._again(spool)
+            finally:
+                spool.release(delete=refusal == "")
+            if refusal:
+                still.append(refusal)
+        return still
+
     def known(self, experiment: str) -> set[str]:
         """The uids of an experiment's finished runs. Raises ``StoreAway``."""
+        with self._none_refused():
+            where, found, token = [self.store.experiment(experiment)], set[str](), None
+            while True:
+                search = partial(self.store.client.search_runs, max_results=PAGE, page_token=token)
+                page = self.store.ask(search, where, FINISHED)
+                found |= {run.data.tags["sftdec.uid"] for run in page if "sftdec.uid" in run.data.tags}
+                if not (token := page.token):
+                    return found
+
+    @contextmanager
+    def _none_refused(self) -> Iterator[None]:
+        """Where nothing that could be set aside is sent, a refusal is as good as no answer."""
         with short_patience():
             try:
-                self._connect(experiment)
-                where, found, token = [self._experiments[experiment]], set[str](), None
-                while True:
-                    search = partial(self._store.search_runs, max_results=PAGE, page_token=token)
-                    page = self._call(search, where, FINISHED)
-                    found |= {run.data.tags["sftdec.uid"] for run in page if "sftdec.uid" in run.data.tags}
-                    if not (token := page.token):
-                        return found
+                yield
             except Refused as refusal:
-                raise StoreAway(f"{self.settings.uri}: {refusal}") from refusal
-
-    def _connect(self, experiment: str) -> None:
-        if self.settings.is_remote and not server_answers(self.settings.uri):
-            raise StoreAway(f"{self.settings.uri} does not answer")
-        if self._client is None:
-            self._client = self._call(open_client, self.settings)
-        if experiment not in self._experiments:
-            self._experiments[experiment] = self._call(experiment_id, self._client, self.settings, experiment)
-
-    @property
-    def connected(self) -> bool:
-        """True once MLflow is imported (seconds), so that a lack of progress is the store's doing."""
-        return self._client is not None
-
-    @property
-    def _store(self) -> "MlflowClient":
-        assert self._client is not None
-        return self._client
+                raise StoreAway(f"{self.settings.shown}: {refusal}") from refusal
 
     def _replay(self, spool: Spool, header: Event) -> None:
         run = spool.run or self._open_run(spool, header)
@@ -155,155 +116,93 @@ class Sender:
             return
         waiting: list[tuple[Event, int]] = []
         for event, end in spool.read(spool.sent):
-            if event["kind"] in ("open", "close", "artifact", "dataset", "final"):
-                self._send_batch(spool, run, waiting)
-                waiting = []
-                self._try(spool, event, partial(self._send_one, spool, run, header, event))
-                spool.sent = end
-            else:
+            if event["kind"] == "open":  # of another execution, maybe, whose row the run lies below from here on
+                self._resumed[spool.folder] = header = header | {"tags": event["tags"]}
+            batched = event["kind"] in BATCHED and not event.get("row")
+            if batched:
                 waiting.append((event, end))
-                if len(waiting) >= BATCH:
-                    self._send_batch(spool, run, waiting)
-                    waiting = []
-        self._send_batch(spool, run, waiting)
+            if not batched or len(waiting) >= BATCH:
+                self._send_batch(spool, run, header, waiting)
+                waiting = []
+            if not batched:
+                self._try(spool, run, header, event, end)
+                spool.sent = end
+        self._send_batch(spool, run, header, waiting)
 
     def _open_run(self, spool: Spool, header: Event) -> str | None:
         """The unfinished run with this uid, in which a resumed stage goes on, or else a new one.
 
-        None for what is recorded once (``_is_alone``) and was.
+        None for what is recorded once (``is_alone``) and was.
         """
-        experiment = self._experiments[_experiment_of(header)]
-        found = self._call(find_run, self._store, experiment, {"sftdec.uid": spool.uid})
+        ask, client, experiment = self.store.ask, self.store.client, self.store.experiment(experiment_of(header))
+        found = ask(find_run, client, experiment, {"sftdec.uid": spool.uid})
         if found is not None and found.info.status != "FINISHED":
             run_id = str(found.info.run_id)
-        elif found is not None and _is_alone(header):
+        elif found is not None and is_alone(header):
             return None
         else:
             tags = header["tags"] | {"sftdec.uid": spool.uid}
-            if not _is_alone(header):
-                tags |= {"mlflow.parentRunId": self._parent(header)}
-            created = self._call(self._store.create_run, experiment, int(header["time"]), tags, header["stage"])
+            if not is_alone(header):
+                tags |= {"mlflow.parentRunId": self.store.row(header)}
+            created = ask(client.create_run, experiment, int(header["time"]), tags, header["stage"])
             run_id = str(created.info.run_id)
         spool.run = run_id
         return run_id
 
-    def _parent(self, header: Event) -> str:
-        if header["pipeline_run"]:
-            return str(header["pipeline_run"])
-        tag = header["tags"]["sftdec.lineage"]
-        if tag not in self._parents:
-            row = (header["tags"], header["pipeline_params"], header["time"])
-            self._parents[tag] = self._call(open_parent, self._store, self._experiments[EXPERIMENT], *row)
-        return self._parents[tag]
-
-    def _send_batch(self, spool: Spool, run: str, waiting: list[tuple[Event, int]]) -> None:
+    def _send_batch(self, spool: Spool, run: str, header: Event, waiting: list[tuple[Event, int]]) -> None:
         """Send metrics, parameters and tags together; one by one where the store refuses them together."""
         if not waiting:
             return
         try:
-            self._log(run, [event for event, _ in waiting])
+            self.store.log(run, [event for event, _ in waiting])
         except Refused as refusal:
             if refusal.code == GONE:
                 raise
             self._check_run(spool, run)
-            for event, _ in waiting:
-                self._try(spool, event, partial(self._log, run, [event]))
+            for event, end in waiting:
+                self._try(spool, run, header, event, end)
         spool.sent = waiting[-1][1]
 
-    def _log(self, run: str, events: list[Event]) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        metrics, params, tags = [], [], []
-        for event in events:
-            if event["kind"] == "metrics":
-                moment = (int(event["time"]), int(event["step"]))
-                metrics += [Metric(key, float(value), *moment) for key, value in event["values"].items()]
-            elif event["kind"] == "params":
-                params += [Param(key, value) for key, value in event["values"].items()]
-            else:
-                values = event["values"] | (self._upstream(event) if event["kind"] == "reads" else {})
-                tags += [RunTag(key, value) for key, value in values.items()]
-        for start in range(0, max(len(metrics), len(params) * 8, len(tags) * 8), BATCH):
-            many, hundred = slice(start, start + BATCH), slice(start // 8, (start + BATCH) // 8)
-            self._call(self._store.log_batch, run, metrics[many], params[hundred], tags[hundred])
-
-    def _upstream(self, event: Event) -> dict[str, str]:
-        """For each input the newest run that wrote exactly these bytes, where there is one."""
-        found = {}
-        for key, digest in event["values"].items():
-            name = key.removeprefix("in.")
-            run = self._call(find_run, self._store, self._experiments[EXPERIMENT], {f"out.{name}": digest})
-            if run is not None:
-                found[f"upstream.{name}"] = str(run.info.run_id)
-        return found
-
-    def _send_one(self, spool: Spool, run: str, header: Event, event: Event) -> None:
-        kind, store = event["kind"], self._store
-        if kind == "artifact":
-            file = spool.folder / event["file"]
-            if file.is_file():  # else it was sent, and only the note of it was lost
-                self._call(store.log_artifact, run, str(file), event["folder"] or None)
-                spool.discard(file)
-        elif kind == "dataset":
-            self._call(store.log_inputs, run, [dataset_input(event)])
-        elif kind == "final":
-            metrics = event | {"kind": "metrics", "step": 0}
-            self._on_parent(header, lambda parent: self._log(parent, [metrics]))
-        else:
-            self._set_status(run, event)
-            if not header["pipeline_run"] and not _is_alone(header):  # else the flow that opened the row sees to it
-                self._on_parent(header, lambda parent: self._set_status(parent, event))
-
-    def _set_status(self, run: str, event: Event) -> None:
-        if event["kind"] == "open":
-            self._call(self._store.update_run, run, "RUNNING")
-            return
-        if event.get("error"):
-            self._log(run, [{"kind": "tags", "values": {"error": event["error"]}}])
-        self._call(self._store.set_terminated, run, str(event["status"]), int(event["time"]))
-
-    def _on_parent(self, header: Event, send: Callable[[str], None]) -> None:
+    def _try(self, spool: Spool, run: str, header: Event, event: Event, end: int) -> None:
+        """Send one event; one that the store refuses is set aside with the reason, and named on the run."""
         try:
-            send(self._parent(header))
-        except Refused as refusal:  # the pipeline's row was deleted, this run was not
-            raise Refused(str(refusal), "INVALID_STATE") from refusal
-
-    def _try(self, spool: Spool, event: Event, send: Callable[[], None]) -> None:
-        """Send one event; one that the store will never take is set aside with the reason."""
-        try:
-            send()
+            self.store.deliver(spool, run, header, event)
         except Refused as refusal:
             if refusal.code == GONE:
                 raise
-            if spool.run:
-                self._check_run(spool, spool.run)
-            aside = self.root / FOLDER / "refused.jsonl"
-            LOG.warning("the tracking store refused a record of %s (%s); see %s", spool.uid, refusal, aside)
-            with aside.open("a", encoding="utf-8") as opened:
-                opened.write(json.dumps({"uid": spool.uid, "reason": str(refusal), "event": event}) + "\n")
+            self._check_run(spool, run)
+            kept = set_aside(self.root, spool, header, event, end, refusal)
+            told = "the next stage tries it again" if refusal.code == LATER else f"once that is mended, {AGAIN}"
+            what = f"{name_of(event)} of {spool.uid} ({refusal})"
+            LOG.warning("the tracking store refused %s; it is kept in %s: %s", what, kept, told)
+            with suppress(Refused):
+                self.store.ask(self.store.client.set_tag, run, _tag_of(event), str(refusal)[:500])
+
+    def _again(self, spool: Spool) -> str:
+        """Send again a record that was refused; empty, or in words that it still is."""
+        header, run = spool.header, spool.run
+        assert header is not None
+        record = [event for event, _ in spool.read(0)][1:]
+        if not record:  # it was killed before it was kept: its own spool has it still
+            return ""
+        (event,) = record
+        try:
+            with short_patience():
+                self.store.experiment(experiment_of(header))
+                self.store.deliver(spool, str(run), header, event)
+                with suppress(Refused):  # there is no such tag
+                    self.store.ask(self.store.client.delete_tag, str(run), _tag_of(event))
+        except Refused as refusal:
+            return f"{name_of(event)} of {spool.uid} ({refusal}) stays in {spool.folder}"
+        return ""
 
     def _check_run(self, spool: Spool, run: str) -> None:
         """Raises ``RunDeleted`` where that is why the store takes nothing for a run."""
-        if self._call(self._store.get_run, run).info.lifecycle_stage != "active":
+        if self.store.ask(self.store.client.get_run, run).info.lifecycle_stage != "active":
             raise RunDeleted(
-                f"{self.settings.uri}: run {run} ({spool.uid}) was deleted while its stage went on; its records wait "
+                f"{self.settings.shown}: run {run} ({spool.uid}) was deleted while its stage went on; its records wait "
                 f"in {spool.folder}: `mlflow runs restore --run-id {run}` has them sent, deleting the folder drops them"
             )
-
-    def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        try:
-            result = function(*arguments)
-        except StoreBusyError as error:
-            raise StoreAway(str(error)) from error
-        except TrackingError as error:
-            raise StoreShut(str(error)) from error
-        except Exception as error:
-            code = str(getattr(error, "error_code", ""))
-            if code in REFUSALS:
-                raise Refused(str(error), code) from error
-            raise StoreAway(f"{self.settings.uri}: {error}") from error
-        self.progress = time.monotonic()
-        return result
 
 
 def send_pending(root: Path, settings: TrackingSettings | None = None) -> int:
@@ -313,10 +212,15 @@ def send_pending(root: Path, settings: TrackingSettings | None = None) -> int:
     is lost, and the next call tries again.
     """
     settings = settings or read_settings(root)
-    if not settings.enabled or not pending_spools(root):
+    if not settings.enabled or not (pending_spools(root) or set_aside_before(root, everything=False)):
         return 0
     try:
         return Sender(settings, root).send_pending()
     except StoreAway as away:
         LOG.warning("runs wait in %s until the tracking store is back: %s", root / FOLDER, away)
         return 0
+
+
+def _tag_of(event: Event) -> str:
+    """The tag that tells of a refusal."""
+    return mlflow_name(f"refused.{name_of(event)}")

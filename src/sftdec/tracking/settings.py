@@ -7,10 +7,13 @@ import urllib.request
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from sftdec.runtime import HIDDEN, hush, without_passwords
+from sftdec.tracking.moved import follow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,10 +26,20 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 class TrackingSettings:
     """The address of the tracking store and what this process is to do with it."""
 
-    uri: str
+    uri: str = field(repr=False)  # a password may stand in it: ``shown`` is for people
     artifact_location: str | None
     enabled: bool = True
     pipeline_run: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be printed."""
+        return without_passwords(self.uri)
+
+    @property
+    def page(self) -> str:
+        """The address of a server that a browser is given: it asks for the password itself."""
+        return self.shown.replace(f"{HIDDEN}@", "").rstrip("/")
 
     @property
     def is_remote(self) -> bool:
@@ -72,6 +85,7 @@ def silence_mlflow() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # with its password
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
 
@@ -83,7 +97,9 @@ def open_client(settings: TrackingSettings) -> "MlflowClient":
     MLflow can't open the store: a database of another MLflow, a file that is none, a driver that isn't there.
     """
     if settings.is_remote and not server_answers(settings.uri):
-        raise TrackingError(f"{settings.uri} does not answer; start the MLflow server, or mend MLFLOW_TRACKING_URI")
+        raise TrackingError(f"{settings.shown} does not answer; start the MLflow server, or mend MLFLOW_TRACKING_URI")
+    if settings.database:
+        follow(settings.database)
     silence_mlflow()
     from mlflow import MlflowClient
     from mlflow.version import VERSION
@@ -94,10 +110,10 @@ def open_client(settings: TrackingSettings) -> "MlflowClient":
             return MlflowClient(tracking_uri=settings.uri)
         except Exception as error:  # of MLflow, SQLAlchemy, a driver, or the import of one
             if is_locked(error):
-                raise StoreBusyError(f"{settings.uri}: {in_a_sentence(error)}") from error
+                raise StoreBusyError(f"{settings.shown}: {in_a_sentence(error)}") from error
             mend = "mend MLFLOW_TRACKING_URI, or take the MLflow that wrote it (constraints.txt pins this project's)"
             found = f"MLflow {VERSION} can't open it: {in_a_sentence(error)}"
-            raise TrackingError(f"{settings.uri}: {found}; nothing in it was changed; {mend}") from error
+            raise TrackingError(f"{settings.shown}: {found}; nothing in it was changed; {mend}") from error
 
 
 def is_locked(error: Exception) -> bool:
@@ -106,8 +122,8 @@ def is_locked(error: Exception) -> bool:
 
 
 def in_a_sentence(error: Exception) -> str:
-    """An error of MLflow's or its database's without the SQL below it, and with the mend where that is to wait."""
-    said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
+    """An error of MLflow's or its database's without SQL and passwords, and with the mend where that is to wait."""
+    said = (str(hush(error)).splitlines() or [type(error).__name__])[0].rstrip(". ")
     return f"{said}; another process is writing to it: try again once that has ended" if is_locked(error) else said
 
 
@@ -123,7 +139,7 @@ def experiment_id(client: "MlflowClient", settings: TrackingSettings, name: str 
         return str(client.create_experiment(name, artifact_location=beside))
     if found.lifecycle_stage != "active":
         raise TrackingError(
-            f"{settings.uri}: the experiment {name!r} is deleted, so no run can be added to it; "
+            f"{settings.shown}: the experiment {name!r} is deleted, so no run can be added to it; "
             f"bring it back with `mlflow experiments restore --experiment-id {found.experiment_id}`"
         )
     return str(found.experiment_id)

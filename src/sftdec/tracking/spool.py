@@ -154,10 +154,10 @@ class Spool:
                 self._lock.close()
 
 
-def pending_spools(root: Path) -> list[Path]:
+def pending_spools(root: Path, folder: str = FOLDER) -> list[Path]:
     """The folders of all spools of the project at ``root``, the one opened first in front."""
     found = []
-    for file in (root / FOLDER).glob("*/events.jsonl"):
+    for file in (root / folder).glob("*/events.jsonl"):
         with suppress(OSError, ValueError), file.open("rb") as opened:
             found.append((float(json.loads(opened.readline())["time"]), file.parent))
     return [folder for _, folder in sorted(found)]

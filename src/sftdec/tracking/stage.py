@@ -9,16 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sftdec.lineage import code_checksums, flatten, lineage, read_flat_params
-from sftdec.runtime import checksum
+from sftdec.lineage import code_checksums, flatten, read_flat_params
+from sftdec.runtime import checksum, without_passwords
 from sftdec.tracking.background import Background
+from sftdec.tracking.processes import circumstances
 from sftdec.tracking.provenance import CHANGED
+from sftdec.tracking.rows import NOTE
+from sftdec.tracking.runs import figures, mlflow_name
 from sftdec.tracking.settings import TrackingSettings, read_settings
 from sftdec.tracking.spool import FOLDER, Event, Spool
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOG = logging.getLogger(__name__)
 LONGEST_VALUE = 5000  # characters of a tag or parameter; MLflow cuts at 6000 and refuses beyond 8000
@@ -32,33 +38,37 @@ class StageTracker:
         self._spool = spool
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Named numbers at a step."""
-        numbers = {_name(key): float(value) for key, value in values.items()}
+        """Named numbers at a step; one that is named ``step`` is the step itself, and no number to show."""
+        numbers = {mlflow_name(key): float(value) for key, value in values.items() if key != "step"}
         self._record("metrics", values=numbers, step=int(step))
 
     def log_final_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Results, onto this run and onto the pipeline's row.
+        """Results (``figures``), onto this run and onto the execution's row."""
+        self.metrics(figures(metrics), 0)
+        self.log_row_metrics(metrics)
 
-        Flat or as in metrics.json: ``{"sample": {"psnr": …}}`` becomes ``sample.psnr``, and where
-        ``psnr_blurred`` stands beside it, ``sample.psnr_gain`` (dB) is added. What is no number is left out.
-        """
-        flat: dict[str, float] = {}
-        for key, value in metrics.items():
-            inner = dict(value) if isinstance(value, Mapping) else {"": value}
-            if _is_number(inner.get("psnr")) and _is_number(inner.get("psnr_blurred")):
-                inner["psnr_gain"] = inner["psnr"] - inner["psnr_blurred"]
-            named = {f"{key}.{name}" if name else key: number for name, number in inner.items()}
-            flat |= {_name(name): float(number) for name, number in named.items() if _is_number(number)}
-        self._record("metrics", values=flat, step=0)
-        self._record("final", values=flat)
+    def log_means(self, table: "pd.DataFrame", by: Sequence[str], measures: Sequence[str]) -> None:
+        """The means of a table's measures as results, by the values of some columns; unknown ones are left out."""
+        known = [name for name in measures if name in table.columns]
+        for group, rows in table.groupby(list(by), sort=False):
+            means = {name: float(value) for name, value in rows[known].mean().dropna().items()}
+            self.log_final_metrics({".".join(str(part) for part in group): means})
+
+    def log_row_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Results that an earlier execution may have brought, onto this one's row, where it hasn't them yet."""
+        self._record("final", values={mlflow_name(key): value for key, value in figures(metrics).items()})
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Parameters, nested or flat; one that the run already has keeps its first value."""
-        self._record("params", values={_name(key): _cut(value) for key, value in flatten(values).items()})
+        self._record("params", values={mlflow_name(key): _cut(value) for key, value in flatten(values).items()})
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """Tags; the last value counts."""
-        self._record("tags", values={_name(key): _cut(value) for key, value in values.items()})
+        self._record("tags", values={mlflow_name(key): _cut(value) for key, value in values.items()})
+
+    def note(self, text: str) -> None:
+        """What came of the execution, as its row's description."""
+        self._record("tags", values={NOTE: _cut(text)}, row=True)
 
     def dataset(
         self,
@@ -74,26 +84,28 @@ class StageTracker:
         place = _relative(self._root, path)
         self._record("dataset", name=name, path=place, digest=digest[:36], profile=described, context=context)
 
-    def picture(self, name: str, image: np.ndarray) -> None:
-        """A picture, uint8 H×W×3 or H×W, as the PNG artifact ``name`` (which may hold folders).
+    def picture(self, key: str, image: np.ndarray, step: int = 0, row: bool = False) -> None:
+        """A picture, uint8 H×W×3 or H×W, which MLflow shows beside other runs' of the same ``key`` and step.
 
-        Raises ``ValueError`` for another type or shape.
+        ``row``: of the execution's row instead of this run. Raises ``ValueError`` for another type or shape.
         """
         if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
-            raise ValueError(f"{name}: expected uint8 H×W×3 or H×W, got {image.dtype} {image.shape}")
+            raise ValueError(f"{key}: expected uint8 H×W×3 or H×W, got {image.dtype} {image.shape}")
         if self._spool is None:
             return
         from PIL import Image
 
-        file = self._spool.new_file(Path(name).name)
+        file = self._spool.new_file("picture.png")
         Image.fromarray(image).save(file, format="PNG")
-        self._record_file(file, Path(name).parent.as_posix())
+        named = re.sub(r"[^a-zA-Z0-9_\-./ ]", "_", key)
+        self._record("picture", file=self._place(file), key=named, step=int(step), row=row)
 
-    def artifact(self, path: Path, folder: str = "") -> None:
+    def artifact(self, path: Path, folder: str = "", row: bool = False) -> None:
         """A copy of a file, or of a folder with all it holds, as it is now, put into the artifact folder
         ``folder``.
 
-        Raises ``FileNotFoundError`` naming the path where there is none.
+        ``row``: of the execution's row instead of this run. Raises ``FileNotFoundError`` naming the path where there is
+        none.
         """
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such file or folder, so it can't become an artifact of the run")
@@ -106,7 +118,8 @@ class StageTracker:
             except OSError as error:  # a full disk must not cost the stage
                 LOG.warning("%s is not among the run's artifacts: %s", file, error)
                 continue
-            self._record_file(copy, place.as_posix())
+            folder_name = "" if place == Path() else place.as_posix()
+            self._record("artifact", file=self._place(copy), folder=folder_name, row=row)
 
     def writes(self, paths: Sequence[Path]) -> None:
         """What the stage wrote, by whose checksums (taken now) later stages find this run."""
@@ -123,10 +136,9 @@ class StageTracker:
             time.sleep(0.05)
         return None
 
-    def _record_file(self, file: Path, folder: str) -> None:
+    def _place(self, file: Path) -> str:
         assert self._spool is not None
-        place = file.relative_to(self._spool.folder).as_posix()
-        self._record("artifact", file=place, folder="" if folder == "." else folder)
+        return file.relative_to(self._spool.folder).as_posix()
 
     def _record(self, kind: str, **content: Any) -> None:
         if self._spool is None:
@@ -146,6 +158,7 @@ def track_stage(
     enabled: bool | None = None,
     settings: TrackingSettings | None = None,
     deadline: float = 60.0,
+    experiment: str | None = None,
 ) -> Iterator[StageTracker]:
     """Track one stage of the project at ``root``; ``reads`` are its inputs, relative to the root.
 
@@ -153,13 +166,13 @@ def track_stage(
     rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
     ``settings`` are read from the environment where they are left out. Where the stage's code changed meanwhile, a
-    warning and the run's tag ``unreproducible`` say so.
+    warning and the run's tag ``unreproducible`` say so. In an ``experiment`` of its own a run has no row above it.
     """
     root = root.resolve()
     settings = settings or read_settings(root)
     if enabled is not None:
         settings = replace(settings, enabled=enabled)
-    opened = _open_spool(stage, root, settings, params) if settings.enabled else None
+    opened = _open_spool(stage, root, settings, params, experiment) if settings.enabled else None
     code = {} if enabled is False else code_checksums(root, stage)
     if opened is None:
         yield StageTracker(root, None)
@@ -193,15 +206,12 @@ def _tell_changed_code(stage: str, root: Path, before: Mapping[str, str]) -> str
 
 
 def _open_spool(
-    stage: str, root: Path, settings: TrackingSettings, params: Mapping[str, Any] | None
+    stage: str, root: Path, settings: TrackingSettings, params: Mapping[str, Any] | None, experiment: str | None
 ) -> tuple[Spool, int] | None:
-    state = lineage(root)
-    identity = f"{state.tag} {stage} {settings.pipeline_run or ''}"
+    tags = circumstances(root) | {"sftdec.kind": "stage", "sftdec.stage": stage}
+    identity = f"{tags['sftdec.lineage']} {stage} {settings.pipeline_run or ''}"
     safe_stage = re.sub(r"[^\w-]", "_", stage)
     uid = f"{safe_stage}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-    tags = state.tags() | {"sftdec.kind": "stage", "sftdec.stage": stage}
-    if state.commit:
-        tags["mlflow.source.git.commit"] = state.commit
     now = _now()
     header: Event = {
         "kind": "open",
@@ -209,8 +219,10 @@ def _open_spool(
         "stage": stage,
         "tags": tags,
         "pipeline_run": settings.pipeline_run,
-        "pipeline_params": {_name(key): _cut(value) for key, value in read_flat_params(root).items()},
+        "pipeline_params": {mlflow_name(key): _cut(value) for key, value in read_flat_params(root).items()},
     }
+    if experiment:
+        header["experiment"] = experiment
     try:
         spool = _free_spool(root / FOLDER, uid)
         first = spool.header
@@ -253,17 +265,8 @@ def _relative(root: Path, path: Path) -> str:
     return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else whole.as_posix()
 
 
-def _name(key: str) -> str:
-    """A key that MLflow takes: letters, digits and ``_-./ :``, at most 250 characters."""
-    return re.sub(r"[^\w/.\- :]", "_", key)[:250]
-
-
 def _cut(value: Any) -> str:
-    return str(value)[:LONGEST_VALUE]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return without_passwords(str(value))[:LONGEST_VALUE]
 
 
 def _now() -> int:

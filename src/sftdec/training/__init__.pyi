@@ -1,6 +1,7 @@
 from .checkpoint import Checkpoints
 from .distributed import Group, joined, start_processes, under_torchrun
 from .engine import Engine, EngineError, Feed
+from .loop import Report
 from .losses import stage_loss
 from .objective import Objective
 from .peer_objective import PeerObjective
@@ -18,6 +19,7 @@ __all__ = [
     "Group",
     "Objective",
     "PeerObjective",
+    "Report",
     "Stage",
     "begin",
     "joined",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LOG_EVERY = 25  # steps
 Network = TypeVar("Network", bound="AnyNetwork")
 Report = Callable[[int, dict[str, float]], None]
-Picture = Callable[[str, NDArray[np.uint8]], None]
+Picture = Callable[[str, NDArray[np.uint8], int], None]
 Curve = list[dict[str, float]]
 
 
@@ -45,7 +45,7 @@ def train_stage(
     """Train ``network`` by the objective, going on from the newest checkpoint if there is one.
 
     ``report(step, metrics)`` hears losses, learning rate, gradient norm, speed and validation as they come,
-    ``picture(name, pixels)`` the validation pictures; both in the group's first process alone.
+    ``picture(key, pixels, step)`` the validation pictures; both in the group's first process alone.
 
     Returns:
         The averaged weights at the end (``keep: last``), or where the validation PSNR was best, the start included
@@ -100,7 +100,7 @@ def train_stage(
             log.write(found, done())
             if group.first and validation and picture_due(objective, state.step, store.scenes):
                 pixels = validation_picture(state.average, validation, stage, common)
-                picture(f"validation/{stage.name}-step-{state.step:06d}.png", pixels)
+                picture(f"validation/{stage.name}", pixels, state.step)
             if (state.step % params.checkpoint_every == 0 and not state.bad_in_a_row) or done():
                 save()
     if params.keep == "best" and state.best is not None:

@@ -77,7 +77,7 @@ def train_sft_dec(
     build: Path,
     checkpoints: Path,
     report: Report = lambda step, metrics: None,
-    picture: Picture = lambda name, pixels: None,
+    picture: Picture = lambda key, pixels, step: None,
     group: Group | None = None,
     find: Callable[[str], Path] = Path,
 ) -> tuple[SFTDec, Curve, Checkpoints]:
@@ -109,7 +109,7 @@ def train_on_build(
     checkpoints: Path,
     started_from: Path | None,
     report: Report = lambda step, metrics: None,
-    picture: Picture = lambda name, pixels: None,
+    picture: Picture = lambda key, pixels, step: None,
     group: Group | None = None,
     workers: int | Literal["auto"] = "auto",
 ) -> tuple[Network, Curve, Checkpoints]:
