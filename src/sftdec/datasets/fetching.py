@@ -41,7 +41,7 @@ def fetch(params: FetchParams, data: Path, out: Path, run: Run = run_here) -> tu
     refusals: list[Refusal] = []
     for name in params.datasets:
         listing, importer = list_dataset(name, params, data)
-        print(listing.table(), flush=True)
+        print(listing.table(), *listing.about.beyond(params.sigma_max), sep="\n", flush=True)
         jobs += [(name, importer, entry, params.sigma_max, out, limits) for entry in listing.entries]
         refusals += [Refusal(name, item.path.name, item.check, item.reason) for item in listing.left_out]
     refuse_if_strict(refusals, params.strict)  # before hours of reading and rendering
@@ -87,7 +87,7 @@ def _refuse_few(splits: list[str], names: list[str], data: Path) -> None:
     empty = [split for split in SPLITS if not counts[split]]
     if not empty:
         return
-    if any(name in IMPORTERS and name != "folder" for name in names):
+    if any(name in IMPORTERS and IMPORTERS[name].ABOUT.page for name in names):
         mend = (
             "their authors fix the splits: bring the parts that are missing, or add a data set that has them to "
             "fetch.datasets; to measure a model on one alone: sftdec evaluate --data FOLDER"

@@ -24,7 +24,8 @@ class About:
     """A data set as its authors publish it.
 
     ``layout``: its folders and files, a line each. ``map_unit``: what a value of its map stands for; None where there
-    is no map and it is estimated from the pair. ``has_sharp``: False for pictures without a sharp partner.
+    is no map and it is estimated from the pair. ``has_sharp``: False for pictures without a sharp partner. ``peak``: px
+    of sigma that its maps are published to reach.
     """
 
     name: str  # as in fetch.datasets
@@ -34,6 +35,14 @@ class About:
     page: str  # where its authors publish it
     map_unit: str | None
     has_sharp: bool = True
+    peak: float | None = None
+
+    def beyond(self, sigma_max: float) -> list[str]:
+        """That the maps reach farther than ``sigma_max`` px, and the mend, in a line; none if they don't."""
+        if self.peak is None or self.peak <= sigma_max:
+            return []
+        told = f"{self.name}'s maps reach {self.peak:g} px of sigma, above fetch.sigma_max={sigma_max:g}"
+        return [f"{told}: set that to {self.peak:g}, or scenes beyond it are left out"]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from sftdec.datasets.importers.pair import Found, by_name, other_files
+from sftdec.datasets.importers.pair import Found, by_name, matched_by_name, other_files
 from sftdec.datasets.listing import LeftOut, composed, name_of, pictures
 
 _APART = 2  # how far the numbers of a scene's two shots are apart at most, over all 500 pairs of DPDD's own lists
 SPLIT_FOLDERS = frozenset(("train", "val", "validation", "valid", "test"))
-_SIDE = re.compile(r"[-_](blur|blurred|sharp|input|target|gt|lq|hq)$", re.IGNORECASE)
+_SIDE = re.compile(r"(?<=.)[-_](?:(blur|blurred|input|lq)|(?P<sharp>sharp|target|gt|hq))$", re.IGNORECASE)
 _REFOCUSED = re.compile(r"(?P<photo>.+)_ap\d+_\d+")  # LFDOF: a photo's picture for an aperture and a distance
 
 
@@ -61,6 +61,20 @@ def by_place(folders: Sequence[Path]) -> Found:
             matched += [(f"{composed(name)}/{photo}", files) for photo, files in inner]
             left_out += refused
     return matched, left_out
+
+
+def by_side(folders: Sequence[Path]) -> Found:
+    """Pairs that lie in one folder, both sides' own, and whose names end in ``_blur`` and ``_sharp``, or the like."""
+    sides: tuple[dict[str, list[Path]], dict[str, list[Path]]] = ({}, {})
+    left_out = other_files(folders[0])
+    for path in pictures(folders[0]):
+        name = name_of(path)
+        if side := _SIDE.search(name):
+            sides[side["sharp"] is not None].setdefault(name[: side.start()], []).append(path)
+        else:
+            left_out.append(LeftOut(path, "expected a name that ends in _blur or _sharp, beside its partner"))
+    matched, lonely = matched_by_name(sides, ["that ends in _blur", "that ends in _sharp"])
+    return matched, left_out + lonely
 
 
 def _bare(folders: Sequence[Path]) -> Callable[[Path], str]:
