@@ -1,7 +1,7 @@
 """Which blurred picture belongs to which sharp one where their names differ."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from sftdec.datasets.importers.pair import Found, by_name, matched_by_name, other_files
@@ -39,11 +39,11 @@ def by_beginning(folders: Sequence[Path]) -> Found:
     return [(photo, [path, truths[photo]]) for path, photo in sorted(matched)], left_out
 
 
-def _photo_of(name: str, photos: Collection[str]) -> str:
+def _photo_of(name: str, photos: Container[str]) -> str:
     if refocused := _REFOCUSED.fullmatch(name):
         return refocused["photo"]
-    begun = [each for each in photos if name.startswith(each) and not name[len(each) : len(each) + 1].isalnum()]
-    return max(begun, key=len, default=name)
+    ends = (end for end in range(len(name), 0, -1) if not name[end : end + 1].isalnum())
+    return next((name[:end] for end in ends if name[:end] in photos), name)
 
 
 def by_place(folders: Sequence[Path]) -> Found:
