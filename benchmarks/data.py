@@ -1,6 +1,6 @@
 """Speed and memory of patches, loader, extraction and rendering, each figure beside its target.
 
-    python benchmarks/data.py [--quick] [--parts NAME …]
+    python benchmarks/data.py [--quick] [--parts NAME …] | --photos 100 1000 10000
 
 Everything is made in a temporary folder (12 GB, --quick: 2 GB; TMPDIR says where) and removed again. Pictures are
 1008×688 as in LFDOF. Times are wall clock, repeated, what is compared taking turns; on a machine that does other work
@@ -24,6 +24,7 @@ import pandas as pd
 import psutil
 from joblib.externals.loky import get_reusable_executor
 
+from benchmarks.data_fetch import growth_of_fetch
 from sftdec.datasets import Scene, read_index, write_index, write_scene
 from sftdec.patches import STATISTICS, Patch, PatchStore, extract_store, lay_out
 from sftdec.patches import write_index as write_patches_index
@@ -289,7 +290,11 @@ def main() -> None:
     parts = (random_reads, loader_against_plain, scaling_of_both, growth, memory_of_reading)
     names = [part.__name__ for part in parts]
     parser.add_argument("--parts", nargs="+", choices=names, default=names, help="all if left out")
+    parser.add_argument("--photos", nargs="+", type=int, help="only: what fetching so many photos costs")
     arguments = parser.parse_args()
+    if arguments.photos:
+        growth_of_fetch(arguments.photos)
+        return
     if arguments.child:
         tasks: dict[str, Callable[..., Any]] = {"read": read_everything, "extract": extract}
         print(json.dumps(tasks[arguments.child[0]](*arguments.child[1:])))

@@ -98,6 +98,7 @@ def write_sets(root: Path) -> list[Path]:
         "syndof/image/x.png": blurred, "syndof/sharp/x.png": sharp,
         "syndof/blur_map/x.png": np.repeat((10 * sigma).astype(np.uint16)[..., None], 3, 2),
         "pairs_csv/left/a.png": blurred, "pairs_csv/right/b.png": sharp,
+        "flat/a_blur.png": blurred, "flat/a_sharp.png": sharp,
         "stereo/Aloe/im0.png": sharp, "cuhk/out_of_focus1.jpg": blurred,
     }  # fmt: skip
     for name, levels in pictures.items():

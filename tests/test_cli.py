@@ -115,6 +115,19 @@ def test_datasets_check_tells_by_its_exit_code(tmp_path, capsys):
     assert "--sigma-max" in capsys.readouterr().err
 
 
+def test_what_is_kept_of_photos_is_told_and_removed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SFTDEC_PHOTOS", str(tmp_path))
+    (tmp_path / "ab" / "abc").mkdir(parents=True)
+    (tmp_path / "ab" / "abc" / "told.json").write_bytes(b"x" * 10_000_000)
+    assert main(["datasets", "kept"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}: 1 photos, 0.01 GB\n"
+    assert main(["datasets", "kept", "--trim", "0"]) == 0
+    assert capsys.readouterr().out == f"1 photos removed\n{tmp_path}: 0 photos, 0.00 GB\n"
+    monkeypatch.setenv("SFTDEC_PHOTOS", "")
+    assert main(["datasets", "kept"]) == 0
+    assert "nothing is kept" in capsys.readouterr().out
+
+
 def test_auto_takes_a_gpu_where_there_is_one_and_others_are_named():
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(DeviceError, match="CUDA devices"):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipelines.stages.entry import run_stage
-from sftdec.datasets import REFUSED, fetch
+from sftdec.datasets import REFUSED, Kept, fetch, users_folder
 from sftdec.params import load_params
 from sftdec.runtime import compute
 from sftdec.tracking import track_stage
@@ -16,7 +16,8 @@ def main() -> None:
     params = load_params(Path("params.yaml"))
     with track_stage("fetch", Path.cwd(), reads=[DATA], params=params.fetch.model_dump()) as tracker:
         with compute(**params.compute.model_dump()) as run:
-            index, refused = fetch(params.fetch, DATA, OUT, run)
+            folder = users_folder()
+            index, refused = fetch(params.fetch, DATA, OUT, run, Kept(folder) if folder else None)
         counts = {f"refused_{check}": float(count) for check, count in refused["check"].value_counts().items()}
         failed = int((refused["check"] != "extra").sum())
         figures = {"scenes": float(len(index)), "sigma_mean": float(index["sigma_mean"].mean())}

@@ -1,5 +1,6 @@
 """Defocus maps estimated from pairs of photos."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from scipy import ndimage
 
 from sftdec.datasets.pair_defocus import blur_with_map, estimate_defocus
 from sftdec.datasets.pair_filter import aggregate_costs, fill_by_confidence
+from sftdec.datasets.registration import register
 from sftdec.optics import Aperture, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
 from sftdec.optics.psf import PsfShape
 from sftdec.runtime.errors import DataError
@@ -210,3 +212,66 @@ def test_the_fill_keeps_what_is_sure_and_stops_at_edges() -> None:
     filled = fill_by_confidence(values, confidence, guide, strength=100, contrast=4)
     assert np.abs(filled[:, :15]).max() < 0.1
     assert np.abs(filled[:, 15:] - 5).max() < 0.1
+
+
+def off(photo: Photo, shift: tuple[float, float] = (0, 0), scale: float = 1, turn: float = 0) -> Photo:
+    """A photo moved (px right, px down), scaled and turned (rad) about its middle."""
+    height, width = photo.shape[:2]
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    grown = np.array([[scale, -turn], [turn, scale]])
+    matrix = np.column_stack([grown, middle + shift - grown @ middle])
+    return np.asarray(
+        cv2.warpAffine(photo, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    )
+
+
+@pytest.fixture(scope="module")
+def slope() -> tuple[Photo, Photo, NDArray[np.float32]]:
+    """A pair whose blur rises from left to right, and its sigma."""
+    sharp = textured_photo((160, 192))
+    truth = np.ascontiguousarray(np.broadcast_to(np.linspace(0.5, 4, 192, dtype=np.float32), (160, 192)))
+    return photo_of(blur_with_map(light_of(sharp), truth)), sharp, truth
+
+
+@pytest.mark.parametrize(
+    ("shift", "scale", "turn"), [((1, 0), 1, 0), ((-0.4, 0.7), 1, 0), ((0, 0), 1.005, 0), ((0.2, 0), 0.997, 0.004)]
+)
+def test_a_sharp_photo_that_lies_elsewhere_is_registered_first(slope, shift, scale, turn) -> None:
+    blurred, sharp, truth = slope
+    plain = np.abs(estimate_defocus(blurred, sharp, 6.0).sigma - truth)[8:-8, 8:-8].mean()
+    elsewhere = off(sharp, shift, scale, turn)
+    found = register(blurred, elsewhere, 6.0)
+    assert np.hypot(found.shift[0] - shift[0], found.shift[1] - shift[1]) < 0.1
+    assert abs(found.scale - (scale - 1)) < 5e-4 and abs(found.turn - turn) < 5e-4
+    error = np.abs(estimate_defocus(blurred, elsewhere, 6.0).sigma - truth)[8:-8, 8:-8].mean()
+    assert error < plain + 0.06
+
+
+def test_white_balance_is_no_blur(slope) -> None:
+    blurred, sharp, truth = slope
+    other = photo_of(np.clip(light_of(sharp) * np.float32([1.08, 1, 0.9]), 0, 1))
+    assert register(blurred, other, 6.0).gains == pytest.approx([1 / 1.08, 1, 1 / 0.9], abs=0.01)
+    errors = [np.abs(estimate_defocus(blurred, each, 6.0).sigma - truth).mean() for each in (sharp, other)]
+    assert errors[1] < errors[0] + 0.04
+
+
+def test_a_pair_that_lies_as_it_should_is_left_to_the_byte(slope) -> None:
+    blurred, sharp, _ = slope
+    found = register(blurred, sharp, 6.0)
+    assert found.moved(sharp) is sharp and np.array_equal(found.gains, np.ones(3))
+
+
+def test_photos_of_different_things_are_not_moved() -> None:
+    found = register(textured_photo((120, 140), 1), textured_photo((120, 140), 2), 6.0)
+    assert found.corner((120, 140)) < 3
+
+
+def test_a_photo_in_tiles_is_nearly_as_the_whole_and_the_same_each_time(slope, monkeypatch) -> None:
+    blurred, sharp, truth = slope
+    whole = estimate_defocus(blurred, sharp, 6.0).sigma
+    monkeypatch.setattr("sftdec.datasets.pair_defocus._VALUES", 96 * 96 * 24)
+    monkeypatch.setattr("sftdec.datasets.pair_defocus._OVERLAP", 32)
+    first, second = (estimate_defocus(blurred, sharp, 6.0) for _ in range(2))
+    assert first.sigma.tobytes() == second.sigma.tobytes()
+    assert np.abs(first.sigma - whole).mean() < 0.03
+    assert np.abs(first.sigma - truth).mean() < np.abs(whole - truth).mean() + 0.02

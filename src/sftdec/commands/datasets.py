@@ -1,4 +1,4 @@
-"""``sftdec datasets``: which data sets are known; ``sftdec datasets check PATH``: what is wrong with one."""
+"""``sftdec datasets``: which data sets are known; ``check PATH``: what is wrong with one; ``kept``: what is stored."""
 
 import argparse
 import textwrap
@@ -36,6 +36,13 @@ def add_datasets(commands: Any) -> None:
     )
     check.add_argument("--processes", type=int, default=1, metavar="N", help="default: %(default)s")
     check.set_defaults(run=_check)
+    kept = actions.add_parser(
+        "kept",
+        help="what fetch keeps of photos for the next time",
+        description="Say what is kept of photos, so that the next fetch need not make it anew. Deleting it is safe.",
+    )
+    kept.add_argument("--trim", type=float, metavar="GB", help="first remove what wasn't used for longest; 0: all")
+    kept.set_defaults(run=_kept)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -75,3 +82,20 @@ def _check(arguments: argparse.Namespace) -> int:
     report = check_folder(arguments.path, sigma_max, limits, arguments.processes)
     print(report.text())
     return report.exit_code
+
+
+def _kept(arguments: argparse.Namespace) -> int:
+    from sftdec.datasets import Kept, users_folder
+
+    folder = users_folder()
+    if folder is None:
+        print("nothing is kept: SFTDEC_PHOTOS is empty; leave it out, or let it name a folder")
+        return 0
+    kept = Kept(folder)
+    if arguments.trim is not None:
+        if not 0 <= arguments.trim < float("inf"):
+            raise ValueError(f"found --trim {arguments.trim}, expected GB that are to be left, 0 or more")
+        print(f"{kept.trim(round(arguments.trim * 1e9)):,} photos removed")
+    entries = kept.entries()
+    print(f"{folder}: {len(entries):,} photos, {sum(size for _, size, _ in entries) / 1e9:.2f} GB")
+    return 0

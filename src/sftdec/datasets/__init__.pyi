@@ -1,6 +1,7 @@
 from .checks import CheckLimits
 from .fetching import fetch
 from .importers import IMPORTERS
+from .kept import Kept, users_folder
 from .listing import Entry
 from .pair_defocus import blur_with_map, estimate_defocus
 from .pairs import find_pairs, read_pairs
@@ -29,6 +30,7 @@ __all__ = [
     "CheckLimits",
     "Entry",
     "FolderReport",
+    "Kept",
     "Recipe",
     "Scene",
     "Split",
@@ -43,6 +45,7 @@ __all__ = [
     "read_pairs",
     "read_recipes",
     "select_scenes",
+    "users_folder",
     "write_index",
     "write_scene",
 ]

@@ -1,6 +1,7 @@
 """From data sets as they lie on disk to a folder of scenes, checked."""
 
 import os
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,26 +10,32 @@ import pandas as pd
 from tqdm import tqdm
 
 from sftdec.datasets.agreement import Disagreement, told_made
-from sftdec.datasets.checks import CheckLimits, Refusal, check_scene, measure
+from sftdec.datasets.checked import Brought, write_checked
+from sftdec.datasets.checks import CheckLimits, Refusal
 from sftdec.datasets.download import missing_dataset, obtain
-from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
+from sftdec.datasets.duplicates import duplicates_across_splits
 from sftdec.datasets.importers import IMPORTERS
-from sftdec.datasets.listing import Importer, Listing
+from sftdec.datasets.kept import PARTS, Kept, code_checksum, key_of
+from sftdec.datasets.listing import Entry, Importer, Listing
 from sftdec.datasets.recipe_cells import SPLITS
 from sftdec.datasets.recognise import deeper, recognise
-from sftdec.datasets.scene import REFUSED, write_index, write_scene
+from sftdec.datasets.scene import REFUSED, write_index
 from sftdec.datasets.schema import validate_index
 from sftdec.params import FetchParams
 from sftdec.runtime import DataError, Run, atomic_path, run_here
 
 _COLUMNS = ("dataset", "scene", "check", "reason")
+_WRITES = "sftdec.datasets.checked"
 _SHOWN = 5  # refusals that an error names
 
 
-def fetch(params: FetchParams, data: Path, out: Path, run: Run = run_here) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fetch(
+    params: FetchParams, data: Path, out: Path, run: Run = run_here, kept: Kept | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Bring each data set ``data/<name>`` into ``out`` as scenes, downloading it first where ``sources`` says so.
 
-    ``run`` says where scenes are read and rendered. Scenes that fail a check are left out, or with ``strict`` end it.
+    ``run`` says where scenes are read and rendered; what is ``kept`` of an earlier fetch is taken from there, the same
+    bytes. Scenes that fail a check are left out, or with ``strict`` end it.
 
     Returns:
         The index, a row a scene, and the refusals: data set, scene, check and reason. Both also lie in ``out``.
@@ -37,21 +44,27 @@ def fetch(params: FetchParams, data: Path, out: Path, run: Run = run_here) -> tu
         DataError: a data set that isn't there or can't be used; a refusal, if ``strict``; a split without a scene.
     """
     limits = CheckLimits(**params.check.model_dump())
-    jobs: list[tuple[str, str, Any, float, Path, CheckLimits]] = []
+    jobs: list[tuple[Any, ...]] = []
+    started = time.time()
     refusals: list[Refusal] = []
     for name in params.datasets:
         listing, importer = list_dataset(name, params, data)
-        print(listing.table(), flush=True)
-        jobs += [(name, importer, entry, params.sigma_max, out, limits) for entry in listing.entries]
+        print(listing.table(), *listing.about.beyond(params.sigma_max), sep="\n", flush=True)
+        place = None if kept is None else (kept, code_checksum(IMPORTERS[importer].read.__module__, _WRITES))
+        jobs += [(name, importer, entry, params.sigma_max, out, limits, place) for entry in listing.entries]
         refusals += [Refusal(name, item.path.name, item.check, item.reason) for item in listing.left_out]
     refuse_if_strict(refusals, params.strict)  # before hours of reading and rendering
     _refuse_few([job[2].split for job in jobs], params.datasets, data)
-    rows, made = [], []
-    for row, refused, told in tqdm(run(_bring, jobs), total=len(jobs), desc="fetch", unit="scene", disable=None):
-        refusals += refused
+    rows, made, known = [], [], 0
+    for brought in tqdm(run(_bring, jobs), total=len(jobs), desc="fetch", unit="scene", disable=None):
+        row, known = brought.row, known + brought.known
+        refusals += brought.refused
         rows += [row] if row else []
-        made += [f"{row['scene']}: {told}"] if row and told else []
+        made += [f"{row['scene']}: {brought.made}"] if row and brought.made else []
     print(*told_made(made), sep="\n", end="\n" if made else "", flush=True)
+    if kept is not None:
+        print(f"{known:,} of {len(jobs):,} scenes were kept from before in {kept.folder}", flush=True)
+        kept.trim(since=started)
     refuse_if_strict(refusals, params.strict)
     rows, twice = _without_duplicates(rows, limits, out)
     refuse_if_strict(twice, params.strict)
@@ -87,7 +100,7 @@ def _refuse_few(splits: list[str], names: list[str], data: Path) -> None:
     empty = [split for split in SPLITS if not counts[split]]
     if not empty:
         return
-    if any(name in IMPORTERS and name != "folder" for name in names):
+    if any(name in IMPORTERS and IMPORTERS[name].ABOUT.page for name in names):
         mend = (
             "their authors fix the splits: bring the parts that are missing, or add a data set that has them to "
             "fetch.datasets; to measure a model on one alone: sftdec evaluate --data FOLDER"
@@ -128,24 +141,36 @@ def _importer_of(name: str, folder: Path) -> Importer:
 
 
 def _bring(
-    dataset: str, importer: str, entry: Any, sigma_max: float, out: Path, limits: CheckLimits
-) -> tuple[dict[str, Any] | None, list[Refusal], str]:
-    """Read, check and write one scene: its row of the index, or why there is none, and what made its photos agree."""
+    dataset: str,
+    importer: str,
+    entry: Any,
+    sigma_max: float,
+    out: Path,
+    limits: CheckLimits,
+    kept: tuple[Kept, str] | None = None,
+) -> Brought:
+    """One scene, from what was kept of it, or from its files; ``kept``: where, and the checksum of the code."""
+    scene = f"{dataset}/{entry.name}"
+    key = key_of(entry, kept[1], f"{sigma_max} {limits}") if kept else None
+    if kept and key:
+        photo = {"photo": entry.photo} if isinstance(entry, Entry) else {}
+        told = kept[0].take(key, out, {"scene": scene, "dataset": dataset, "split": entry.split} | photo)
+        if told:
+            refused = [Refusal(dataset, scene, *each) for each in told["refused"]]
+            return Brought(told["row"], refused, told["made"], known=True)
     try:
-        scene = IMPORTERS[importer].read(entry, sigma_max)
+        found = IMPORTERS[importer].read(entry, sigma_max)
     except DataError as error:
         if importer == "sample":
             raise  # a recipe that can't be met is a mistake of its writer, not a bad photo
         check = error.check if isinstance(error, Disagreement) else "unreadable"
-        return None, [Refusal(dataset, entry.name, check, str(error))], ""
-    if scene.dataset != dataset:  # data/dpdd_small, read as DPDD is laid out, is the data set "dpdd_small"
-        scene = replace(scene, dataset=dataset, name=f"{dataset}/{entry.name}")
-    measured = measure(scene)
-    refused = check_scene(scene, limits, measured)
-    if refused:
-        return None, refused, ""
-    figures = {"shift": measured.shift, "sharpening": measured.sharpening, "photo_hash": photo_hash(scene.sharp)}
-    return write_scene(out, scene) | figures, [], scene.made
+        return Brought(None, [Refusal(dataset, entry.name, check, str(error))])
+    # data/dpdd_small, read as DPDD is laid out, is the data set "dpdd_small"
+    brought = write_checked(replace(found, dataset=dataset, name=scene), out, limits)
+    if kept and key:
+        reasons = [(each.check, each.reason) for each in brought.refused]
+        kept[0].keep(key, out, {"row": brought.row, "refused": reasons, "made": brought.made})
+    return brought
 
 
 def refuse_if_strict(refusals: list[Refusal], strict: bool) -> None:
@@ -178,7 +203,7 @@ def _without_duplicates(
     names = {each.scene for each in twice}
     for row in rows:
         if row["scene"] in names:
-            for part in ("blurred", "sharp", "defocus"):
+            for part in PARTS:
                 (out / row[part]).unlink()
     return [row for row in rows if row["scene"] not in names], twice
 

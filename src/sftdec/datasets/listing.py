@@ -5,17 +5,19 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from sftdec.datasets.scene import Scene, Split
-from sftdec.photos import PHOTO_ENDINGS, picture_header
+from sftdec.photos import PHOTO_ENDINGS, Header, picture_header
 from sftdec.runtime import DataError
 
 # what a file or scene is refused for; "extra": it belongs to no scene by what it is, so nothing is wrong
 Check = Literal["unreadable", "size", "pair", "aligned", "light", "sharper", "map", "duplicate", "extra"]
 ENDINGS = frozenset(PHOTO_ENDINGS)  # compare with path.suffix.lower()
+_READERS = 16  # threads that look at pictures' headers
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -24,7 +26,8 @@ class About:
     """A data set as its authors publish it.
 
     ``layout``: its folders and files, a line each. ``map_unit``: what a value of its map stands for; None where there
-    is no map and it is estimated from the pair. ``has_sharp``: False for pictures without a sharp partner.
+    is no map and it is estimated from the pair. ``has_sharp``: False for pictures without a sharp partner. ``peak``: px
+    of sigma that its maps are published to reach.
     """
 
     name: str  # as in fetch.datasets
@@ -34,6 +37,14 @@ class About:
     page: str  # where its authors publish it
     map_unit: str | None
     has_sharp: bool = True
+    peak: float | None = None
+
+    def beyond(self, sigma_max: float) -> list[str]:
+        """That the maps reach farther than ``sigma_max`` px, and the mend, in a line; none if they don't."""
+        if self.peak is None or self.peak <= sigma_max:
+            return []
+        told = f"{self.name}'s maps reach {self.peak:g} px of sigma, above fetch.sigma_max={sigma_max:g}"
+        return [f"{told}: set that to {self.peak:g}, or scenes beyond it are left out"]
 
 
 @dataclass(frozen=True)
@@ -158,6 +169,22 @@ def pictures(folder: Path) -> list[Path]:
     return sorted((path for path in found if path.is_file()), key=lambda path: (composed(path.name), path.name))
 
 
+def _header_of(entry: Entry) -> Header | LeftOut:
+    """What a scene's pictures say of themselves, or why it is left out."""
+    if fault := _name_fault(entry):
+        return LeftOut(entry.blurred, fault, "unreadable")
+    files = [path for path in (entry.blurred, entry.sharp) if path is not None]
+    try:
+        headers = [picture_header(path) for path in files]
+    except DataError as error:
+        return LeftOut(entry.blurred, str(error), "unreadable")
+    if len({header.size for header in headers}) > 1:
+        (height, width), (other_height, other_width) = (header.size for header in headers)
+        reason = f"{height}×{width} px, but {files[1].name} is {other_height}×{other_width}: a pair has one size"
+        return LeftOut(entry.blurred, reason, "size")
+    return headers[0]
+
+
 def list_scenes(about: About, folder: Path, candidates: Iterable[Entry], left_out: Iterable[LeftOut] = ()) -> Listing:
     """A listing of the candidates whose names can be kept, whose photos' headers can be read, and whose blurred and
     sharp photo are of one size.
@@ -168,24 +195,15 @@ def list_scenes(about: About, folder: Path, candidates: Iterable[Entry], left_ou
     entries, refused = [], list(left_out)
     sizes: Counter[tuple[int, int]] = Counter()
     bits: Counter[int] = Counter()
-    for entry in candidates:
-        if fault := _name_fault(entry):
-            refused.append(LeftOut(entry.blurred, fault, "unreadable"))
-            continue
-        files = [path for path in (entry.blurred, entry.sharp) if path is not None]
-        try:
-            headers = [picture_header(path) for path in files]
-        except DataError as error:
-            refused.append(LeftOut(entry.blurred, str(error), "unreadable"))
-            continue
-        if len({header.size for header in headers}) > 1:
-            (height, width), (other_height, other_width) = (header.size for header in headers)
-            reason = f"{height}×{width} px, but {files[1].name} is {other_height}×{other_width}: a pair has one size"
-            refused.append(LeftOut(entry.blurred, reason, "size"))
-            continue
-        entries.append(entry)
-        sizes[headers[0].size] += 1
-        bits[headers[0].bits] += 1
+    candidates = list(candidates)
+    with ThreadPoolExecutor(_READERS) as readers:  # which wait for a disk, or a network's, rather than compute
+        for entry, header in zip(candidates, readers.map(_header_of, candidates), strict=True):
+            if isinstance(header, LeftOut):
+                refused.append(header)
+                continue
+            entries.append(entry)
+            sizes[header.size] += 1
+            bits[header.bits] += 1
     if not entries:
         first = f"; {refused[0].path.name}: {refused[0].reason}" if refused else ""
         raise DataError(f"{folder}: no scene of {about.name} here{first}. Expected:\n{about.layout}")

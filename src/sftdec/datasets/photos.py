@@ -1,5 +1,6 @@
 """The photos and textures that scikit-image, scikit-learn and matplotlib carry in their wheels, and a table's own."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +40,15 @@ DISPARITY_NAMES = tuple(_DISPARITIES)
 
 def _wheel_file(package: str, folder: str, name: str) -> Path:
     return Path(str(files(package))) / folder / name
+
+
+def photo_files(sources: Iterable[str]) -> list[Path]:
+    """The files that recipes' photos are made of, measured disparities among them."""
+    files = []
+    for source in sources:
+        known = [_wheel_file(*table[source]) for table in (_WHEEL_PHOTOS, _DISPARITIES) if source in table]
+        files += known or [Path(source)]
+    return files
 
 
 @lru_cache(maxsize=64)

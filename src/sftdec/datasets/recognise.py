@@ -148,7 +148,7 @@ def _check_directory(folder: Path, sigma_max: float, limits: CheckLimits, proces
         others = [other.ABOUT.name for other in fitting if other is not importer]
         hints = (f"it has the layout of {', '.join(others)} too",) if others else ()
         problems, made = _check_entries(importer.ABOUT.name, listing, sigma_max, limits, processes)
-        hints = (*hints, *told_made(made))
+        hints = (*hints, *listing.about.beyond(sigma_max), *told_made(made))
         return FolderReport(folder, listing.table(), tuple(problems), len(listing.entries), len(listing.faults), hints)
     return FolderReport(folder, None, tuple(faults))
 

@@ -3,6 +3,7 @@ from .errors import SMALLEST_SIDE, PhotoError
 from .formats import DEVELOP, PHOTO_ENDINGS, RAW_ENDINGS
 from .images import (
     MAP_LEVELS,
+    Header,
     defocus_levels,
     picture_header,
     png_bytes,
@@ -30,6 +31,7 @@ __all__ = [
     "Attachments",
     "Encoding",
     "Found",
+    "Header",
     "Limits",
     "Photo",
     "PhotoError",

@@ -144,7 +144,7 @@ def run_pipeline(folder: Path, say: Callable[[str], None], root: Path, settings:
     if not makers:
         raise ReproductionError(f"{folder / 'dvc.yaml'}: no stage makes {WEIGHTS}, so there is nothing to compare")
     registry = f"sqlite:///{root / settings.database}" if settings.database else settings.uri
-    apart = {"SFTDEC_TRACKING": "off", "MLFLOW_TRACKING_URI": registry}
+    apart = {"SFTDEC_TRACKING": "off", "SFTDEC_PHOTOS": "", "MLFLOW_TRACKING_URI": registry}  # no photo's kept work
     environment = {**dvc_environment(), **code_first(folder), **apart}
     anew = ["--force", "--no-run-cache", "--no-commit"]
     command = [sys.executable, "-m", "dvc", "repro", *anew, makers[0]]

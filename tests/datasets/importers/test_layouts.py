@@ -25,6 +25,10 @@ LAYOUTS = [
     ("folder", "mine", "Test/Blur/a.png", "Test/SHARP/a.png", "test_a", "test"),
     ("folder", "mine", "blurred/a_blur.png", "sharp/a_sharp.png", "a", None),
     ("folder", "mine", "blurred/day/one/a.png", "sharp/day/one/a.png", "day/one/a", None),
+    ("realistic", "RTF", "input/image_07.png", "target/sharp_07.png", "07_noise_0", "test"),
+    ("flat", "mine", "a_blur.png", "a_sharp.png", "a", None),
+    ("flat", "mine", "a-input.jpg", "a-GT.png", "a", None),
+    ("flat", "mine", "Test/a_LQ.png", "Test/a_hq.png", "test_a", "test"),
     ("dpdd", "Test_C", "source/1P0A1.png", "target/1P0A2.png", "test_1P0A1", "test"),
     ("dpdd", "mine", "Test_C/Source/1P0A1.png", "Test_C/Target/1P0A2.png", "test_1P0A1", "test"),
 ]
@@ -53,7 +57,10 @@ def test_a_layout_whose_picture_has_no_partner_is_told(tmp_path, importer, name,
     if importer == "dpdd":
         (folder / "source").mkdir(exist_ok=True)
         write((folder / blurred).with_name("other8.png"), BLURRED)
-    with pytest.raises(DataError, match=r"no scene of .* here; .*(no partner|pairs are told by order)"):
+    if importer == "flat":  # then it may be anything
+        assert not recognise(folder)
+    told = {"dpdd": "pairs are told by order", "realistic": "neither image_", "flat": "expected a name that ends in"}
+    with pytest.raises(DataError, match=f"no scene of .* here; .*{told.get(importer, 'no partner')}"):
         IMPORTERS[importer].find(folder)
 
 
@@ -74,6 +81,23 @@ def test_crops_of_one_photo_are_in_one_split(tmp_path):
         written(tmp_path, "mine", f"inputC_crops/77-{crop}.png", f"target_crops/77-{crop}.png")
     entries = IMPORTERS["folder"].find(tmp_path / "mine").entries
     assert len(entries) == 12 and len({(entry.photo, entry.split) for entry in entries}) == 1
+
+
+def test_more_pictures_named_as_in_rtf_than_it_has_are_another_data_set(tmp_path):
+    for number in range(23):
+        written(tmp_path, "mine", f"input/image_{number:02d}.png", f"target/sharp_{number:02d}.png")
+    assert [each.ABOUT.name for each in recognise(tmp_path / "mine")] == ["folder"]
+
+
+def test_what_has_no_side_or_twice_one_in_a_flat_folder_is_named(tmp_path):
+    folder = written(tmp_path, "mine", "a_blur.png", "a_sharp.png")
+    for name in ("notes.png", "b_blur.png", "b_blurred.jpg", "b_gt.png", "_blur.png"):
+        write(folder / name, BLURRED)
+    listing = IMPORTERS["flat"].find(folder)
+    assert [entry.name for entry in listing.entries] == ["a"] and listing.about.name == "mine"
+    reasons = {item.path.name: item.reason for item in listing.left_out}
+    assert reasons.keys() == {"notes.png", "b_blur.png", "b_blurred.jpg", "b_gt.png", "_blur.png"}
+    assert "ends in _blur or _sharp" in reasons["notes.png"] and "keep one of them" in reasons["b_gt.png"]
 
 
 def test_numbered_copies_of_cuhk_are_recognised_by_their_masks(tmp_path):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sftdec.datasets.importers import syndof
 from sftdec.datasets.listing import split_of
+from sftdec.datasets.recognise import check_folder
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, truncate, write
 
@@ -111,6 +112,12 @@ def test_a_map_beyond_sigma_max_names_scene_peak_and_key(tmp_path):
     told = rf"syndof/{stem}: a sigma of 7\.00 px, .*fetch\.sigma_max=6; the set's maps reach 7 px: set that to 7"
     with pytest.raises(DataError, match=told):
         syndof.read(syndof.find(tmp_path).entries[0], 6.0)
+
+
+def test_a_check_says_what_sigma_max_its_maps_need(tmp_path):
+    add(tmp_path, peak=3.0)
+    needed = "syndof's maps reach 7 px of sigma, above fetch.sigma_max=6: set that to 7"
+    assert needed in check_folder(tmp_path).text() and needed not in check_folder(tmp_path, 7.0).text()
 
 
 @given(peak=st.floats(0, 15))

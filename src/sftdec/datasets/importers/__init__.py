@@ -18,6 +18,7 @@ _MODULES = {  # the more particular a layout, the earlier: an import takes the f
     "realdof": _LAYOUTS,
     "stereo": "sftdec.datasets.importers.stereo",
     "folder": _LAYOUTS,
+    "flat": _LAYOUTS,
     "cuhk": "sftdec.datasets.importers.cuhk",
 }
 

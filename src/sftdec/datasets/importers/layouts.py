@@ -4,12 +4,13 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sftdec.datasets.importers.pair import Found, by_name, map_fault, read_agreed, read_pair, scene_of
-from sftdec.datasets.importers.pairing import by_beginning, by_order, by_place
-from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, name_of, pictures, split_of
+from sftdec.datasets.importers.pairing import by_beginning, by_order, by_place, by_side
+from sftdec.datasets.listing import About, Entry, LeftOut, Listing, list_scenes, name_of, split_of
 from sftdec.datasets.scene import Scene, Split
 from sftdec.photos import read_defocus
 
@@ -19,19 +20,23 @@ ANY: tuple[Split, ...] = ("train", "validation", "test")
 _CROP = re.compile(r"[-_]\d+$")
 
 
-def inside(folder: Path, path: str) -> str | None:
-    """The name that a folder below ``folder`` has, whatever its case; None if there is no such folder."""
+def inside(folder: Path, path: str, folders: Callable[[Path], list[str]]) -> str | None:
+    """The name that a folder below ``folder`` has, whatever its case; None if there is no such folder.
+
+    ``folders``: the names of those in a folder.
+    """
     found = folder
     for name in Path(path).parts:
-        if (found / name).is_dir() and name in os.listdir(found):
-            found /= name
-            continue
-        held = sorted(each for each in found.iterdir() if each.is_dir()) if found.is_dir() else []
-        fitting = [each for each in held if each.name.lower() == name.lower()]
+        fitting = [each for each in folders(found) if each.lower() == name.lower()]
         if not fitting:
             return None
-        found = fitting[0]
+        found /= name if name in fitting else fitting[0]
     return found.relative_to(folder).as_posix() if found.is_dir() else None
+
+
+def _folders(folder: Path) -> list[str]:
+    """The folders in a folder, by name; none if there is no such folder."""
+    return sorted(each.name for each in os.scandir(folder) if each.is_dir()) if folder.is_dir() else []
 
 
 @dataclass(frozen=True)
@@ -62,25 +67,27 @@ class Part:
 class Layout:
     """The importer of a data set that a row of the table describes.
 
-    ``numbered``: names are numbers, or it is another data set. ``own_splits``: parts are splits, and what isn't there
-    is drawn from ``train``. ``map_unit``: of the maps that it may have; then the data
-    set is called as its folder is.
+    ``names``: there are pairs and their names fit this pattern, or it is another data set. ``own_splits``: it is
+    anybody's, called as its folder is; parts are splits, and what isn't there is drawn from ``train``. ``map_unit``: of
+    the maps that it may have.
     """
 
     ABOUT: About
     parts: tuple[Part, ...]
     pairing: Callable[[Sequence[Path]], Found] = by_name
-    numbered: bool = False
+    names: str = ""
     own_splits: bool = False
     map_unit: str | None = None
 
     def _parts(self, folder: Path) -> list[Part]:
         """The parts that a folder has, by the names that they have there, each pair of folders once."""
         found: dict[tuple[str, str], Part] = {}
+        folders = cache(_folders)
         for part in self.parts:
-            blurred, sharp = inside(folder, part.blurred), inside(folder, part.sharp)
+            blurred, sharp, maps = (inside(folder, each, folders) for each in (part.blurred, part.sharp, part.maps))
             if blurred and sharp and part.within in ("", folder.name.lower()):
-                found.setdefault((blurred, sharp), replace(part, blurred=blurred, sharp=sharp))
+                there = maps or "" if part.maps else ""
+                found.setdefault((blurred, sharp), replace(part, blurred=blurred, sharp=sharp, maps=there))
         own = {part.splits for part in found.values()}
         if not self.own_splits or own <= {ANY}:
             return list(found.values())
@@ -92,11 +99,10 @@ class Layout:
     def recognises(self, folder: Path) -> bool:
         """Whether a folder has a part of the layout."""
         parts = self._parts(folder)
-        if not (parts and self.numbered):
+        if not self.names:
             return bool(parts)
-        names = [{name_of(path) for path in pictures(folder / each)} for each in (parts[0].blurred, parts[0].sharp)]
-        shared = names[0] & names[1]
-        return bool(shared) and all(name.isdecimal() for name in shared)
+        shared = [name for part in parts for name, _ in self.pairing([folder / part.blurred, folder / part.sharp])[0]]
+        return bool(shared) and all(re.fullmatch(self.names, name) for name in shared)
 
     def find(self, folder: Path) -> Listing:
         """The pairs of each part.
@@ -105,13 +111,12 @@ class Layout:
             DataError: there is none.
         """
         about = self.ABOUT
-        if self.map_unit:  # there is a name even for "."; a link keeps its own
+        if self.own_splits:  # there is a name even for "."; a link keeps its own
             about = replace(about, name=Path(os.path.abspath(folder)).name)
         candidates: list[Entry] = []
         left_out: list[LeftOut] = []
         for part in self._parts(folder) or self.parts[-1:]:
-            there = inside(folder, part.maps) if part.maps else None
-            maps = [folder / there] if there else []
+            maps = [folder / part.maps] if part.maps else []
             about = replace(about, map_unit=self.map_unit) if maps else about
             places = [folder / part.blurred, folder / part.sharp]
             matched, refused = self.pairing([*places, *maps])
@@ -201,7 +206,7 @@ REALDOF = Layout(
         map_unit=None,
     ),
     (Part("source", "target", ("test",)),),
-    numbered=True,
+    names=r"\d+",
 )
 
 _NAMES = (  # of the folders of pairs, blurred and sharp
@@ -254,4 +259,22 @@ FOLDER = Layout(
     map_unit="px of sigma: full level is fetch.sigma_max",
 )
 
-LAYOUTS = {layout.ABOUT.name: layout for layout in (DPDD, LFDOF, REALDOF, FOLDER)}
+FLAT = Layout(
+    About(
+        name="flat",
+        title="pairs of your own in one folder, told apart by what ends their names",
+        layout=(
+            "NAME_blur.png, NAME_sharp.png   or _blurred, _input or _lq, and _target, _gt or _hq; - for _ too\n"
+            "or these in train/, val/ (validation/, valid/) and test/"
+        ),
+        licence="yours",
+        page="",
+        map_unit=None,
+    ),
+    (*(Part(name, name, (split,), f"{name}_") for name, split in _SPLITS), Part(".", ".")),
+    by_side,
+    names=".+",
+    own_splits=True,
+)
+
+LAYOUTS = {layout.ABOUT.name: layout for layout in (DPDD, LFDOF, REALDOF, FOLDER, FLAT)}

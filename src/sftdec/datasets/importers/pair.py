@@ -1,6 +1,6 @@
 """What the importers of pairs share: pictures by name, and a scene whose map is estimated from its pair."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +57,22 @@ def by_name(folders: Sequence[Path], named: Callable[[Path], str] = name_of) -> 
         held.append({})
         for path in pictures(folder):
             held[-1].setdefault(named(path), []).append(path)
-    left_out = other_files(*folders)
-    matched = []
+    matched, left_out = matched_by_name(held, [f"in {folder.name}/" for folder in folders])
+    return matched, other_files(*folders) + left_out
+
+
+def matched_by_name(held: Sequence[Mapping[str, Sequence[Path]]], places: Sequence[str]) -> Found:
+    """Each name that is once in every place, with its files; ``held``: the files of each name, a place each."""
+    matched: list[tuple[str, list[Path]]] = []
+    left_out = []
     for name in sorted({name for files in held for name in files}):
         found = [files.get(name, []) for files in held]
-        lacking = ", ".join(f"{folder.name}/" for folder, files in zip(folders, found, strict=True) if not files)
+        lacking = ", ".join(place for place, files in zip(places, found, strict=True) if not files)
         doubled = [path.name for files in found if len(files) > 1 for path in files]
         if not lacking and not doubled:
             matched.append((name, [path for files in found for path in files]))
             continue
-        reason = f"no partner of this name in {lacking}" if lacking else f"{' and '.join(doubled)}: keep one of them"
+        reason = f"no partner of this name {lacking}" if lacking else f"{' and '.join(doubled)}: keep one of them"
         left_out += [LeftOut(path, f"{path.parent.name}/{path.name}: {reason}") for files in found for path in files]
     return matched, left_out
 

@@ -1,15 +1,15 @@
 """Which blurred picture belongs to which sharp one where their names differ."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
-from sftdec.datasets.importers.pair import Found, by_name, other_files
+from sftdec.datasets.importers.pair import Found, by_name, matched_by_name, other_files
 from sftdec.datasets.listing import LeftOut, composed, name_of, pictures
 
 _APART = 2  # how far the numbers of a scene's two shots are apart at most, over all 500 pairs of DPDD's own lists
 SPLIT_FOLDERS = frozenset(("train", "val", "validation", "valid", "test"))
-_SIDE = re.compile(r"[-_](blur|blurred|sharp|input|target|gt|lq|hq)$", re.IGNORECASE)
+_SIDE = re.compile(r"(?<=.)[-_](?:(blur|blurred|input|lq)|(?P<sharp>sharp|target|gt|hq))$", re.IGNORECASE)
 _REFOCUSED = re.compile(r"(?P<photo>.+)_ap\d+_\d+")  # LFDOF: a photo's picture for an aperture and a distance
 
 
@@ -39,11 +39,11 @@ def by_beginning(folders: Sequence[Path]) -> Found:
     return [(photo, [path, truths[photo]]) for path, photo in sorted(matched)], left_out
 
 
-def _photo_of(name: str, photos: Collection[str]) -> str:
+def _photo_of(name: str, photos: Container[str]) -> str:
     if refocused := _REFOCUSED.fullmatch(name):
         return refocused["photo"]
-    begun = [each for each in photos if name.startswith(each) and not name[len(each) : len(each) + 1].isalnum()]
-    return max(begun, key=len, default=name)
+    ends = (end for end in range(len(name), 0, -1) if not name[end : end + 1].isalnum())
+    return next((name[:end] for end in ends if name[:end] in photos), name)
 
 
 def by_place(folders: Sequence[Path]) -> Found:
@@ -61,6 +61,20 @@ def by_place(folders: Sequence[Path]) -> Found:
             matched += [(f"{composed(name)}/{photo}", files) for photo, files in inner]
             left_out += refused
     return matched, left_out
+
+
+def by_side(folders: Sequence[Path]) -> Found:
+    """Pairs that lie in one folder, both sides' own, and whose names end in ``_blur`` and ``_sharp``, or the like."""
+    sides: tuple[dict[str, list[Path]], dict[str, list[Path]]] = ({}, {})
+    left_out = other_files(folders[0])
+    for path in pictures(folders[0]):
+        name = name_of(path)
+        if side := _SIDE.search(name):
+            sides[side["sharp"] is not None].setdefault(name[: side.start()], []).append(path)
+        else:
+            left_out.append(LeftOut(path, "expected a name that ends in _blur or _sharp, beside its partner"))
+    matched, lonely = matched_by_name(sides, ["that ends in _blur", "that ends in _sharp"])
+    return matched, left_out + lonely
 
 
 def _bare(folders: Sequence[Path]) -> Callable[[Path], str]:

@@ -9,6 +9,7 @@ after the authors' own table of which Gaussian looks like which disc; ``.npy`` m
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,8 @@ _RADII = (0.0, 0.5, 1.0, 1.5, 3.0, 6.0)
 _SIGMAS = (0.0, 0.3, 0.65, 0.875, 1.65, SIGMA_PEAK)
 MAPS = (".npy", ".mat")  # endings, the better one first
 _GROUND_TRUTH = ("gt", "ground_truth_data")
+_PAIRS = ("input", "target")  # as CLDefocus keeps it
+_PHOTOS = 22  # more of these names are another data set
 
 ABOUT = About(
     name="realistic",
@@ -37,11 +40,13 @@ ABOUT = About(
     layout=(
         "image/0/image_<NN>.png, GT/sharp_<NN>.png                        (a) pairs\n"
         "Ground_Truth_Data/image_<NN>.png, .../sharp_<NN>.png             (b) pairs\n"
+        "input/image_<NN>.png, target/sharp_<NN>.png                      (b) as CLDefocus keeps it\n"
         "image/{0,1,1.6}/*<NN>.png, gt/{0,1,1.6}/*<NN>.mat or .npy        (c) noise and maps; sharp as in (a), (b)"
     ),
     licence="none stated; ask the authors",
     page="https://github.com/codeslake/DMENet/tree/master/evaluation/RTF (links the authors' archive)",
     map_unit="px of Gaussian sigma, clipped to 0..3.275; papers publish it divided by 3.275, here by sigma_max",
+    peak=SIGMA_PEAK,
 )
 
 
@@ -49,7 +54,8 @@ def _ground_truth(folder: Path) -> list[Path]:
     """The folders of sharp pictures and maps; ``GT`` and ``gt`` are two where case counts."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name.lower() in _GROUND_TRUTH)
+    names = _GROUND_TRUTH + _PAIRS
+    return sorted(path for path in folder.iterdir() if path.name.lower() in names and path.is_dir())
 
 
 def _number(path: Path) -> str | None:
@@ -58,12 +64,19 @@ def _number(path: Path) -> str | None:
     return f"{int(digits[0]):02d}" if len(digits) == 1 else None
 
 
+def _word(path: Path) -> str:
+    return path.stem.lower().partition("_")[0]
+
+
 def recognises(folder: Path) -> bool:
     """Whether a folder has sharp pictures or maps beside pictures of one of the three layouts."""
     truth = _ground_truth(folder)
-    sharp = any(path.stem.lower().startswith("sharp_") for place in truth for path in pictures(place))
-    levels = any((folder / "image" / level).is_dir() for level in LEVELS)
-    return (levels and bool(truth)) or (sharp and any("ground" in place.name.lower() for place in truth))
+    if any((folder / "image" / level).is_dir() for level in LEVELS):
+        return any(place.name.lower() in _GROUND_TRUTH for place in truth)
+    words = Counter(_word(path) for place in truth for path in pictures(place))
+    if any("ground" in place.name.lower() for place in truth):
+        return words["sharp"] > 0
+    return words.keys() == {"image", "sharp"} and max(words.values()) <= _PHOTOS
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str | None, str, Path]]:
@@ -73,8 +86,7 @@ def _files(folder: Path) -> Iterator[tuple[str, str | None, str, Path]]:
             yield "blurred", _number(path), level, path
     for place in _ground_truth(folder):
         for path in pictures(place):
-            word = path.stem.lower().partition("_")[0]
-            yield {"sharp": "sharp", "image": "blurred"}.get(word, "other"), _number(path), "0", path
+            yield {"sharp": "sharp", "image": "blurred"}.get(_word(path), "other"), _number(path), "0", path
         for level, inside in (*((level, place / level) for level in LEVELS), ("0", place)):
             found = sorted(inside.iterdir()) if inside.is_dir() else []
             for ending in MAPS:

@@ -76,7 +76,7 @@ def find(folder: Path) -> Listing:
             left_out.append(LeftOut(disparity, str(error), "unreadable"))
             continue
         for number in range(RENDERINGS):
-            details = (("rendering", number),)
+            details = (("rendering", number), ("drawn by", f"{name}_{number}"))
             entries.append(Entry(f"{name}_{number}", name, split_of(name), view, view, disparity, details))
     return list_scenes(ABOUT, folder, entries, left_out)
 
@@ -91,8 +91,9 @@ def read(entry: Any, sigma_max: float) -> Scene:
         DataError: a picture that can't be read, sizes that differ, or a ``sigma_max`` (px) that allows no blur.
     """
     photo, depth = _photo_and_depth(entry)
-    generator = np.random.default_rng(list(hashlib.sha256(entry.name.encode()).digest()))
-    quantile = (dict(entry.details)["rendering"] + generator.random()) / RENDERINGS
+    details = dict(entry.details)
+    generator = np.random.default_rng(list(hashlib.sha256(details["drawn by"].encode()).digest()))
+    quantile = (details["rendering"] + generator.random()) / RENDERINGS
     focus = 1 / float(np.quantile(1 / depth, quantile))
     shape = cast(PsfShape, str(generator.choice(PSF_SHAPES)))
     largest = _largest_radius(entry.name, generator.uniform(0.4, 1), sigma_max)

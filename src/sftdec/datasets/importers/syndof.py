@@ -52,6 +52,7 @@ ABOUT = About(
     ),
     page="https://github.com/codeslake/SYNDOF",
     map_unit="px of Gaussian sigma, in tenths: as stored (at most 7), or from a stored CoC (at most 15)",
+    peak=PEAKS["sigma"],
 )
 _UNITS: dict[Unit, str] = {
     "sigma": "px of Gaussian sigma in tenths, as stored (newly generated: no value beyond 7)",

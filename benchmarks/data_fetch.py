@@ -1,0 +1,93 @@
+"""What bringing a data set into scenes costs by its size: the part of ``data.py`` behind ``--photos``.
+
+Each number of photos is a folder of small JPEG pairs with maps, so that what is measured is what every photo costs
+whatever its size; ``docs/scale.md`` has what a megapixel costs.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from sftdec.datasets import Kept, fetch
+from sftdec.datasets.fetching import list_dataset
+from sftdec.params import FetchParams
+
+SIZE = (48, 64)  # px
+
+
+def add_pairs(folder: Path, first: int, last: int) -> None:
+    """Pairs with a map of their own below ``folder``, by numbers."""
+    generator = np.random.default_rng([first, last])
+    for number in range(first, last):
+        coarse = generator.random((12, 16, 3), np.float32)
+        sharp = np.uint8(255 * np.clip(cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_CUBIC), 0, 1))
+        parts = {
+            "sharp": (sharp, ".jpg"),
+            "blurred": (cv2.GaussianBlur(sharp, (0, 0), 1.5), ".jpg"),
+            "defocus": (np.full(SIZE, 16384, np.uint16), ".png"),
+        }
+        for part, (levels, ending) in parts.items():
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(levels).save(folder / part / f"p{number:07d}{ending}", quality=95)
+
+
+def bytes_of(*folders: Path) -> int:
+    """What folders take on the disk together; a file with two names counts once."""
+    found = [each.stat() for folder in folders for each in folder.rglob("*") if each.is_file()]
+    return sum({stat.st_ino: 512 * stat.st_blocks for stat in found}.values())
+
+
+def measured(root: str) -> dict[str, float]:
+    """One fetch in this process: its processor seconds, and those of looking at the names and headers alone."""
+    import resource
+
+    place = Path(root)
+    params = FetchParams(datasets=["pairs"], sigma_max=6.0)
+    start = time.process_time()
+    list_dataset("pairs", params, place / "data")
+    listed = time.process_time() - start
+    start = time.process_time()
+    fetch(params, place / "data", place / "scenes", kept=Kept(place / "kept"))
+    took = time.process_time() - start
+    return {"listed": listed, "took": took, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def fresh(root: Path) -> dict[str, float]:
+    """As ``measured``, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.data_fetch", str(root)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def growth_of_fetch(photos: list[int]) -> None:
+    """Print a row a number of photos."""
+    print(
+        "processor seconds\nphotos   look (s)   first (s)   ms each   again (s)   one new (s)   peak (MB)   sources, scenes + kept (MB)"
+    )
+    for count in sorted(photos):
+        with tempfile.TemporaryDirectory(prefix="sftdec-benchmark-") as name:
+            root = Path(name)
+            add_pairs(root / "data" / "pairs", 0, count)
+            first = fresh(root)
+            shutil.rmtree(root / "scenes")
+            again = fresh(root)
+            add_pairs(root / "data" / "pairs", count, count + 1)
+            shutil.rmtree(root / "scenes")
+            one = fresh(root)
+            disk = [bytes_of(root / "data") / 1e6, bytes_of(root / "scenes", root / "kept") / 1e6]
+            times = f"{first['listed']:10.2f} {first['took']:11.1f} {1000 * first['took'] / count:9.1f}"
+            again_told = f"{again['took']:11.1f} {one['took']:13.1f} {first['peak_mb']:11.0f}"
+            print(f"{count:<6} {times} {again_told}   {disk[0]:.1f}, {disk[1]:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(sys.argv[1])))
