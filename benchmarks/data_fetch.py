@@ -71,7 +71,8 @@ def fresh(root: Path) -> dict[str, float]:
 def growth_of_fetch(photos: list[int]) -> None:
     """Print a row a number of photos."""
     print(
-        "processor seconds\nphotos   look (s)   first (s)   ms each   again (s)   one new (s)   peak (MB)   sources, scenes + kept (MB)"
+        "processor seconds\nphotos   look (s)   first (s)   ms each   again (s)   one new (s)   peak (MB)   "
+        "sources, scenes + kept (MB)"
     )
     for count in sorted(photos):
         with tempfile.TemporaryDirectory(prefix="sftdec-benchmark-") as name:

@@ -31,7 +31,7 @@ def follow(database: Path) -> list[str]:
                 continue
             with opened:
                 for table, column in _ADDRESSES:
-                    change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608
+                    change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
                     whole = change + f"WHERE {column} = ? OR substr({column}, 1, ?) = ?"
                     opened.execute(whole, (new, len(old) + 1, old, len(old) + 1, f"{old}/"))
             moved.append(name)
