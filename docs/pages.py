@@ -84,7 +84,9 @@ def parameters() -> str:
 
 def pipeline() -> str:
     """The stages of dvc.yaml with their first outs, as a drawing (SVG)."""
-    stages = [(name, _out(stage)) for name, stage in read_yaml(ROOT / "dvc.yaml")["stages"].items()]
+    described = read_yaml(ROOT / "dvc.yaml")["stages"]
+    made = [_outs(stage) for stage in described.values()]
+    stages = [(name, Path(outs[0]).name) for name, outs in zip(described, made, strict=True)]
     width = A_ROW * (BOX[0] + GAP[0]) - GAP[0] + 20
     height = -(-len(stages) // A_ROW) * (BOX[1] + GAP[1]) + 10
     parts = [
@@ -103,17 +105,25 @@ def pipeline() -> str:
             f'<text x="{left + BOX[0] / 2:g}" y="{top + 26}" font-size="18" fill="#1a237e">{escape(name)}</text>'
         )
         parts.append(f'<text x="{left + BOX[0] / 2:g}" y="{top + 47}" font-size="13" fill="#445">{escape(out)}</text>')
-        if number + 1 < len(stages):
-            parts.append(
-                f'<path d="{_way(number)}" fill="none" stroke="#667" stroke-width="1.6" marker-end="url(#head)"/>'
+    for number, stage in enumerate(described.values()):
+        before = [
+            each for each in range(number) if any(_holds(out, dep) for out in made[each] for dep in stage["deps"])
+        ]
+        for last in before[-1:]:  # the others come with it
+            way = (
+                f'<path d="{_way(last, number)}" fill="none" stroke="#667" stroke-width="1.6" marker-end="url(#head)"/>'
             )
+            parts.append(way)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _out(stage: dict[str, Any]) -> str:
+def _outs(stage: dict[str, Any]) -> list[str]:
     outs = [each for kind in ("outs", "metrics") for each in stage.get(kind, [])]
-    first = next(iter(outs[0])) if isinstance(outs[0], dict) else outs[0]
-    return str(Path(first).name)
+    return [next(iter(each)) if isinstance(each, dict) else each for each in outs]
+
+
+def _holds(out: str, dep: str) -> bool:
+    return Path(dep).is_relative_to(out)
 
 
 def _corner(number: int) -> tuple[int, int]:
@@ -121,14 +131,15 @@ def _corner(number: int) -> tuple[int, int]:
     return 10 + column * (BOX[0] + GAP[0]), 15 + row * (BOX[1] + GAP[1])
 
 
-def _way(number: int) -> str:
-    """The arrow from a stage to the next one: to the right, or down and back to the left."""
+def _way(number: int, other: int) -> str:
+    """The arrow from a stage to one that needs it: to the right, past stages between them, or down and back."""
     left, top = _corner(number)
-    next_left, next_top = _corner(number + 1)
-    if top == next_top:
+    next_left, next_top = _corner(other)
+    if top == next_top and other == number + 1:
         return f"M{left + BOX[0]} {top + BOX[1] // 2}H{next_left - 2}"
-    middle = (top + BOX[1] + next_top) // 2
-    return f"M{left + BOX[0] // 2} {top + BOX[1]}V{middle}H{next_left + BOX[0] // 2}V{next_top - 2}"
+    below = top + BOX[1] + GAP[1] // 2
+    end = next_top - 2 if top != next_top else top + BOX[1] + 2
+    return f"M{left + BOX[0] // 2} {top + BOX[1]}V{below}H{next_left + BOX[0] // 2}V{end}"
 
 
 def on_files(files: Any, config: Any) -> Any:
