@@ -73,6 +73,7 @@ def only_parsed(monkeypatch):
 
     for name in ("parse_args", "parse_known_args"):
         monkeypatch.setattr(argparse.ArgumentParser, name, stop_after(getattr(argparse.ArgumentParser, name)))
+    monkeypatch.setattr("pipelines.stages.entry._end_with_dvc", lambda: None)  # this is no stage's process
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setattr(sys, "path", [*sys.path])
     return monkeypatch

@@ -32,7 +32,7 @@ def run_stage(main: Callable[[], None]) -> None:
 def _end_with_dvc() -> None:
     """Have a SIGTERM for this stage, or (on Linux) for the DVC that has started it, end all that it starts too."""
     signal.signal(signal.SIGTERM, _end)
-    if sys.platform == "linux":
+    if sys.platform == "linux" and "DVC_STAGE" in os.environ:  # a shell's end is no reason to stop: nohup
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

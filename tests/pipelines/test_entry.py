@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.stages.entry import _track_in_the_checkout
 
+ROOT = Path(__file__).parents[2]
 STAGE = """
 import os, pathlib, subprocess, sys, time
 from pipelines.stages.entry import run_stage
@@ -29,7 +30,8 @@ DVC = "import subprocess, sys; subprocess.run([sys.executable, 'stage.py'])"
 @pytest.mark.parametrize("told", ["the stage", "its DVC"])
 def test_a_sigterm_ends_a_stage_and_all_that_it_has_started(tmp_path: Path, told: str) -> None:
     (tmp_path / "stage.py").write_text(STAGE)
-    with subprocess.Popen([sys.executable, "-c", DVC], cwd=tmp_path) as dvc:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_STAGE": "train_s1"}
+    with subprocess.Popen([sys.executable, "-c", DVC], cwd=tmp_path, env=environment) as dvc:
         deadline = time.monotonic() + 60
         while not (tmp_path / "pids").is_file() and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -6,6 +6,7 @@ None of them is this project's own way (``metrics``), and none is comparable wit
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -137,11 +138,8 @@ def _perceived(image: Values, sharp: Values) -> dict[str, float]:
         first, second = (torch.from_numpy(np.moveaxis(each, 2, 0)[None].copy()) for each in (image, sharp))
         with torch.inference_mode():
             if find_spec("lpips"):
-                import lpips
-
-                found["lpips"] = float(lpips.LPIPS(net="alex", verbose=False)(first, second, normalize=True))
+                measure = import_module("lpips").LPIPS(net="alex", verbose=False)
+                found["lpips"] = float(measure(first, second, normalize=True))
             if find_spec("DISTS_pytorch"):
-                import DISTS_pytorch
-
-                found["dists"] = float(DISTS_pytorch.DISTS()(first, second))
+                found["dists"] = float(import_module("DISTS_pytorch").DISTS()(first, second))
     return found

@@ -82,7 +82,7 @@ def verify(version: Version, weights: Path) -> None:
         raise RegistryError("the network answers an ordinary picture with NaN")
     path = sys.path
     with tempfile.TemporaryDirectory() as folder:
-        exact = {"precision": "fp32"}
+        exact = {"precision": "fp32", "max_blur": 0}  # the map as the network itself has it
         model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder, model_config=exact)
         served = model.predict(pd.DataFrame({"image": [encode_png(picture)]})).iloc[0]
     sys.path = path  # MLflow has put the version's own code in front, in a folder that is gone
