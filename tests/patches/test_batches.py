@@ -104,7 +104,6 @@ def train_an_epoch(rank, root, rendezvous, out):
     distributed.destroy_process_group()
 
 
-@pytest.mark.services  # two processes for seconds
 @pytest.mark.services
 def test_two_processes_of_ddp_see_each_patch_once_an_epoch_and_step_as_one(tmp_path):
     dataset = CropDataset(store(tmp_path / "store", 23), cut(8), seed=9)
