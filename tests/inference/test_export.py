@@ -1,5 +1,6 @@
 """Exported networks: the file explains itself, and every runtime computes from it what PyTorch does, in tiles too."""
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -179,13 +180,18 @@ def test_a_runtime_that_cannot_be_loaded_is_left_out_by_auto(exported, monkeypat
 
 
 def test_16_bits_are_computed_in_fp32_by_openvino_too(exported):
-    automatic, exact, coarse = (
-        Deblurrer.load(exported / "net.onnx", runtime="openvino", precision=precision)
-        for precision in ("auto", "fp32", "bf16")
-    )
-    deep = (picture() * 65535).astype(np.uint16)
-    assert np.array_equal(automatic(deep).image, exact(deep).image)
-    assert not np.array_equal(coarse(deep).image, exact(deep).image)
+    program = f"""
+import numpy as np
+from sftdec import Deblurrer
+deep = np.random.default_rng(0).integers(0, 65536, (48, 64, 3)).astype(np.uint16)
+made = [Deblurrer.load({str(exported / "net.onnx")!r}, runtime="openvino", precision=precision)(deep).image
+        for precision in ("auto", "fp32", "bf16")]
+print(np.array_equal(made[0], made[1]), np.array_equal(made[2], made[1]))
+"""  # in a process of its own: what forks after OpenVINO's bf16 may crash
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    if "doesn't compute on this CPU" in done.stderr:
+        pytest.skip("this processor has no bf16")
+    assert (done.returncode, done.stdout) == (0, "True False\n"), done.stderr
 
 
 def test_openvino_takes_bf16_where_the_cpu_has_it():

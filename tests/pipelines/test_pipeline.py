@@ -71,7 +71,7 @@ def test_the_execution_is_one_row_with_its_stages_nested_and_its_figures_on_it(p
     wanted = {"loss", "loss_dme", "loss_df", "loss_wd", "learning_rate", "gradient_norm", "patches_per_second"}
     assert wanted <= nested["train_s2"].data.metrics.keys()
     assert nested["fetch"].data.metrics["refused"] == 0 and nested["fetch"].data.metrics["scenes"] > 2
-    kept = [item.path for item in client.list_artifacts(nested["report"].info.run_id, "reports")]
+    kept = [item.path for item in client.list_artifacts(row.info.run_id, "reports")]
     assert kept == ["reports/report.html"]
     upstream = nested["train_s2"].data.tags["upstream.build/models/s1.safetensors"]
     assert upstream == nested["train_s1"].info.run_id

@@ -9,6 +9,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from sftdec.networks import build_network, save_weights
+from sftdec.params import NetworkConfig
 from sftdec.registry import (
     SCENES_TAG,
     RegistryError,
@@ -160,11 +162,11 @@ def test_a_registry_that_is_away_is_named(root: Path, trained: list[Path]) -> No
         register(trained[0], None, {}, root, settings=away)
 
 
-def test_what_mlflow_complains_of_names_the_registry(
-    root: Path, settings: TrackingSettings, trained: list[Path]
-) -> None:
+def test_what_mlflow_complains_of_names_the_registry(root: Path, settings: TrackingSettings) -> None:
+    unknown = root / "unknown.safetensors"  # no run is known to have made it
+    save_weights(build_network(NetworkConfig.of_size("small"), 99), unknown)
     with pytest.raises(RegistryError, match=r"the registry at sqlite:.*not found"):
-        register(trained[0], "0" * 32, {}, root, settings=settings)
+        register(unknown, "0" * 32, {}, root, settings=settings)
 
 
 def test_the_global_store_of_mlflow_is_put_back(

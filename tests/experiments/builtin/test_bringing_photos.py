@@ -45,7 +45,7 @@ def test_the_card_names_author_and_licence_of_each_and_says_what_was_kept():
     text = (HERE / "card.md.jinja").read_text("utf-8")
     numbers = dict.fromkeys(meta.find_undeclared_variables(Environment().parse(text)), 1)
     rows = read_table("photos.csv")
-    given = {"figures": [], "initial": None, "photos": rows, "kept": {"hawa_mahal"}}
+    given = {"figures": [], "legs": [], "photos": rows, "kept": {"hawa_mahal"}}
     card = Template(text, undefined=StrictUndefined).render(numbers | given)
     lines = {line.split(" (")[0]: line for line in card.splitlines() if "shrunk" in line}
     for row in rows:
