@@ -13,6 +13,15 @@ from tests.pipelines.flows import commit
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect looks while it is imported
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What needs Prefect's server is make test-services'."""
+    for item in items:
+        if "prefect_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("services")
+
+
 STAGE = """
 import json, os, pathlib, sys
 name, source, out = sys.argv[1:4]
