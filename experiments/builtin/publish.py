@@ -2,7 +2,7 @@
 
     python -m experiments.builtin.publish WEIGHTS [--scenes FOLDER] [--pairs NAME=FOLDER …]
 
-``legs.csv`` says how the weights came about, a row a training; its last row must be of these weights. ``--scenes`` has
+``legs.csv`` says how weights came about, a row a training, each from the weights of the one before. ``--scenes`` has
 the sample's test scenes. ``--pairs``: real photos, FOLDER/input/ (blurred) and FOLDER/ground_truth/, or in another
 layout that `sftdec datasets` shows.
 """
@@ -37,17 +37,20 @@ def legs_to(weights: Path) -> list[dict[str, str]]:
     """The trainings that led to these weights.
 
     Raises:
-        DataError: the last one that is written down gave other weights, or the file is too large for the package.
+        DataError: none that is written down gave them, or the file is too large for the package.
     """
-    legs, digest, size = read_table(LEGS), checksum(weights), weights.stat().st_size
-    if not digest.startswith(legs[-1]["sha256"]):
-        raise DataError(
-            f"experiments/builtin/{LEGS}: found {legs[-1]['sha256']} in its last row, expected {digest[:16]}, the "
-            f"SHA-256 of {weights}: add how these came about"
-        )
+    digest, size = checksum(weights), weights.stat().st_size
     if size > LIMIT:
         raise DataError(f"{weights}: found {size} bytes, expected at most {LIMIT}; train a smaller network")
-    return legs
+    legs: list[dict[str, str]] = []
+    for leg in read_table(LEGS):
+        legs.append(leg)
+        if digest.startswith(leg["sha256"]):
+            return legs
+    raise DataError(
+        f"experiments/builtin/{LEGS}: found no leg that gave {digest[:16]}, the SHA-256 of {weights}; "
+        "add how it came about"
+    )
 
 
 def card(network: Any, lines: list[dict[str, Any]], legs: list[dict[str, str]]) -> str:
