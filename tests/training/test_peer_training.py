@@ -82,10 +82,15 @@ def test_a_budget_that_is_done_isnt_trained_again_when_the_next_one_was_stopped(
     both = [Trained("nafnet32", budget) for budget in BUDGETS]
     trained_steps, stopped = [], []
 
-    def stop_once(network, objective, *given):
+    def stop_once(network, objective, build, kept, started_from, report):
         if both[1].budget in objective.stage.name and not stopped:
             raise stopped.append(1) or Killed
-        return train_on_build(network, objective, *given, report=lambda step, metrics: trained_steps.append(step))
+
+        def reported(step, metrics):
+            trained_steps.append(step)
+            report(step, metrics)
+
+        return train_on_build(network, objective, build, kept, started_from, reported)
 
     monkeypatch.setattr(comparison_training, "train_on_build", stop_once)
     given = (comparison, params(), data, data / "checkpoints")
