@@ -6,18 +6,18 @@ import pytest
 
 from sftdec.runtime import hush, without_passwords
 
-SECRET = "PA/SS@WORD"  # what it holds must not matter
+WORD = "PA/SS@WORD"  # what it holds must not matter
 
 
 @pytest.mark.parametrize(
     ("told", "shown"),
     [
-        (f"http://anna:{SECRET}@host:5000/api does not answer", "http://***@host:5000/api does not answer"),
-        (f"postgresql+psycopg2://m:{SECRET}@h/db", "postgresql+psycopg2://***@h/db"),
+        (f"http://anna:{WORD}@host:5000/api does not answer", "http://***@host:5000/api does not answer"),
+        (f"postgresql+psycopg2://m:{WORD}@h/db", "postgresql+psycopg2://***@h/db"),
         ("'https://TOKEN@host/x'", "'https://***@host/x'"),
-        (f"https://:{SECRET}@host", "https://***@host"),
-        (f"s3://b/k?X-Amz-Signature={SECRET}&part=2", "s3://b/k?X-Amz-Signature=***&part=2"),
-        (f"postgresql://h/db?user=m&password={SECRET}", "postgresql://h/db?user=m&password=***"),
+        (f"https://:{WORD}@host", "https://***@host"),
+        (f"s3://b/k?X-Amz-Signature={WORD}&part=2", "s3://b/k?X-Amz-Signature=***&part=2"),
+        (f"postgresql://h/db?user=m&password={WORD}", "postgresql://h/db?user=m&password=***"),
     ],
 )
 def test_a_password_is_not_shown(told: str, shown: str) -> None:
@@ -38,7 +38,7 @@ def test_what_is_no_password_stays(told: str) -> None:
 
 
 def test_a_traceback_shows_none_either() -> None:
-    address = f"http://m:{SECRET}@h"
+    address = f"http://m:{WORD}@h"
 
     def fail() -> None:
         try:
@@ -48,4 +48,4 @@ def test_a_traceback_shows_none_either() -> None:
 
     with pytest.raises(ValueError, match="failed") as caught:
         fail()
-    assert SECRET not in "".join(traceback.format_exception(hush(caught.value)))
+    assert WORD not in "".join(traceback.format_exception(hush(caught.value)))
