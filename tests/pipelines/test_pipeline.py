@@ -40,6 +40,7 @@ def test_forty_steps_are_not_worse_than_no_network_on_photos_that_nothing_was_ch
     assert metrics["psnr"] >= metrics["psnr_blurred"]
 
 
+@pytest.mark.services  # a process a stage, for seconds
 def test_a_clone_with_the_lock_but_no_registry_registers(project):
     (project / "mlflow.db").rename(project / "away.db")
     (project / "build/registered.json").unlink()
@@ -85,6 +86,7 @@ def test_the_registered_model_gives_the_evaluate_stages_own_figures(project):
     assert json.loads(done.stdout) == json.loads((project / "reports/metrics.json").read_text())
 
 
+@pytest.mark.services  # a process a stage, for seconds
 def test_changing_s3_re_runs_s3_and_what_follows_from_it_only(project):
     set_params(project, train__s3__learning_rate=0.0001, train__s3__keep="last")  # best may be the start, as before
     output = dvc(project, "repro", tracking=False)
