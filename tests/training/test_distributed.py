@@ -42,7 +42,6 @@ def run(*arguments, cwd=None):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.services  # two processes for seconds
 @pytest.mark.slow
 @pytest.mark.services
 def test_two_processes_with_half_the_batch_each_follow_one_with_all_of_it(tmp_path):

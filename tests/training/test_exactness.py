@@ -36,7 +36,6 @@ def run(context, function, argument):
     assert process.exitcode == 0
 
 
-@pytest.mark.services  # it kills a process ten times
 @pytest.mark.slow
 @pytest.mark.services  # it kills what it runs beside
 def test_a_training_killed_ten_times_at_random_moments_ends_in_the_same_bytes(tmp_path):

@@ -80,12 +80,14 @@ def verify(version: Version, weights: Path) -> None:
     expected_image, expected_map = _direct_output(weights, picture)
     if not (np.isfinite(expected_image).all() and np.isfinite(expected_map).all()):
         raise RegistryError("the network answers an ordinary picture with NaN")
-    path = sys.path
-    with tempfile.TemporaryDirectory() as folder:
-        exact = {"precision": "fp32", "max_blur": 0}  # the map as the network itself has it
-        model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder, model_config=exact)
-        served = model.predict(pd.DataFrame({"image": [encode_png(picture)]})).iloc[0]
-    sys.path = path  # MLflow has put the version's own code in front, in a folder that is gone
+    path = [*sys.path]
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            exact = {"precision": "fp32", "max_blur": 0}  # the map as the network itself has it
+            model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder, model_config=exact)
+            served = model.predict(pd.DataFrame({"image": [encode_png(picture)]})).iloc[0]
+    finally:
+        sys.path[:] = path  # MLflow has put the version's own code in front, in a folder that is gone
     deblurred = _decode_png(served["deblurred"]).astype(np.float64) / 255
     defocus = _decode_png(served["defocus"]).astype(np.float64) / 65535
     for name, found, expected, tolerance in (
