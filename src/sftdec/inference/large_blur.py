@@ -238,7 +238,7 @@ def halved_photo(image: NDArray[Any]) -> NDArray[np.uint16]:
 
 
 def enlarged(small: NDArray[Any], rows: slice, columns: slice) -> Floats:
-    """Rows and columns of what a picture h×w(×3) is at twice its size; each value doesn't hang on the part."""
+    """Rows and columns of what a picture h×w(×3) is at twice its size; a value is the same in every part."""
     import cv2
 
     height, width = small.shape[:2]
