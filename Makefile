@@ -30,7 +30,7 @@ coverage:
 WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # What may lose nothing is covered whole, branches too.
 WHOLLY := */registry/gate.py,*/registry/moves.py,*/training/checkpoint.py,*/runtime/atomic.py,*/tracking/spool.py
-AROUND := tests/pipelines tests/registry tests/commands tests/drift tests/runtime tests/params
+AROUND := tests/pipelines tests/registry tests/commands tests/drift tests/runtime tests/params tests/reporting tests/evaluation tests/demo
 ONE_CORE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
 test-around: $(VENV)/.installed-dev
