@@ -32,11 +32,9 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from sftdec.cli import main as command
-from sftdec.networks import build_network, save_weights
-from sftdec.params import NetworkConfig
 from sftdec.photos import Attachments, Encoding, Photo, deep_png, encode_photo, read_photo_file
+from tests.tiny import tiny_weights
 
-TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF tiff:Orientation="6"/></x:xmpmeta>'
 
 
@@ -171,8 +169,7 @@ def judge(photo: Path, out: Path, code: int, said: str, counts: Counts) -> None:
 def fuzz(arena: Path, count: int, seed: int, by_process: bool = False) -> Counts:
     """Deblur ``count`` damaged photos, made in ``arena``; ``by_process``: the command in a process of its own."""
     counts, generator = Counts(), np.random.default_rng(seed)
-    weights = arena / "weights.safetensors"
-    save_weights(build_network(NetworkConfig.of_size("small", **TINY)), weights)
+    weights = tiny_weights(arena / "weights.safetensors")
     photos = write_photos(arena / "whole")
     temporary = Path(tempfile.mkdtemp(dir=arena))
     before, tempfile.tempdir = tempfile.tempdir, str(temporary)
