@@ -380,7 +380,7 @@ def test_ctrl_c_leaves_no_half_file_and_says_one_sentence(tmp_path, weights):
 @pytest.mark.slow
 def test_broken_photos_are_refused_by_name_without_noise_and_leave_nothing(tmp_path):
     counts = fuzz(tmp_path, 60, seed=1)
-    assert counts.refused > 20 and not any(counts.faults.values()), counts.text()
+    assert counts.verdicts["refused"] > 20 and not any(counts.faults.values()), counts.text()
 
 
 def imported(*arguments: str) -> tuple[set[str], str]:
