@@ -12,14 +12,11 @@ import argparse
 import contextlib
 import io
 import shutil
-import subprocess
-import sys
 import tarfile
 import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,27 +51,21 @@ RECIPES = (
 )
 
 
-@dataclass
 class Counts:
-    """What became of the files."""
+    """What became of the files: how many of each kind, how they were judged, and what must not be."""
 
-    kinds: Counter[str]
-    verdicts: Counter[str]
-    crashes: list[str]
-    outside: list[str]
-    let_through: list[str]
-    nameless: list[str]
+    def __init__(self, *faults: str) -> None:
+        self.kinds: Counter[str] = Counter()
+        self.verdicts: Counter[str] = Counter()
+        self.faults: dict[str, list[str]] = {fault: [] for fault in faults}
 
     def text(self) -> str:
         """The counts, a line each, and the first of what should not be."""
         lines = [f"{'files':<32}{sum(self.kinds.values())}"]
         lines += [f"  {kind:<30}{count}" for kind, count in sorted(self.kinds.items())]
         lines += [f"{verdict:<32}{count}" for verdict, count in sorted(self.verdicts.items())]
-        for what in ("crashes", "outside", "let_through", "nameless"):
-            found = getattr(self, what)
-            label = {"outside": "files outside", "let_through": "attacks let through"}.get(what, what)
-            label = "refusals that name no file" if what == "nameless" else label
-            lines += [f"{label:<32}{len(found)}", *(f"  {example}" for example in found[:10])]
+        for what, found in self.faults.items():
+            lines += [f"{what:<32}{len(found)}", *(f"  {example}" for example in found[:10])]
         return "\n".join(lines)
 
 
@@ -217,18 +208,18 @@ def _judge(kind: str, path: Path, names: list[str], report: FolderReport, counts
     """Count one report."""
     counts.verdicts[("nothing wrong", "something wrong", "not recognised")[report.exit_code]] += 1
     if kind == "attack" and report.exit_code != 1:
-        counts.let_through.append(f"{path}: {report.text()}")
+        counts.faults["attacks let through"].append(f"{path}: {report.text()}")
     known = [path.name, *names]
     told = [f"{problem.scene} {problem.reason}" for problem in report.problems]
     if report.exit_code and (
         path.name not in report.text() or not all(any(name in line for name in known) for line in told)
     ):
-        counts.nameless.append(f"{path}: {report.text()}")
+        counts.faults["refusals that name no file"].append(f"{path}: {report.text()}")
 
 
 def fuzz(arena: Path, count: int, seed: int) -> Counts:
     """Check ``count`` damaged files, made in ``arena``, an empty folder."""
-    counts = Counts(Counter(), Counter(), [], [], [], [])
+    counts = Counts("crashes", "files outside", "attacks let through", "refusals that name no file")
     sets = write_sets(arena / "sets")
     temporary, before_all = arena / "tmp", tempfile.tempdir
     for folder in (temporary, arena / "in", arena / "outside"):
@@ -243,40 +234,25 @@ def fuzz(arena: Path, count: int, seed: int) -> Counts:
                 with contextlib.redirect_stderr(io.StringIO()):
                     _judge(kind, path, names, check_folder(path), counts)
             except DataError as error:
-                counts.nameless.append(f"{path}: left the check: {error}")
+                counts.faults["refusals that name no file"].append(f"{path}: left the check: {error}")
             except Exception as error:  # the very thing that is looked for
-                counts.crashes.append(f"{kind} {path}: {type(error).__name__}: {error}")
+                counts.faults["crashes"].append(f"{kind} {path}: {type(error).__name__}: {error}")
             strays = set(arena.rglob("*")) - known - inputs
-            counts.outside += [f"{path}: {stray}" for stray in strays]
+            counts.faults["files outside"] += [f"{path}: {stray}" for stray in strays]
             known |= strays
     finally:
         tempfile.tempdir = before_all
     return counts
 
 
-def by_command(arena: Path, count: int, seed: int) -> list[str]:
-    """What is wrong with the command itself on ``count`` files: another exit code, a traceback, or no verdict."""
-    faults = []
-    for _, path, _ in cases(arena, write_sets(arena / "sets"), count, seed):
-        command = [sys.executable, "-m", "sftdec.cli", "datasets", "check", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=arena, check=False)
-        if done.returncode not in (0, 1, 2) or "Traceback" in done.stderr or str(path) not in done.stdout:
-            faults.append(f"{path}: exit code {done.returncode}: {done.stderr[-300:]}")
-    return faults
-
-
 def main() -> None:
     """Fuzz and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=1000)
-    parser.add_argument("--commands", type=int, default=10, help="of these, how many are put before the command itself")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as arena:
         print(fuzz(Path(arena), arguments.files - 1, arguments.seed).text())
-    with tempfile.TemporaryDirectory() as arena:
-        faults = by_command(Path(arena), arguments.commands - 1, arguments.seed + 1)
-        print(f"{'by the command itself':<32}{arguments.commands}", f"{'faults':<32}{len(faults)}", *faults, sep="\n")
 
 
 if __name__ == "__main__":

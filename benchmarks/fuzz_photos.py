@@ -1,64 +1,38 @@
 """Broken photos, put before ``sftdec deblur``.
 
-    python benchmarks/fuzz_photos.py [--files 1000] [--seed 0]
+    python -m benchmarks.fuzz_photos [--files 1000] [--seed 0]
 
 Small photos of every kind that is read (JPEG, PNG, TIFF and WebP; grey, RGB and alpha; 8 and 16 bits; with EXIF, XMP
-and a profile) are written, and of each file one copy is damaged: bits flipped anywhere, or near the beginning, where
-sizes and offsets stand, or cut short. The command deblurs it with a tiny network. Prints what became of them. What must
-be 0: crashes, files left (of refused photos, or temporary ones), refusals that don't name the file, and anything said
-beside the refusal: a traceback, or a library's own noise, looked for on the process's own descriptors.
+and a profile) are written, and of each file one copy is damaged as by ``fuzz_check``. The command deblurs it with a
+tiny network. Prints what became of them. What must be 0: crashes, files left (of refused photos, or temporary ones),
+refusals that don't name the file, and anything said beside the refusal: a traceback, or a library's own noise, looked
+for on the process's own descriptors.
 """
 
 import argparse
 import io
 import os
-import subprocess
 import sys
 import tempfile
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
+from benchmarks.fuzz_check import Counts, damaged
 from sftdec.cli import main as command
-from sftdec.networks import build_network, save_weights
-from sftdec.params import NetworkConfig
 from sftdec.photos import Attachments, Encoding, Photo, deep_png, encode_photo, read_photo_file
+from tests.tiny import tiny_weights
 
-TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF tiff:Orientation="6"/></x:xmpmeta>'
-
-
-@dataclass
-class Counts:
-    """What became of the files."""
-
-    kinds: Counter[str] = field(default_factory=Counter)
-    deblurred: int = 0
-    refused: int = 0
-    faults: dict[str, list[str]] = field(
-        default_factory=lambda: {"crashes": [], "files left": [], "refusals that name no file": [], "noise": []}
-    )
-
-    def text(self) -> str:
-        """The counts, a line each, and the first of what should not be."""
-        lines = [f"{'files':<32}{sum(self.kinds.values())}"]
-        lines += [f"  {kind:<30}{count}" for kind, count in sorted(self.kinds.items())]
-        lines += [f"{'deblurred all the same':<32}{self.deblurred}", f"{'refused':<32}{self.refused}"]
-        for what, found in self.faults.items():
-            lines += [f"{what:<32}{len(found)}", *(f"  {example}" for example in found[:10])]
-        return "\n".join(lines)
 
 
 def write_photos(folder: Path) -> list[Path]:
@@ -113,20 +87,6 @@ def write_photos(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def damaged(data: bytes, generator: np.random.Generator) -> bytes:
-    """A file's bytes with one kind of damage."""
-    levels: NDArray[np.uint8] = np.frombuffer(data, np.uint8).copy()
-    match int(generator.integers(3)):
-        case 0:
-            places = generator.integers(0, len(data), int(generator.integers(1, 33)))
-        case 1:
-            places = generator.integers(0, min(len(data), 200), int(generator.integers(1, 5)))
-        case _:
-            return data[: int(generator.integers(0, len(data)))]
-    levels[places] ^= np.uint8(1) << generator.integers(0, 8, len(places), np.uint8)
-    return levels.tobytes()
-
-
 @contextmanager
 def listening(file: Path) -> Iterator[Callable[[], str]]:
     """Everything written to standard error meanwhile, by C libraries as well, goes to ``file``."""
@@ -151,7 +111,7 @@ def judge(photo: Path, out: Path, code: int, said: str, counts: Counts) -> None:
     lines = said.splitlines()
     counts.faults["noise"] += [f"{photo}: {line[:300]}" for line in lines if not line.startswith("sftdec: ")]
     if code == 0:
-        counts.deblurred += 1
+        counts.verdicts["deblurred all the same"] += 1
         result = photo.with_suffix(".png").name if photo.suffix in (".bmp", ".jp2") else photo.name
         names = sorted([result, f"{photo.stem}_defocus.png", f"{photo.stem}_defocus_preview.png"])
         if sorted(path.name for path in left) != names:
@@ -160,7 +120,7 @@ def judge(photo: Path, out: Path, code: int, said: str, counts: Counts) -> None:
             warnings.simplefilter("ignore")
             read_photo_file(out / result)  # what was written is whole
         return
-    counts.refused += 1
+    counts.verdicts["refused"] += 1
     if str(photo) not in said:
         counts.faults["refusals that name no file"].append(f"{photo}: {said[:300]}")
     if code != 1 or "Traceback" in said:
@@ -168,11 +128,11 @@ def judge(photo: Path, out: Path, code: int, said: str, counts: Counts) -> None:
     counts.faults["files left"] += [f"{photo}: {path}" for path in left]
 
 
-def fuzz(arena: Path, count: int, seed: int, by_process: bool = False) -> Counts:
-    """Deblur ``count`` damaged photos, made in ``arena``; ``by_process``: the command in a process of its own."""
-    counts, generator = Counts(), np.random.default_rng(seed)
-    weights = arena / "weights.safetensors"
-    save_weights(build_network(NetworkConfig.of_size("small", **TINY)), weights)
+def fuzz(arena: Path, count: int, seed: int) -> Counts:
+    """Deblur ``count`` damaged photos, made in ``arena``."""
+    counts = Counts("crashes", "files left", "refusals that name no file", "noise")
+    generator = np.random.default_rng(seed)
+    weights = tiny_weights(arena / "weights.safetensors")
     photos = write_photos(arena / "whole")
     temporary = Path(tempfile.mkdtemp(dir=arena))
     before, tempfile.tempdir = tempfile.tempdir, str(temporary)
@@ -185,12 +145,6 @@ def fuzz(arena: Path, count: int, seed: int, by_process: bool = False) -> Counts
             photo.write_bytes(damaged(source.read_bytes(), generator))
             counts.kinds[f"{source.suffix[1:]}{' 16 bits' if '16' in source.stem else ''}"] += 1
             arguments = ["deblur", str(photo), "-o", str(out), "--map", "--model", str(weights), "--device", "cpu"]
-            if by_process:
-                done = subprocess.run(
-                    [sys.executable, "-m", "sftdec.cli", *arguments], capture_output=True, check=False
-                )
-                judge(photo, out, done.returncode, done.stderr.decode(errors="replace"), counts)
-                continue
             with listening(arena / "said.txt") as said:
                 try:
                     code = command(arguments)
@@ -208,15 +162,12 @@ def main() -> None:
     """Fuzz and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=1000)
-    parser.add_argument("--commands", type=int, default=5, help="further ones, each by a process of its own")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     printed = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the command's own list of files
-    for count, seed, by_process in ((arguments.files, arguments.seed, False), (arguments.commands, -1, True)):
-        with tempfile.TemporaryDirectory() as arena:
-            found = fuzz(Path(arena), count, seed % 1000, by_process)
-            os.write(printed, (("by processes\n" if by_process else "") + found.text() + "\n").encode())
+    with tempfile.TemporaryDirectory() as arena:
+        os.write(printed, (fuzz(Path(arena), arguments.files, arguments.seed).text() + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
     python benchmarks/inference.py [--crop 256] [--rounds 5] [--sizes builtin paper] [--threads N]   # extra: export
                                    [--processor]
 
-The first table of a size is of SFT-Dec, the model that ships or one with random weights, as ``sftdec deblur --runtime``
-computes a picture in one tile; PSNR is that to PyTorch fp32's output. The second, of named sizes: SFT-Dec's and
-DID-ANet's networks as they are, with as many features and blocks, under PyTorch in both precisions. In each round every
-row is run once, one after the other, so that a machine that is disturbed for a while disturbs all of them; a figure is
-the median over rounds, with ``--processor`` of the processor's seconds, of all threads together. Loading, compiling and
-a first run, in which memory is taken, are left out.
+A table a size: the model that ships, or one with random weights, as ``sftdec deblur --runtime`` computes a picture in
+one tile; PSNR is that to PyTorch fp32's output. In each round every row is run once, one after the other, so that a
+machine that is disturbed for a while disturbs all of them; a figure is the median over rounds, with ``--processor`` of
+the processor's seconds, of all threads together. Loading, compiling and a first run, in which memory is taken, are left
+out.
 """
 
 import argparse
@@ -25,24 +24,11 @@ from numpy.typing import NDArray
 
 from sftdec.builtin import builtin_weights
 from sftdec.inference import Engine
-from sftdec.networks import MapGuided, SFTDec, build_network, save_weights
+from sftdec.networks import SFTDec, build_network, save_weights
 from sftdec.params import SIZES, NetworkConfig
-from sftdec.peers import build_did_anet
-from sftdec.runtime import Precision, autocast, has_bf16
+from sftdec.runtime import Precision, has_bf16
 
 Run = Callable[[], NDArray[np.float32]]
-
-
-def by_pytorch(network: MapGuided, image: torch.Tensor, precision: Precision) -> Run:
-    """A run with contiguous tensors in fp32, channels-last ones in bf16."""
-    layout = torch.channels_last if precision == "bf16" else torch.contiguous_format
-    network, image = network.to(memory_format=layout), image.contiguous(memory_format=layout)
-
-    def run() -> NDArray[np.float32]:
-        with torch.inference_mode(), autocast(image.device, precision):
-            return network(image).deblurred.float().numpy()
-
-    return run
 
 
 def by_runtime(weights: Path, name: str, precision: Precision, image: NDArray[np.float32]) -> Run:
@@ -100,24 +86,6 @@ def compare_runtimes(weights: Path, crop: int, rounds: int, clock: Callable[[], 
     )
 
 
-def compare_networks(size: str, crop: int, rounds: int, clock: Callable[[], float]) -> pd.DataFrame:
-    """A row a precision."""
-    config, image = NetworkConfig.of_size(size), torch.rand(1, 3, crop, crop)
-    precisions: list[Precision] = ["fp32", "bf16"] if has_bf16(image.device) else ["fp32"]
-    networks = {"SFT-Dec": stirred(config), "DID-ANet": build_did_anet(config).eval()}
-    runs = {
-        f"{name} {precision}": by_pytorch(network, image, precision)
-        for precision in precisions
-        for name, network in networks.items()
-    }
-    seconds, _ = measure(runs, rounds, clock)
-    ours, theirs = ([seconds[f"{name} {precision}"] for precision in precisions] for name in networks)
-    table = pd.DataFrame(
-        {"SFT-Dec s": ours, "DID-ANet s": theirs}, index=pd.Index(precisions, name=f"{size}, {crop}² px")
-    )
-    return table.assign(**{"DID-ANet / SFT-Dec": table["DID-ANet s"] / table["SFT-Dec s"]})
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -139,8 +107,6 @@ def main() -> None:
                 save_weights(stirred(NetworkConfig.of_size(size)), weights)
             table = compare_runtimes(weights, given.crop, given.rounds, clock)
             print(f"\nSFT-Dec {size}, {given.crop}² px\n{table.round(3).to_string()}", flush=True)
-        if size != "builtin":
-            print(f"\n{compare_networks(size, given.crop, given.rounds, clock).round(3).to_string()}", flush=True)
 
 
 if __name__ == "__main__":

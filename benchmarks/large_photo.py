@@ -24,11 +24,11 @@ import psutil
 from PIL import Image
 from skimage import data
 
-from benchmarks.service import tiny_weights
 from sftdec import Deblurrer
 from sftdec.registry import MODEL
 from tests.services.served import opened, records, serving
 from tests.services.servers import base_environment, running, wait_until
+from tests.tiny import tiny_weights
 from tests.tracking.recorded import free_port
 
 CHAMPION = f"models:/{MODEL}@champion"

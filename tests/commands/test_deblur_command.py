@@ -19,12 +19,13 @@ from sftdec.deblurrer import Deblurrer
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import NetworkConfig
 from sftdec.runtime.atomic import _temporary_name
-from tests.photos.written import DEEP, LEVELS, TINY, deep_tiff, encoded, exif, identity, stirred
+from tests.photos.written import DEEP, LEVELS, deep_tiff, encoded, exif
+from tests.tiny import TINY, stirred_network, tiny_weights
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> str:
-    save_weights(stirred(), tmp_path / "weights.safetensors")
+    save_weights(stirred_network(), tmp_path / "weights.safetensors")
     return str(tmp_path / "weights.safetensors")
 
 
@@ -65,7 +66,7 @@ def test_the_largest_blur_is_what_the_maps_full_level_stands_for(tmp_path, weigh
 
 
 def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, capsys):
-    network, weights = stirred(), str(tmp_path / "weights.safetensors")
+    network, weights = stirred_network(), str(tmp_path / "weights.safetensors")
     with torch.no_grad():
         network.defocus_map_estimation.last.bias += 0.2  # all of it is blurred, by 1.2 px about
     save_weights(network, Path(weights))
@@ -129,7 +130,7 @@ def test_the_maps_colours_and_the_scale_below_it_are_the_same_ones():
 
 
 def test_8_and_16_bits_alpha_rotation_and_profile_go_through_the_command(tmp_path, capsys):
-    save_weights(identity(), tmp_path / "weights.safetensors")
+    tiny_weights(tmp_path / "weights.safetensors")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "deep.tif").write_bytes(deep_tiff(DEEP))
     (tmp_path / "in" / "turned.png").write_bytes(encoded(LEVELS, "PNG", exif=exif(6), icc_profile=bytes(150)))
@@ -256,7 +257,7 @@ def test_a_file_where_the_results_folder_should_be_is_one_sentence(tmp_path, wei
 
 def test_it_pools_by_windows_where_it_is_told_and_can(tmp_path, capsys):
     source, decomposed, other = photo(tmp_path / "a.png"), tmp_path / "dec.safetensors", tmp_path / "sft.safetensors"
-    network = stirred()
+    network = stirred_network()
     for parameter in network.parameters():
         parameter.data += 0.05 * np.random.default_rng(2).standard_normal(parameter.shape).astype(np.float32)
     save_weights(network, decomposed)
@@ -379,7 +380,7 @@ def test_ctrl_c_leaves_no_half_file_and_says_one_sentence(tmp_path, weights):
 @pytest.mark.slow
 def test_broken_photos_are_refused_by_name_without_noise_and_leave_nothing(tmp_path):
     counts = fuzz(tmp_path, 60, seed=1)
-    assert counts.refused > 20 and not any(counts.faults.values()), counts.text()
+    assert counts.verdicts["refused"] > 20 and not any(counts.faults.values()), counts.text()
 
 
 def imported(*arguments: str) -> tuple[set[str], str]:

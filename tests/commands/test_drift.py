@@ -5,7 +5,8 @@ import json
 import pytest
 
 from sftdec.cli import main
-from tests.drift.photos import folder_of_photos, training_index, weights
+from tests.drift.photos import folder_of_photos, training_index
+from tests.tiny import tiny_weights
 
 
 @pytest.fixture
@@ -13,7 +14,7 @@ def trained(tmp_path, monkeypatch):
     """A folder to work in with a training index and weights."""
     training_index(tmp_path / "build")
     monkeypatch.chdir(tmp_path)
-    return ["--model", str(weights(tmp_path)), "--window", "32"]
+    return ["--model", str(tiny_weights(tmp_path / "weights.safetensors")), "--window", "32"]
 
 
 def test_drift_tells_by_its_exit_code_and_writes_table_and_picture(tmp_path, trained, capsys):
@@ -48,7 +49,7 @@ def test_what_deblur_has_recorded_can_be_checked_in_place_of_the_photos(tmp_path
     for seed in range(2):
         Image.fromarray(photo(seed, side=140)).save(tmp_path / "photos" / f"secret{seed}.png")
     monkeypatch.setenv("SFTDEC_STATISTICS", str(tmp_path / "seen.jsonl"))
-    model = ["--model", str(weights(tmp_path))]
+    model = ["--model", str(tiny_weights(tmp_path / "weights.safetensors"))]
     assert main(["deblur", str(tmp_path / "photos"), "-o", str(tmp_path / "out"), *model]) == 0
     text = (tmp_path / "seen.jsonl").read_text()
     assert len(text.splitlines()) == 2 and "secret" not in text

@@ -6,12 +6,12 @@ import pytest
 
 from sftdec.datasets.agreement import Disagreement, agree, told_made
 from sftdec.datasets.alignment import similarity_of
-from sftdec.datasets.photos import wheel_photo
+from sftdec.datasets.photos import recipe_photo
 from sftdec.datasets.recognise import check_folder
 from sftdec.optics import linear_to_srgb, srgb_to_linear
 from tests.datasets.importers.pictures import photo, soften, write
 
-SHARP = wheel_photo("china")[:400, :600]
+SHARP = recipe_photo("china")[:400, :600]
 BLURRED = soften(SHARP, 1.5)
 
 
@@ -94,7 +94,7 @@ def test_linear_light_beside_srgb_is_told_apart_from_a_gain():
 
 
 def test_photos_of_two_things_are_left_for_the_checks():
-    other = wheel_photo("coffee")[:400, :600]
+    other = recipe_photo("coffee")[:400, :600]
     assert np.array_equal(agree(other, SHARP).sharp, SHARP)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from sftdec.datasets import Scene, sample
-from sftdec.datasets.checks import CheckLimits, check_pair, check_scene, measure, measure_pair
-from sftdec.datasets.photos import wheel_photo
+from sftdec.datasets.checks import CheckLimits, check_pair, check_scene, measure_pair
+from sftdec.datasets.photos import recipe_photo
 from sftdec.photos.images import read_photo
 
 LIMITS = CheckLimits()
@@ -31,7 +31,7 @@ def noisy(photo, deviation, gain=1.0):
 
 @pytest.fixture(scope="module")
 def sharp():
-    return wheel_photo("china")[100:356, 200:456]
+    return recipe_photo("china")[100:356, 200:456]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def checks(blurred, sharp, defocus, limits=LIMITS):
 
 def test_a_scene_that_is_as_it_should_be_is_not_refused(blurred, sharp, sigma):
     assert checks(blurred, sharp, sigma / SIGMA_MAX) == []
-    found = measure(scene(blurred, sharp, sigma / SIGMA_MAX))
+    found = measure_pair(blurred, sharp)
     assert found.shift < 0.2 and found.likeness > 0.95 and found.sharpening > 1
 
 
@@ -110,14 +110,14 @@ def test_windows_that_move_apart_are_parallax_and_no_shift(sharp):
 @settings(max_examples=25, deadline=None)
 @given(down=st.integers(-6, 6), right=st.integers(-6, 6), strength=st.sampled_from([0.0, 1.0, 2.0, 3.0]))
 def test_the_shift_is_measured_through_any_blur(down, right, strength):
-    photo = wheel_photo("china")
+    photo = recipe_photo("china")
     softened = blur(photo[90:366, 190:466], strength)[10:266, 10:266]
     pair = softened, photo[100 + down : 356 + down, 200 + right : 456 + right]
     assert measure_pair(*pair).shift == pytest.approx(np.hypot(down, right), abs=0.5)
 
 
 def test_photos_of_two_things_are_refused(sharp):
-    other = blur(wheel_photo("coffee")[50:306, 100:356], 2)
+    other = blur(recipe_photo("coffee")[50:306, 100:356], 2)
     (refusal,) = check_pair(other, sharp, LIMITS, "set", "a")
     assert refusal.check == "aligned" and "don't show the same" in refusal.reason
 
@@ -167,7 +167,7 @@ def test_a_map_at_its_full_level_over_most_of_the_photo_is_refused(blurred, shar
 
 
 def test_measures_that_are_known_are_not_measured_again(blurred, sharp, sigma):
-    found = measure(scene(blurred, sharp, sigma / SIGMA_MAX))
+    found = measure_pair(blurred, sharp)
     shifted = scene(blurred[:, :-5], sharp[:, 5:], sigma[:, 5:] / SIGMA_MAX)
     assert check_scene(shifted, LIMITS, found) == []
 

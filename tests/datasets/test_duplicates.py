@@ -8,7 +8,7 @@ from skimage.transform import resize
 
 from sftdec.datasets.checks import CheckLimits
 from sftdec.datasets.duplicates import duplicates_across_splits, photo_hash
-from sftdec.datasets.photos import wheel_photo
+from sftdec.datasets.photos import recipe_photo
 from tests.datasets.importers.pictures import write
 
 LIMITS = CheckLimits()
@@ -30,7 +30,7 @@ def distance(first, second):
 def test_a_photo_keeps_its_hash_through_size_compression_and_exposure(tmp_path):
     from sftdec.photos.images import read_photo
 
-    photo = wheel_photo("coffee")
+    photo = recipe_photo("coffee")
     others = {
         "half": np.uint8(255 * resize(photo, (200, 300), anti_aliasing=True)),
         "jpeg": read_photo(write(tmp_path / "a.jpg", photo)),
@@ -41,7 +41,7 @@ def test_a_photo_keeps_its_hash_through_size_compression_and_exposure(tmp_path):
 
 
 def test_photos_of_two_things_have_distant_hashes():
-    hashes = [photo_hash(wheel_photo(name)) for name in ("coffee", "china", "rocket", "chelsea")]
+    hashes = [photo_hash(recipe_photo(name)) for name in ("coffee", "china", "rocket", "chelsea")]
     assert min(distance(a, b) for i, a in enumerate(hashes) for b in hashes[:i]) > 2 * LIMITS.duplicate_distance
 
 

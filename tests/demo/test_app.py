@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from benchmarks.service import tiny_weights
 from sftdec.deblurrer import Deblurrer
 from sftdec.demo.app import Desk, file_name, make_app
 from sftdec.demo.choices import Choice, Choices
 from sftdec.demo.work import checking, deblurring, defocus_colours
+from tests.tiny import tiny_weights
 
 MEGAPIXELS = 0.01
 

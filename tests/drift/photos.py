@@ -1,4 +1,4 @@
-"""Small photos, a network and a training index for the tests of drift."""
+"""Small photos and a training index for the tests of drift."""
 
 from pathlib import Path
 
@@ -7,19 +7,6 @@ import pandas as pd
 from PIL import Image
 
 from sftdec.datasets import Scene, write_index, write_scene
-from sftdec.networks import SFTDec, build_network, save_weights
-from sftdec.params.network import NetworkConfig
-
-TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
-
-
-def network(seed: int = 0) -> SFTDec:
-    return build_network(NetworkConfig.of_size("small", **TINY), seed).eval()
-
-
-def weights(folder: Path) -> Path:
-    save_weights(network(), folder / "weights.safetensors")
-    return folder / "weights.safetensors"
 
 
 def photo(seed: int, side: int = 40, lighter: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.darktable import computing, in_tiles
 from sftdec.builtin import builtin_weights
-from sftdec.inference import darktable
+from sftdec.inference import export
 from sftdec.inference.darktable import IDENTIFIER, OVERLAP, export_dtmodel
 from sftdec.inference.export import ExportError
 from sftdec.networks import load_weights, save_weights
@@ -74,7 +74,7 @@ def test_the_same_network_gives_the_same_bytes_and_one_that_differs_from_pytorch
     network = load_weights(made[0])
     export_dtmodel(network, made[0], tmp_path / "again.dtmodel")
     assert (tmp_path / "again.dtmodel").read_bytes() == made[1].read_bytes()
-    monkeypatch.setattr(darktable, "TOLERANCE", 0.0)
+    monkeypatch.setattr(export, "TOLERANCE", 0.0)
     with pytest.raises(ExportError, match="not written: onnxruntime's results differ"):
         export_dtmodel(network, made[0], tmp_path / "wrong.dtmodel")
     network.set_local_pooling(20)

@@ -2,22 +2,15 @@
 
 import numpy as np
 import pytest
-import torch
 
 from sftdec.inference.deblur import deblur_array
-from sftdec.networks import build_network
-from sftdec.params.network import NetworkConfig
 from sftdec.photos.errors import PhotoError
-
-TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
+from tests.tiny import stirred_network
 
 
 @pytest.fixture(scope="module")
 def network():
-    net = build_network(NetworkConfig.of_size("small", **TINY)).eval()
-    with torch.no_grad():
-        net.deblurring.last.weight.normal_(std=0.05, generator=torch.Generator().manual_seed(0))
-    return net
+    return stirred_network()
 
 
 def picture(height=20, width=31):

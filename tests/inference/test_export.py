@@ -11,8 +11,7 @@ import torch
 from sftdec.deblurrer import Deblurrer
 from sftdec.inference import export, runtime_choice
 from sftdec.inference.export import ExportError, export_onnx, load_onnx, onnx_model
-from sftdec.inference.graph_runtimes import choose_openvino_precision
-from sftdec.inference.runtime_choice import choose_runtimes
+from sftdec.inference.runtime_choice import choose_precision, choose_runtimes
 from sftdec.inference.runtimes import RuntimeFailedError, TorchRuntime
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import MODULATIONS, NetworkConfig
@@ -189,16 +188,17 @@ made = [Deblurrer.load({str(exported / "net.onnx")!r}, runtime="openvino", preci
 print(np.array_equal(made[0], made[1]), np.array_equal(made[2], made[1]))
 """  # in a process of its own: what forks after OpenVINO's bf16 may crash
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
-    if "doesn't compute on this CPU" in done.stderr:
+    if "this hardware doesn't compute" in done.stderr:
         pytest.skip("this processor has no bf16")
     assert (done.returncode, done.stdout) == (0, "True False\n"), done.stderr
 
 
-def test_openvino_takes_bf16_where_the_cpu_has_it():
-    assert choose_openvino_precision("auto", ["FP32", "BF16"]) == "bf16"
-    assert choose_openvino_precision("auto", ["FP32"]) == choose_openvino_precision("fp32", ["BF16"]) == "fp32"
-    with pytest.raises(ExportError, match="doesn't compute on this CPU"):
-        choose_openvino_precision("bf16", ["FP32"])
+def test_auto_is_bf16_where_what_computes_has_it():
+    assert [choose_precision("auto", has) for has in (True, False)] == ["bf16", "fp32"]
+    assert choose_precision("fp32", True) == "fp32"
+    for precision, told in (("bf16", "doesn't compute"), ("int8", "expected auto, bf16 or fp32")):
+        with pytest.raises(ValueError, match=told):
+            choose_precision(precision, False)
 
 
 def test_what_is_no_model_of_ours_is_named(exported, tmp_path):

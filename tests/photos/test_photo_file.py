@@ -10,7 +10,6 @@ from PIL import Image, ImageOps, IptcImagePlugin, JpegImagePlugin
 
 from sftdec.deblurrer import Deblurrer
 from sftdec.inference.photo_results import deblur_photo_file
-from sftdec.networks import save_weights
 from sftdec.photos.errors import PhotoError
 from sftdec.photos.photo_encoding import encode_photo, told_otherwise
 from sftdec.photos.photo_file import Limits, Photo, decode
@@ -26,8 +25,8 @@ from tests.photos.written import (
     encoded,
     exact_files,
     exif,
-    identity,
 )
+from tests.tiny import tiny_weights
 
 
 def opened(data: bytes) -> Image.Image:
@@ -42,8 +41,7 @@ def written(data: bytes, **told: object) -> bytes:
 def test_a_network_that_changes_nothing_gives_back_every_level(tmp_path, precision):
     if precision == "bf16" and not has_bf16(choose_device("cpu")):
         pytest.skip("this hardware has no bfloat16")
-    save_weights(identity(), tmp_path / "weights.safetensors")
-    deblurrer = Deblurrer.load(tmp_path / "weights.safetensors", device="cpu", precision=precision)
+    deblurrer = Deblurrer.load(tiny_weights(tmp_path / "weights.safetensors"), device="cpu", precision=precision)
     for name, (data, levels) in exact_files().items():
         photo = decode(data, name)
         assert photo.levels.dtype == levels.dtype and np.array_equal(photo.levels, levels), name

@@ -1,38 +1,21 @@
-"""Small photos of every kind that is read, as files' bytes, and networks to put them before."""
+"""Small photos of every kind that is read, as files' bytes."""
 
 import io
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 
-from sftdec.networks import SFTDec, build_network
-from sftdec.params.network import NetworkConfig
 from sftdec.photos.photo import Encoding, Photo
 from sftdec.photos.photo_encoding import encode_photo
 from sftdec.photos.png_chunks import deep_png
 
-TINY = {"features": 8, "blocks": 1, "dme_features": 8, "condition_features": 8, "sft_features": 8}
 DEEP = np.random.default_rng(0).integers(0, 65536, (24, 31, 4), np.uint16)
 LEVELS = (DEEP >> 8).astype(np.uint8)
 PROFILE = bytes(36) + b"acsp" + bytes(200)  # what it says doesn't matter here
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6" b="kept"/></x:xmpmeta>'
 MAKERS_NOTE = b"note, byte by byte " * 12
-
-
-def identity() -> SFTDec:
-    """A network that gives back what it gets, as untrained ones do."""
-    return build_network(NetworkConfig.of_size("small", **TINY)).eval()
-
-
-def stirred() -> SFTDec:
-    """A network that changes pictures."""
-    network = identity()
-    with torch.no_grad():
-        network.deblurring.last.weight.normal_(std=0.05, generator=torch.Generator().manual_seed(0))
-    return network
 
 
 def encoded(levels: np.ndarray, format: str, **options: Any) -> bytes:

@@ -17,7 +17,7 @@ from sftdec.networks import build_network, load_weights, save_weights
 from sftdec.params.network import NetworkConfig
 from sftdec.photos import Encoding, Photo, decode, encode_photo
 from sftdec.registry.served_model import DefocusDeblurring, decode_photo, encode_png
-from tests.photos.written import stirred
+from tests.tiny import stirred_network
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 
@@ -89,7 +89,7 @@ def test_without_a_configuration_it_gives_the_pixels_that_python_gives(weights: 
 
 def test_strength_mask_and_only_give_the_pixels_that_python_gives(weights: Path) -> None:
     stirred_weights = weights.with_name("stirred.safetensors")
-    save_weights(stirred(), stirred_weights)
+    save_weights(stirred_network(), stirred_weights)
     service, deblurrer = (
         served(stirred_weights, {"precision": "fp32"}),
         Deblurrer.load(stirred_weights, precision="fp32"),

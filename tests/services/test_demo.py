@@ -12,11 +12,11 @@ import pytest
 from PIL import Image, ImageFilter
 from skimage import data
 
-from benchmarks.service import tiny_weights
 from sftdec.registry import register, set_champion
 from sftdec.tracking import read_settings
 from tests.services.browser import Page
 from tests.services.servers import Process, base_environment, running, wait_until
+from tests.tiny import tiny_weights
 from tests.tracking.recorded import free_port
 
 pytestmark = pytest.mark.services

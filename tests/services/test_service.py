@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.service import tiny_weights
 from sftdec.registry import MODEL
 from sftdec.tracking.settings import fluent_store, read_settings
 from tests.services.served import Served, bad_requests, good_requests, mixed, opened, serving
 from tests.services.servers import base_environment
+from tests.tiny import tiny_weights
 
 pytestmark = pytest.mark.services
 REQUESTS = 200

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sftdec.datasets.checks import CheckLimits, Refusal, check_scene, measure
+from sftdec.datasets.checks import CheckLimits, Refusal, check_scene, measure_pair
 from sftdec.datasets.duplicates import photo_hash
 from sftdec.datasets.scene import Scene, write_scene
 
@@ -19,7 +19,7 @@ class Brought(NamedTuple):
 
 def write_checked(scene: Scene, out: Path, limits: CheckLimits) -> Brought:
     """Write a scene that passes the checks below ``out``."""
-    measured = measure(scene)
+    measured = measure_pair(scene.blurred, scene.sharp)
     refused = check_scene(scene, limits, measured)
     if refused:
         return Brought(None, refused)

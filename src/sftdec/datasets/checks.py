@@ -80,18 +80,14 @@ def measure_pair(blurred: NDArray[np.uint8], sharp: NDArray[np.uint8]) -> Measur
     return Measures(shift, spread, correlation(*coarse), _sharpening(*pair), same=same)
 
 
-def measure(scene: Scene) -> Measures:
-    """Measure a scene's two photos."""
-    return measure_pair(scene.blurred, scene.sharp)
-
-
 def check_scene(scene: Scene, limits: CheckLimits, measures: Measures | None = None) -> list[Refusal]:
-    """Why a scene is not to be used; nothing if it is. ``measures``: what ``measure`` found, if it is known already.
+    """Why a scene is not to be used; nothing if it is.
 
+    ``measures``: what ``measure_pair`` found, if it is known already.
     Of one that was rendered nothing was dropped or moved, its map isn't doubted, and where it is in focus it is the
     sharp photo on purpose.
     """
-    found = measures or measure(scene)
+    found = measures or measure_pair(scene.blurred, scene.sharp)
     if scene.map_known:
         problems = _pair_problems(replace(found, shift=np.nan, flat="", same=False), limits)
     else:

@@ -52,29 +52,13 @@ def photo_files(sources: Iterable[str]) -> list[Path]:
 
 
 @lru_cache(maxsize=64)
-def wheel_photo(name: str) -> NDArray[np.uint8]:
-    """One of the wheels' photos by name, uint8 H×W×3 (read-only).
-
-    Raises:
-        DataError: an unknown name.
-    """
-    if name not in _WHEEL_PHOTOS:
-        raise DataError(f"photo {name!r} is not one that ships: expected one of {', '.join(PHOTO_NAMES)}")
-    photo = read_photo(_wheel_file(*_WHEEL_PHOTOS[name]))
-    photo.flags.writeable = False
-    return photo
-
-
-@lru_cache(maxsize=64)
 def recipe_photo(source: str) -> NDArray[np.uint8]:
     """What a recipe names, uint8 H×W×3 (read-only): one of the wheels' photos, or the path of a file.
 
     Raises:
-        DataError: an unknown name, or a file that can't be read.
+        DataError: a file that can't be read.
     """
-    if source in _WHEEL_PHOTOS:
-        return wheel_photo(source)
-    photo = read_photo(Path(source))
+    photo = read_photo(_wheel_file(*_WHEEL_PHOTOS[source]) if source in _WHEEL_PHOTOS else Path(source))
     photo.flags.writeable = False
     return photo
 

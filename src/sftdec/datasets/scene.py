@@ -82,19 +82,8 @@ def write_scene(root: Path, scene: Scene) -> dict[str, Any]:
 
 
 def write_index(root: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Write the index of a folder of scenes, in the order given; the same rows give the same bytes.
-
-    Raises:
-        DataError: two scenes of one name, or a photo in two splits.
-    """
+    """Write the index of a folder of scenes, in the order given; the same rows give the same bytes."""
     index = pd.DataFrame(rows)
-    if index["scene"].duplicated().any():
-        raise DataError(
-            f"scene names must be unique, found twice: {index.loc[index.scene.duplicated(), 'scene'].tolist()}"
-        )
-    splits = index.groupby(["dataset", "photo"])["split"].nunique()
-    if (splits > 1).any():
-        raise DataError(f"a photo belongs to one split, found in several: {splits[splits > 1].index.tolist()}")
     with atomic_path(root / INDEX) as temporary:
         index.to_parquet(temporary, index=False)
     return index

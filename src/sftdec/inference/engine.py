@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from sftdec.inference.blending import Blend, Composition, Only
 from sftdec.inference.large_blur import BYTES, check_max_blur, count_scales, deblur_at_scales
 from sftdec.inference.levels import check_image
-from sftdec.inference.runtime_choice import choose_runtimes
+from sftdec.inference.runtime_choice import choose_precision, choose_runtimes
 from sftdec.inference.runtimes import Runtime, RuntimeFailedError, TorchRuntime
 from sftdec.inference.tile_size import choose_tile
 from sftdec.networks import load_weights
-from sftdec.runtime import Precision, choose_device, has_bf16, keep_freed_memory
+from sftdec.runtime import choose_device, has_bf16, keep_freed_memory
 
 Progress = Callable[[int, int], None]
 LOG = logging.getLogger(__name__)
@@ -176,21 +176,6 @@ def _load(name: str, path: Path, settings: EngineSettings) -> tuple[Runtime, Cal
     chosen = choose_device(device)
     network = load_weights(path).to(chosen)
     network.set_local_pooling(window)
-    runs = TorchRuntime(network, chosen, choose_precision(precision, chosen))
+    runs = TorchRuntime(network, chosen, choose_precision(precision, has_bf16(chosen)))
     exact = cache(lambda: TorchRuntime(network, chosen, "fp32"))
     return runs, exact if (precision, runs.precision) == ("auto", "bf16") else None
-
-
-def choose_precision(precision: str, device: Any) -> Precision:
-    """``auto`` is bf16 where the hardware computes it, else fp32.
-
-    Raises:
-        ValueError: a precision that there isn't, or bf16 where the hardware doesn't compute it.
-    """
-    if precision == "auto":
-        return "bf16" if has_bf16(device) else "fp32"
-    if precision not in ("bf16", "fp32"):
-        raise ValueError(f"precision: found {precision!r}, expected auto, bf16 or fp32")
-    if precision == "bf16" and not has_bf16(device):
-        raise ValueError("precision: found bf16, which this hardware doesn't compute; expected auto or fp32")
-    return "bf16" if precision == "bf16" else "fp32"

@@ -67,12 +67,7 @@ def export_onnx(network: SFTDec, path: Path) -> float:
     """
     model = onnx_model(network)
     content = model.proto.SerializeToString()
-    difference, largest = largest_difference(network, content)
-    if not difference <= TOLERANCE * largest:
-        raise ExportError(
-            f"{path}: not written: onnxruntime's results differ from PyTorch's by {difference:.1e}, expected "
-            f"{TOLERANCE * largest:.0e} at most; report it, or take another version of onnxruntime"
-        )
+    difference = compared(network, content, path)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
     return difference
@@ -113,12 +108,15 @@ def onnx_model(network: SFTDec) -> OnnxModel:
     return OnnxModel(network.config, network.training_crop, proto)
 
 
-def largest_difference(
-    network: SFTDec, content: bytes, taken: str = "image", given: Sequence[str] = ("deblurred", "defocus")
-) -> tuple[float, float]:
-    """The largest difference between onnxruntime's and PyTorch's values, and the largest value, at least 1.
+def compared(
+    network: SFTDec, content: bytes, path: Path, taken: str = "image", given: Sequence[str] = ("deblurred", "defocus")
+) -> float:
+    """The largest difference between onnxruntime's and PyTorch's values, of what is to be written to ``path``.
 
     ``taken`` and ``given``: how the file calls the picture, and as many of what comes out, in that order.
+
+    Raises:
+        ExportError: it is beyond ``TOLERANCE``.
     """
     with needs_extra("ONNX"):
         import onnxruntime
@@ -134,7 +132,13 @@ def largest_difference(
         for ours, theirs in zip(expected[: len(given)], found, strict=True):
             differences.append(float(np.max(np.abs(ours.cpu().numpy() - theirs))))
             values.append(float(np.max(np.abs(theirs))))
-    return float(np.max(differences)), float(np.max(values))  # NaN stays NaN
+    difference, most = float(np.max(differences)), TOLERANCE * float(np.max(values))
+    if not difference <= most:  # nor NaN
+        raise ExportError(
+            f"{path}: not written: onnxruntime's results differ from PyTorch's by {difference:.1e}, expected "
+            f"{most:.0e} at most; report it, or take another version of onnxruntime"
+        )
+    return difference
 
 
 def load_onnx(path: Path) -> OnnxModel:

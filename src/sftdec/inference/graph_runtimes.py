@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sftdec.inference.export import ExportError, OnnxModel, load_onnx, onnx_model, pass_graphs
 from sftdec.inference.receptive_field import measure_reach
+from sftdec.inference.runtime_choice import choose_precision, is_onnx
 from sftdec.inference.runtimes import Floats, RuntimeFailedError, bytes_per_pixel
 from sftdec.networks import build_network, load_weights
 from sftdec.runtime import Precision, needs_extra
@@ -66,13 +67,7 @@ class GraphRuntime:
             raise RuntimeFailedError(f"runtime {self.name}: failed ({error}); take another runtime") from error
 
 
-def load_runtime(
-    name: str,
-    path: Path,
-    device: str,
-    precision: str,
-    local_pooling: int | None,
-) -> GraphRuntime:
+def load_runtime(name: str, path: Path, device: str, precision: str, local_pooling: int | None) -> GraphRuntime:
     """A runtime for a weights file, or an ``.onnx`` file of ``export_onnx``.
 
     ``name``: ``onnxruntime`` or ``openvino``. It takes as many threads as PyTorch would (``torch.get_num_threads``).
@@ -89,16 +84,8 @@ def load_runtime(
             "pools over the whole picture; take the runtime torch"
         )
     compile_graph, chosen = _with_onnxruntime(precision) if name == "onnxruntime" else _with_openvino(precision)
-    return GraphRuntime(name, _read(path), compile_graph, chosen)
-
-
-def _read(path: Path) -> OnnxModel:
-    return load_onnx(path) if is_onnx(path) else onnx_model(load_weights(path))
-
-
-def is_onnx(model: str | Path | None) -> bool:
-    """Whether a file's name says that it is an ONNX model."""
-    return model is not None and Path(model).suffix.lower() == ".onnx"
+    model = load_onnx(path) if is_onnx(path) else onnx_model(load_weights(path))
+    return GraphRuntime(name, model, compile_graph, chosen)
 
 
 def _with_onnxruntime(precision: str) -> tuple[Callable[[bytes], Compute], Precision]:
@@ -130,7 +117,7 @@ def _with_openvino(precision: str) -> tuple[Callable[[bytes], Compute], Precisio
     with needs_extra("runtime openvino"):
         import openvino
     core = openvino.Core()
-    chosen = choose_openvino_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    chosen = choose_precision(precision, "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     settings: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[chosen],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -148,16 +135,3 @@ def _with_openvino(precision: str) -> tuple[Callable[[bytes], Compute], Precisio
         return compute
 
     return compile_graph, chosen
-
-
-def choose_openvino_precision(precision: str, capabilities: list[str]) -> Precision:
-    """``auto`` is bf16 where OpenVINO says that the CPU computes it, else fp32.
-
-    Raises:
-        ExportError: a precision that there isn't, or bf16 where the CPU doesn't compute it.
-    """
-    if precision not in ("auto", "bf16", "fp32"):
-        raise ExportError(f"precision: found {precision!r}, expected auto, bf16 or fp32")
-    if precision == "bf16" and "BF16" not in capabilities:
-        raise ExportError("precision: found bf16, which OpenVINO doesn't compute on this CPU; expected auto or fp32")
-    return "fp32" if precision == "fp32" or "BF16" not in capabilities else "bf16"

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from sftdec.datasets import Scene
 from sftdec.photos import defocus_levels
-from sftdec.runtime import DataError
 
 STATISTICS = ("sigma_mean", "sharpness", "brightness")
 
@@ -57,26 +56,12 @@ def extract_patches(scene: Scene, size: int, stride: int) -> Iterator[Patch]:
     """Every window of a scene, row by row; none if the scene is smaller than a window.
 
     A stride below the size makes windows overlap.
-
-    Raises:
-        DataError: a size or stride below 1.
     """
-    if size < 1 or stride < 1:
-        raise DataError(f"patches.patch_size={size} and patches.stride={stride}: both must be 1 px or more")
     height, width = scene.defocus.shape
     levels = defocus_levels(scene.defocus)
     grey = scene.sharp.mean(axis=2, dtype=np.float32)
     for top in windows(height, size, stride):
         for left in windows(width, size, stride):
             cut = (slice(top, top + size), slice(left, left + size))
-            yield Patch(
-                scene.name,
-                scene.dataset,
-                top,
-                left,
-                scene.blurred[cut],
-                scene.sharp[cut],
-                levels[cut],
-                scene.sigma_max,
-                grey[cut],
-            )
+            pictures = scene.blurred[cut], scene.sharp[cut], levels[cut]
+            yield Patch(scene.name, scene.dataset, top, left, *pictures, scene.sigma_max, grey[cut])

@@ -4,8 +4,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sftdec.runtime import DataError
-
 OUTER_SHARE = 0.05  # of the patches, beyond the outermost bounds: a few extreme ones don't decide how many are kept
 
 
@@ -14,14 +12,7 @@ def select_patches(statistics: pd.DataFrame, drop_least_sharp: float, balance_le
 
     The share ``drop_least_sharp`` (0..1) of the *whole set* with the least sharpness goes first: flat patches teach
     little. Then, with two or more ``balance_levels``, the patches are balanced over defocus (``balance``).
-
-    Raises:
-        DataError: a share outside 0..1 (1 excluded), or a negative number of levels.
     """
-    if not 0 <= drop_least_sharp < 1:
-        raise DataError(f"patches.drop_least_sharp={drop_least_sharp}: expected a share of 0 or more and below 1")
-    if balance_levels < 0:
-        raise DataError(f"patches.balance_levels={balance_levels}: expected 0 (no balancing) or more")
     order = statistics["sharpness"].to_numpy().argsort(kind="stable")
     kept = np.sort(order[int(len(statistics) * drop_least_sharp) :])
     if balance_levels < 2 or not len(kept):

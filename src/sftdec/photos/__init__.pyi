@@ -3,7 +3,6 @@ from .errors import SMALLEST_SIDE, PhotoError
 from .formats import DEVELOP, PHOTO_ENDINGS, RAW_ENDINGS
 from .images import (
     MAP_LEVELS,
-    Header,
     defocus_levels,
     picture_header,
     png_bytes,
@@ -17,7 +16,7 @@ from .images import (
 from .mask_file import decode_mask, read_mask
 from .photo import Attachments, Encoding, Photo, eight_bits, integers
 from .photo_encoding import encode_photo, told_otherwise
-from .photo_file import MAX_MEGAPIXELS, Limits, decode, read_photo_file
+from .photo_file import MAX_MEGAPIXELS, Header, Limits, decode, read_photo_file
 from .photo_list import Found, Targets, find_photos, plan_targets, refuse_existing, refuse_unwritable, told_unread
 from .png_chunks import deep_png
 

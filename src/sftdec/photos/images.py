@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 from sftdec.photos.errors import PhotoError
 from sftdec.photos.formats import FORMATS
 from sftdec.photos.photo import Photo, eight_bits
-from sftdec.photos.photo_file import Limits, decode, header
+from sftdec.photos.photo_file import Header, Limits, decode, header
 from sftdec.photos.png_chunks import deep_png, profile_chunk, with_chunks
 from sftdec.runtime import DataError, atomic_path
 
@@ -24,14 +24,6 @@ _VALUES = replace(_PHOTOS, light=False, formats=tuple(FORMATS))
 _BEYOND = 1 / 510  # how far floats may be out of 0..1: half a level of 8 bits
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a picture says of itself: ``size`` (height, width) in px as it is to be seen, ``bits`` a channel."""
-
-    size: tuple[int, int]
-    bits: int
-
-
 def picture_header(path: Path) -> Header:
     """Size and depth of a picture, without decoding it.
 
@@ -39,8 +31,7 @@ def picture_header(path: Path) -> Header:
         DataError: the file is missing, or one that ``read_photo`` refuses, where that can be seen.
     """
     with _of_a_data_set(path), path.open("rb") as file:
-        size, bits = header(file, str(path), _PHOTOS)
-        return Header(size, bits)
+        return header(file, str(path), _PHOTOS)
 
 
 def read_photo(path: Path) -> NDArray[np.uint8]:

@@ -44,6 +44,13 @@ class Limits:
     light: bool = True
 
 
+class Header(NamedTuple):
+    """What a picture says of itself: ``size`` (height, width) in px as it is to be seen, ``bits`` a channel."""
+
+    size: tuple[int, int]
+    bits: int
+
+
 class _Looked(NamedTuple):
     """A file that was looked at and not decoded yet; ``page`` of a TIFF, ``picture`` None where that isn't Pillow's."""
 
@@ -83,8 +90,8 @@ def decode(data: bytes, name: str, limits: Limits = Limits()) -> Photo:
     return Photo(levels, Encoding(FORMATS[looked.kind].written, options), attached)
 
 
-def header(file: BinaryIO, name: str, limits: Limits) -> tuple[tuple[int, int], int]:
-    """Height and width as a picture is to be seen, and its bits a channel, 8 or more, without decoding it.
+def header(file: BinaryIO, name: str, limits: Limits) -> Header:
+    """What a picture says of itself, without decoding it; less than 8 bits count as 8.
 
     Raises:
         PhotoError: as ``decode``, of what can be seen without decoding.
@@ -98,7 +105,7 @@ def header(file: BinaryIO, name: str, limits: Limits) -> tuple[tuple[int, int], 
             orientation = orientation_of(looked.picture)  # of a PNG, Pillow would decode all to look behind it
         bits = looked.page.bits if looked.page else png_bits(data) if looked.kind == "png" else 8
     width, height = looked.size
-    return (width, height) if 5 <= orientation <= 8 else (height, width), max(bits, 8)
+    return Header((width, height) if 5 <= orientation <= 8 else (height, width), max(bits, 8))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 from sftdec.datasets.importers import ded
 from sftdec.datasets.listing import split_of
 from sftdec.runtime.errors import DataError
-from tests.datasets.importers.pictures import photo, soften, truncate, write
+from tests.datasets.importers.pictures import photo, soften, write
 
 
 def ramp(height=40, width=56):
@@ -111,58 +111,13 @@ def test_two_sharp_pictures_of_one_number_are_not_both_paired_with_one_blurred(t
     assert "number 5 is that of a_5.jpg already" in reasons(listing)["b_5.jpg"]
 
 
-def test_sizes_that_differ_are_left_out(tmp_path):
-    for number in ("1", "2", "3"):
+def test_a_map_of_another_size_is_left_out(tmp_path):
+    for number in ("1", "2"):
         add(tmp_path, number)
-    write(tmp_path / "sharp" / "sharp_1.jpg", photo(40, 48, 0))
     write(tmp_path / "filtered" / "defocus_filterd_2.png", ramp(20, 28))
     listing = ded.find(tmp_path)
-    assert [entry.name for entry in listing.entries] == ["3"]
-    assert "40×48" in reasons(listing)["image_1.jpg"]
+    assert [entry.name for entry in listing.entries] == ["1"]
     assert "its map is 20×28 (defocus_filterd_2.png)" in reasons(listing)["sharp_2.jpg"]
-
-
-def test_endings_of_either_case_are_found(tmp_path):
-    add(tmp_path, "1", ending=".JPG")
-    add(tmp_path, "2", ending=".Jpeg")
-    assert [entry.name for entry in ded.find(tmp_path).entries] == ["1", "2"]
-
-
-@pytest.mark.parametrize("part", ["sharp/sharp_1.jpg", "image/image_1.jpg", "filtered/defocus_filterd_1.png"])
-def test_a_zero_byte_file_is_left_out_with_its_name(tmp_path, part):
-    add(tmp_path, "1")
-    add(tmp_path, "2")
-    (tmp_path / part).write_bytes(b"")
-    listing = ded.find(tmp_path)
-    assert [entry.name for entry in listing.entries] == ["2"]
-    (item,) = listing.left_out
-    assert part.split("/")[1] in item.reason
-    assert "an empty file" in item.reason
-
-
-@pytest.mark.parametrize("part", ["sharp/sharp_1.jpg", "image/image_1.jpg", "filtered/defocus_filterd_1.png"])
-def test_a_truncated_file_is_refused_by_name_when_it_is_found_or_read(tmp_path, part):
-    add(tmp_path, "1")
-    truncate(tmp_path / part)
-    with pytest.raises(DataError, match=f"{part.split('/')[1]}.*cut short"):
-        ded.read(ded.find(tmp_path).entries[0], 6.0)
-
-
-def test_sixteen_bit_grey_alpha_and_turned_photos_come_as_eight_bit_rgb(tmp_path):
-    sharp = photo(40, 56, 3)
-    alpha = np.dstack([sharp, np.full((40, 56), 9, np.uint8)])
-    kinds = {"1": sharp.astype(np.uint16) * 257, "2": sharp[..., 0], "3": alpha}
-    for number, levels in kinds.items():
-        add(tmp_path, number, ending=".png")
-        write(tmp_path / "sharp" / f"sharp_{number}.png", levels)
-    write(tmp_path / "image" / "image_2.png", sharp[..., 0])
-    add(tmp_path, "4", ending=".png")
-    write(tmp_path / "sharp" / "sharp_4.png", sharp, exif_orientation=6)
-    wanted = {"1": sharp, "2": np.repeat(sharp[..., :1], 3, axis=2), "3": sharp, "4": sharp}
-    listing = ded.find(tmp_path)
-    assert not listing.left_out
-    for entry in listing.entries:
-        np.testing.assert_array_equal(ded.read(entry, 6.0).sharp, wanted[entry.name])
 
 
 def test_the_split_goes_by_name_and_stays_when_photos_are_added(tmp_path):

@@ -6,7 +6,6 @@ import pytest
 from sftdec.datasets.importers.layouts import DPDD
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, write
-from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
 
 # blurred and sharp shot of each scene, as in the authors' lists: before, after, and one with a shot between
 SHOTS = {"train": [(890, 891), (892, 893), (1500, 1499)], "val": [(2027, 2029), (2100, 2099)], "test": [(917, 916)]}
@@ -104,15 +103,6 @@ def test_a_copy_renamed_to_equal_names_is_paired_by_name(tmp_path):
         for number in numbers
     ]
     assert [item.path.name for item in listing.left_out] == ["9.png"]
-
-
-def test_traps_are_read_rightly_or_named(tmp_path):
-    def path_of(role, number, ending):
-        folder, shot = ("source", 2 * number) if role == "blurred" else ("target", 2 * number + 1)
-        return tmp_path / "test_c" / folder / f"1P0A{shot:04d}{ending}"
-
-    files = write_traps(path_of, without=("no partner",))  # which makes the whole part worthless, as above
-    assert_traps_are_read_or_named(DPDD, tmp_path, files)
 
 
 def test_a_folder_without_pairs_says_what_is_expected(tmp_path):

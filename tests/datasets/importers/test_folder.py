@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sftdec.datasets.importers.layouts import FOLDER
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, truncate, write
-from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
 
 
 def triplets(root, names=("a", "b", "c"), maps=True):
@@ -92,12 +91,6 @@ def test_a_map_in_colour_or_cut_short_is_refused_by_name(tmp_path):
     truncate(root / "defocus" / "a.png")
     with pytest.raises(DataError, match=r"a\.png"):  # by its header, or when it is read
         FOLDER.read(FOLDER.find(root).entries[0], 6.0)
-
-
-def test_traps_are_read_rightly_or_named(tmp_path):
-    files = write_traps(lambda role, number, ending: tmp_path / role / f"IMG {number}{ending}")
-    _, found = assert_traps_are_read_or_named(FOLDER, tmp_path, files)
-    assert "no partner of this name in sharp/" in found[files["no partner"][0]]
 
 
 def test_a_link_to_a_folder_gives_its_own_name_to_the_data_set(tmp_path):

@@ -5,7 +5,6 @@ import pytest
 from sftdec.datasets.importers.layouts import LFDOF
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, write
-from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
 
 
 def write_scene(part, name, nested=True, apertures=(1, 2), foci=(0, 1)):
@@ -69,21 +68,6 @@ def test_one_photo_in_training_and_testing_is_refused(tmp_path):
     write_scene(tmp_path / "test_data", "IMG_1")
     with pytest.raises(DataError, match="IMG_1_ap1_00"):
         LFDOF.find(tmp_path)
-
-
-@pytest.mark.parametrize("nested", [True, False])
-def test_traps_are_read_rightly_or_named(tmp_path, nested):
-    part = tmp_path / "train_data"
-
-    def path_of(role, number, ending):
-        if role == "sharp":
-            return part / "ground_truth" / f"IMG_{number}{ending}"
-        folder = part / "input" / f"IMG_{number}" if nested else part / "input"
-        return folder / f"IMG_{number}_ap3_00{ending}"
-
-    files = write_traps(path_of)
-    _, reasons = assert_traps_are_read_or_named(LFDOF, tmp_path, files)
-    assert "no sharp IMG_" in reasons[files["no partner"][0]]
 
 
 def test_a_folder_without_pairs_says_what_is_expected(tmp_path):

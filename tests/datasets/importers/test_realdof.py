@@ -5,7 +5,6 @@ import pytest
 from sftdec.datasets.importers.layouts import REALDOF
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, write
-from tests.datasets.importers.traps import assert_traps_are_read_or_named, write_traps
 
 FOLDERS = {"blurred": "source", "sharp": "target"}
 
@@ -24,12 +23,6 @@ def test_all_pairs_are_for_testing_and_paired_by_number(root):
         (name, "test", "target") for name in ("01", "02", "03")
     ]
     assert listing.sizes == (((20, 24), 3),) and "3 (train 0, validation 0, test 3)" in listing.table()
-
-
-def test_traps_are_read_rightly_or_named(tmp_path):
-    files = write_traps(lambda role, number, ending: tmp_path / FOLDERS[role] / f"{number:02d}{ending}")
-    _, reasons = assert_traps_are_read_or_named(REALDOF, tmp_path, files)
-    assert "no partner of this name in target/" in reasons[files["no partner"][0]]
 
 
 def test_a_scene_is_named_after_its_data_set(root):

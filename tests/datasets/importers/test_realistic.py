@@ -249,41 +249,6 @@ def test_a_file_that_is_neither_picture_nor_map_is_named_and_is_no_fault(tmp_pat
     assert not listing.faults and len(listing.entries) == 3
 
 
-def test_sizes_that_differ_and_a_zero_byte_file_are_left_out(tmp_path):
-    pairs(tmp_path, "01", "02", "03")
-    write(tmp_path / "GT" / "sharp_01.png", photo(HEIGHT, 20, 1))
-    (tmp_path / "image" / "0" / "image_02.png").write_bytes(b"")
-    listing = realistic.find(tmp_path)
-    assert [entry.photo for entry in listing.entries] == ["03"]
-    assert "sharp_01.png is 36×20" in reasons(listing)["image/0/image_01.png"]
-    assert "an empty file" in reasons(listing)["image/0/image_02.png"]
-
-
-@pytest.mark.parametrize("part", ["GT/sharp_07.png", "image/0/image_07.png"])
-def test_a_truncated_photo_is_refused_by_name_when_it_is_found_or_read(tmp_path, part):
-    pairs(tmp_path, "07")
-    truncate(tmp_path / part)
-    with pytest.raises(DataError, match=f"{part.split('/')[-1]}.*cut short"):
-        realistic.read(realistic.find(tmp_path).entries[0], 6.0)
-
-
-def test_endings_of_either_case_sixteen_bit_grey_alpha_and_turned_photos_are_read(tmp_path):
-    levels(tmp_path, "01", "02", "03", "04")
-    sharp = photo(HEIGHT, WIDTH, 5)
-    write(tmp_path / "GT" / "sharp_01.PNG", sharp.astype(np.uint16) * 257)
-    write(tmp_path / "GT" / "sharp_02.png", sharp[..., 0])
-    for path in (tmp_path / "image").glob("*/image_02.png"):
-        write(path, sharp[..., 0])
-    write(tmp_path / "GT" / "sharp_03.Tif", np.dstack([sharp, sharp[..., :1]]))
-    write(tmp_path / "GT" / "sharp_04.png", sharp, exif_orientation=8)
-    grey = np.repeat(sharp[..., :1], 3, axis=2)
-    listing = realistic.find(tmp_path)
-    assert len(listing.entries) == 12
-    for entry in listing.entries:
-        wanted = grey if entry.photo == "02" else sharp
-        np.testing.assert_array_equal(realistic.read(entry, 6.0).sharp, wanted[:, :MAPPED])
-
-
 def test_a_folder_of_something_else_is_not_recognised(tmp_path):
     write(tmp_path / "image" / "a.png", photo(20, 20, 0))
     write(tmp_path / "gt" / "a.png", photo(20, 20, 0))

@@ -3,8 +3,9 @@
 import pytest
 
 from pipelines.flows.drift import watch
-from tests.drift.photos import folder_of_photos, training_index, weights
+from tests.drift.photos import folder_of_photos, training_index
 from tests.pipelines.flows import page_of
+from tests.tiny import tiny_weights
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +16,7 @@ def trained(project, tmp_path, prefect_server):
     index = training_index(tmp_path / "trained")
     (tmp_path / "trained" / "patches").rename(tmp_path / "trained" / "all")
     index = tmp_path / "trained" / "all" / index.name
-    return {"root": project, "index": index, "model": str(weights(tmp_path)), "window": 32}
+    return {"root": project, "index": index, "model": str(tiny_weights(tmp_path / "weights.safetensors")), "window": 32}
 
 
 def test_photos_like_the_trainings_start_nothing_and_the_artifacts_say_so(trained, tmp_path):

@@ -40,11 +40,7 @@ def recognises(folder: Path) -> bool:
 
 
 def find(folder: Path) -> Listing:
-    """CUHK's photos by name, all for looking at: split ``test``; ``details`` hold the mask where there is one.
-
-    Raises:
-        DataError: there is no photo at all.
-    """
+    """CUHK's photos by name, all for looking at: split ``test``; ``details`` hold the mask where there is one."""
     place = _photos(folder)
     files = pictures(place)
     found = [path for path in files if path.suffix.lower() in _PHOTOS]
@@ -69,11 +65,7 @@ def find(folder: Path) -> Listing:
 
 
 def read(entry: Entry, sigma_max: float) -> NoReturn:
-    """CUHK makes no scene.
-
-    Raises:
-        DataError: always: there is no sharp picture.
-    """
+    """CUHK makes no scene."""
     raise DataError(
         f"{entry.blurred}: CUHK has no sharp picture to train on or to compare with; "
         f"take {ABOUT.name} out of fetch.datasets, and see what a model makes of it: "

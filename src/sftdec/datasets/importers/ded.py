@@ -101,11 +101,7 @@ def _test(folder: Path) -> Iterator[Entry | LeftOut]:
 
 
 def find(folder: Path) -> Listing:
-    """DED's scenes by number; without a test set of its own one in ten is for testing, and one for validation.
-
-    Raises:
-        DataError: there is no scene at all.
-    """
+    """DED's scenes by number; without a test set of its own one in ten is for testing, and one for validation."""
     found = [*_scenes(_trained(folder), None, ""), *_test(folder / "test")]
     left_out = [item for item in found if isinstance(item, LeftOut)]
     entries = sorted((item for item in found if isinstance(item, Entry)), key=lambda entry: entry.name)
@@ -122,11 +118,7 @@ def _share(path: Path) -> NDArray[np.float32]:
 
 
 def read(entry: Entry, sigma_max: float) -> Scene:
-    """One scene. Its map is a share of the set's strongest blur, whatever ``sigma_max``: DED's unit isn't known.
-
-    Raises:
-        DataError: a picture that can't be read, sizes that differ, or a map that is not grey or beyond its full level.
-    """
+    """One scene. Its map is a share of the set's strongest blur, whatever ``sigma_max``: DED's unit isn't known."""
     if entry.sharp is None or entry.defocus is None:
         raise DataError(f"scene {entry.name}: a scene of DED needs its sharp picture and its map; list the folder anew")
     return scene_of(ABOUT.name, entry, read_photos(entry), _share(entry.defocus), sigma_max)

@@ -105,11 +105,7 @@ class Layout:
         return bool(shared) and all(re.fullmatch(self.names, name) for name in shared)
 
     def find(self, folder: Path) -> Listing:
-        """The pairs of each part.
-
-        Raises:
-            DataError: there is none.
-        """
+        """The pairs of each part."""
         about = self.ABOUT
         if self.own_splits:  # there is a name even for "."; a link keeps its own
             about = replace(about, name=Path(os.path.abspath(folder)).name)
@@ -138,11 +134,7 @@ class Layout:
         return photo if self.own_splits else name_of(blurred)
 
     def read(self, entry: Any, sigma_max: float) -> Scene:
-        """One scene, rounded to 8 bit; its map, read or estimated, is in units of ``sigma_max`` px.
-
-        Raises:
-            DataError: a picture that can't be read, sizes that differ, or a map that isn't grey.
-        """
+        """One scene, rounded to 8 bit; its map, read or estimated, is in units of ``sigma_max`` px."""
         dataset = dict(entry.details)["dataset"]
         if entry.defocus is None:
             return read_pair(dataset, entry, sigma_max)

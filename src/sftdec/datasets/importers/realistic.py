@@ -142,9 +142,6 @@ def find(folder: Path) -> Listing:
     """Realistic's scenes by number and level of noise, all for testing: ``07_noise_1.6``.
 
     ``details`` hold the noise (grey levels) and whether the map is in radii of discs.
-
-    Raises:
-        DataError: there is no scene at all.
     """
     found: dict[tuple[str, str, str], Path] = {}
     left_out = []
@@ -206,11 +203,7 @@ def _published_sigma(path: Path, discs: bool, height: int, width: int) -> NDArra
 
 
 def read(entry: Entry, sigma_max: float) -> Scene:
-    """One scene, cropped on the right to what its map covers; without a map it is estimated from the pair.
-
-    Raises:
-        DataError: a picture or map that can't be read, sizes that differ, or a map beyond ``sigma_max``.
-    """
+    """One scene, cropped on the right to what its map covers; without a map it is estimated from the pair."""
     if entry.defocus is None:
         return read_pair(ABOUT.name, entry, sigma_max)
     blurred, sharp = read_photos(entry)

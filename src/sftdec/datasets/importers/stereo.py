@@ -62,11 +62,7 @@ def recognises(folder: Path) -> bool:
 
 
 def find(folder: Path) -> Listing:
-    """The renderings of each photo, by name; the split goes by the photo's name alone.
-
-    Raises:
-        DataError: there is no photo with a disparity.
-    """
+    """The renderings of each photo, by name; the split goes by the photo's name alone."""
     candidates, left_out = _candidates(folder)
     entries = []
     for name, view, disparity in candidates:
@@ -86,9 +82,6 @@ def read(entry: Any, sigma_max: float) -> Scene:
 
     The radius is 12 px at most, and 2 ``sigma_max``. The first rendering of a photo is focused on its far third, the
     last on its near one.
-
-    Raises:
-        DataError: a picture that can't be read, sizes that differ, or a ``sigma_max`` (px) that allows no blur.
     """
     photo, depth = _photo_and_depth(entry)
     details = dict(entry.details)

@@ -158,9 +158,6 @@ def find(folder: Path) -> Listing:
     """SYNDOF's scenes by name; without a ``test/`` of its own one photo in ten is for testing, and one for validation.
 
     ``details`` hold the unit that the maps were taken for, sigma or CoC.
-
-    Raises:
-        DataError: there is no scene at all.
     """
     found = list(_scenes(folder))
     chosen, shared = _divide([item for item in found if isinstance(item, Entry)])
@@ -214,11 +211,7 @@ def _sigma(path: Path, unit: Unit) -> NDArray[np.float64]:
 
 
 def read(entry: Entry, sigma_max: float) -> Scene:
-    """One scene; its map is sigma in units of ``sigma_max`` px.
-
-    Raises:
-        DataError: a picture or map that can't be read, sizes that differ, or a map beyond ``sigma_max``.
-    """
+    """One scene; its map is sigma in units of ``sigma_max`` px."""
     if entry.sharp is None or entry.defocus is None:
         raise DataError(f"scene {entry.name}: a scene of SYNDOF needs its original and its map; list the folder anew")
     sigma = _sigma(entry.defocus, dict(entry.details)["unit"])

@@ -1,16 +1,31 @@
-"""Pairs as they come from the wild, one a trap, in whatever layout an importer reads."""
+"""Pairs as they come from the wild, one a trap, in every layout of pairs: read rightly, or named."""
 
 import numpy as np
 import pytest
 
+from sftdec.datasets.importers import IMPORTERS
 from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, soften, truncate, write
 
 KEPT = ("plain", "capital ending", "16 bit", "grey", "alpha", "turned")
 
 
-def write_traps(path_of, without=()):
-    """Write a pair for each trap with ``path_of(role, number, ending)``; return trap → (blurred path, sharp path)."""
+# importer, where a pair's blurred and sharp picture and its map lie, by its number and the picture's ending
+PLACES = {
+    "folder": ("folder", "blurred/IMG {0}{1}", "sharp/IMG {0}{1}", None),
+    "realdof": ("realdof", "source/{0:02d}{1}", "target/{0:02d}{1}", None),
+    "lfdof": ("lfdof", "train_data/input/IMG_{0}_ap3_00{1}", "train_data/ground_truth/IMG_{0}{1}", None),
+    "nested": ("lfdof", "train_data/input/IMG_{0}/IMG_{0}_ap3_00{1}", "train_data/ground_truth/IMG_{0}{1}", None),
+    "dpdd": ("dpdd", "test_c/source/1P0A{0:03d}0{1}", "test_c/target/1P0A{0:03d}1{1}", None),
+    "realistic": ("realistic", "image/0/image_{0:02d}{1}", "GT/sharp_{0:02d}{1}", None),
+    "ded": ("ded", "image/image_{0}{1}", "sharp/a_{0}{1}", "filtered/defocus_filterd_{0}.png"),
+    "syndof": ("syndof", "image/{0}{1}", "sharp/{0}{1}", "blur_map/{0}.png"),
+}
+TOLD = {"realdof": "no partner of this name in target/", "lfdof": "no sharp IMG_", "realistic": "no sharp picture"}
+
+
+def write_traps(root, layout, without):
+    """Write a pair for each trap; return trap → (blurred path, sharp path)."""
     files = {}
     traps = [*KEPT, "other size", "no partner", "cut short", "empty"]
     for number, trap in enumerate((trap for trap in traps if trap not in without), start=1):
@@ -29,7 +44,10 @@ def write_traps(path_of, without=()):
             ending, orientation = ".jpg", 6
         elif trap == "other size":
             sharp = sharp[:40]
-        paths = path_of("blurred", number, ending), path_of("sharp", number, ".png")
+        _, *places, defocus = PLACES[layout]
+        paths = [root / place.format(number, end) for place, end in zip(places, (ending, ".png"), strict=True)]
+        if defocus:
+            write(root / defocus.format(number), np.full((48, 64), 10, np.uint16))
         write(paths[0], blurred, orientation)
         write(paths[1], sharp)
         if trap == "no partner":
@@ -43,9 +61,12 @@ def write_traps(path_of, without=()):
     return files
 
 
-def assert_traps_are_read_or_named(importer, root, files):
-    """What can be read is found and read as it is to be seen; the rest is left out, or refused by name."""
-    listing = importer.find(root)
+@pytest.mark.parametrize("layout", PLACES)
+def test_what_can_be_read_is_read_as_it_is_to_be_seen_and_the_rest_is_named(tmp_path, layout):
+    importer = IMPORTERS[PLACES[layout][0]]
+    without = ("no partner",) if layout == "dpdd" else ()  # which makes the whole part worthless
+    files = write_traps(tmp_path, layout, without)
+    listing = importer.find(tmp_path)
     entries = {entry.blurred: entry for entry in listing.entries}
     reasons = {item.path: item.reason for item in listing.left_out}
     for trap in KEPT:
@@ -65,6 +86,7 @@ def assert_traps_are_read_or_named(importer, root, files):
         assert sharp.name in reasons[blurred]
     assert not entries
     assert "40×64" in reasons[files["other size"][0]]
-    assert "an empty file" in reasons[files["empty"][0]]
+    assert any("an empty file" in reasons.get(path, "") for path in files["empty"])
+    if "no partner" in files:
+        assert TOLD.get(importer.ABOUT.name, "") in reasons[files["no partner"][0]]
     assert "no picture that is read" in reasons[files["plain"][0].with_name("Thumbs.db")]
-    return listing, reasons
