@@ -15,6 +15,8 @@ repro: $(VENV)/.installed
 	$(BIN)/python -c "from pathlib import Path; from pipelines.stages.entry import check; check(Path('params.yaml'))"
 	$(BIN)/python -m pipelines.dvc.locks
 	$(BIN)/dvc repro
+	@echo 'How good it is, and compared with what: reports/report.html. The runs and the model: make ui.'
+	@echo 'Which version serves, and why: $(BIN)/sftdec history. Photos: $(BIN)/sftdec deblur PHOTO -o out'
 
 # Two halves side by side, for two cores; each prints when it is over.
 test: $(VENV)/.installed-dev

@@ -1,6 +1,7 @@
 """The command line, on a real (untrained) network."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,15 @@ def test_what_is_kept_of_photos_is_told_and_removed(tmp_path, monkeypatch, capsy
     monkeypatch.setenv("SFTDEC_PHOTOS", "")
     assert main(["datasets", "kept"]) == 0
     assert "nothing is kept" in capsys.readouterr().out
+
+
+def test_who_waits_before_a_terminal_is_told_what_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'none.db'}")
+    for terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda at=terminal: at)
+        main(["history"])
+        assert ("opening the registry" in capsys.readouterr().err) is terminal
 
 
 def test_auto_takes_a_gpu_where_there_is_one_and_others_are_named():

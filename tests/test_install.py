@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
+from sftdec import __version__
+from sftdec.cli import main
 from sftdec.runtime.extras import INSTALLED_AS
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +89,15 @@ def test_deblurring_with_every_option_needs_no_package_of_an_extra(tmp_path):
     assert {file.name for file in (tmp_path / "out").iterdir()} >= {"small.jpg", "sixteen.tif", "web_compare.png"}
 
 
+def test_one_version_is_told_everywhere(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"sftdec {__version__}\n"
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    newest = re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest and newest[1] == __version__
+
+
 def test_the_floors_refuse_every_package_that_a_command_may_need_an_extra_for():
     configured = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     (refused,) = (each["forbidden_modules"] for each in configured if each["type"] == "forbidden")
@@ -142,7 +153,9 @@ def test_the_base_package_is_small(base):
 
 @pytest.mark.services
 def test_the_base_package_deblurs(base):
-    assert "deblur" in base.run("sftdec", "--help").stdout
+    assert base.run("sftdec", "--version").stdout == f"sftdec {__version__}\n"
+    told = "import importlib.metadata, sftdec; print(importlib.metadata.version('sftdec'), sftdec.__file__)"
+    assert base.run("python", "-c", told).stdout.startswith(f"{__version__} {base.python.parents[1]}")
     done = base.run("sftdec", "deblur", ".", "-o", "out", "--map", "--compare")
     assert (done.returncode, done.stderr) == (0, "sftdec: the model is builtin\n")
     for name in ("sixteen.tif", "deep.png", "deep_defocus.png"):

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,15 @@ def run_stage(main: Callable[[], None]) -> None:
     """Run a stage; what is wrong with its input is one sentence and exit code 1, not a traceback."""
     _end_with_dvc()
     _track_in_the_checkout(Path.cwd())
+    began = time.monotonic()
     try:
         main()
     except (ValueError, OSError) as error:
         print(f"error: {error}{_room(error)}", file=sys.stderr)
         sys.exit(1)
+    if "DVC_STAGE" in os.environ:
+        minutes, seconds = divmod(round(time.monotonic() - began), 60)
+        print(f"{os.environ['DVC_STAGE']}: done in {minutes} min {seconds:02} s")
 
 
 def _end_with_dvc() -> None:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from sftdec.deblurrer import Deblurred, Deblurrer
 
 __all__ = ["Deblurred", "Deblurrer"]
+__version__ = "1.0.0"
 
 
 def __getattr__(name: str) -> Any:

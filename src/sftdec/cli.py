@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from sftdec import __version__
 from sftdec.commands import (
     add_datasets,
     add_deblur,
@@ -21,6 +22,7 @@ from sftdec.runtime import needs_extra, wait_passively
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sftdec", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"sftdec {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     model: dict[str, Any] = {
         "metavar": "MODEL",

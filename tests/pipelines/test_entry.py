@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.stages.entry import _track_in_the_checkout
+from pipelines.stages.entry import _track_in_the_checkout, run_stage
 
 ROOT = Path(__file__).parents[2]
 STAGE = """
@@ -39,6 +39,19 @@ def test_a_sigterm_ends_a_stage_and_all_that_it_has_started(tmp_path: Path, told
         (processes[0] if told == "the stage" else psutil.Process(dvc.pid)).terminate()
         _, alive = psutil.wait_procs(processes, timeout=30)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_a_stage_of_dvc_says_at_its_end_how_long_it_took(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipelines.stages.entry._end_with_dvc", lambda: None)
+    run_stage(lambda: None)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("DVC_STAGE", "train_s1")
+    times = iter((10.0, 10.0 + 75.4))
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    run_stage(lambda: None)
+    assert capsys.readouterr().out == "train_s1: done in 1 min 15 s\n"
 
 
 @pytest.mark.parametrize("folder", [".dvc/tmp/exps/standalone/tmpabc", ".dvc/tmp/exps/tmpabc"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sftdec import __version__
 from sftdec.runtime import MissingExtraError, needs_extra
 from sftdec.runtime.extras import INSTALLED_AS, PROJECT, extras_with, install_command
 
@@ -20,11 +21,11 @@ BUNDLED = {"google": "onnx"}  # imported where the package that brings it is imp
 def declared(tmp_path_factory):
     """The metadata that this checkout's pyproject.toml becomes."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lines = [f"Metadata-Version: 2.4\nName: {project['name']}\nVersion: {project['version']}"]
+    lines = [f"Metadata-Version: 2.4\nName: {project['name']}\nVersion: {__version__}"]
     lines += [f"Requires-Dist: {each}" for each in project["dependencies"]]
     for extra, packages in project["optional-dependencies"].items():
         lines += [f"Provides-Extra: {extra}", *(f'Requires-Dist: {each}; extra == "{extra}"' for each in packages)]
-    folder = tmp_path_factory.mktemp("installed") / f"{PROJECT}-0.1.0.dist-info"
+    folder = tmp_path_factory.mktemp("installed") / f"{PROJECT}-{__version__}.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("\n".join(lines))
     return metadata.PathDistribution(folder)

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from sftdec.commands.printing import say_wait
 from sftdec.registry import DEFAULT_MODEL
 
 PORT = 7860
@@ -52,6 +53,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         from sftdec.inference import EngineSettings
 
         root = Path.cwd()
+        say_wait("reading the model")
         default = default_choice(arguments.model, root)
         settings = EngineSettings(device=arguments.device, max_blur=arguments.max_blur)
         choices = Choices(root, default, lambda name: Deblurrer.load(name, **settings))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from sftdec.commands.printing import say_model
+from sftdec.commands.printing import say_model, say_wait
 from sftdec.registry import DEFAULT_MODEL
 
 FORMATS = ("onnx", "safetensors", "dtmodel")
@@ -50,6 +50,7 @@ def _export(arguments: argparse.Namespace) -> int:
         print(target)
         return 0
     network = load_weights(weights)
+    say_wait("writing the model, and comparing what it computes with PyTorch")
     if arguments.format == "dtmodel":
         difference = export_dtmodel(network, weights, target)
     else:

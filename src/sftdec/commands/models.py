@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sftdec.commands.printing import say_wait
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,6 +53,7 @@ def add_models(commands: Any) -> None:
 
 
 def _history(arguments: argparse.Namespace) -> int:
+    say_wait("opening the registry")
     from sftdec.registry import history
 
     told = history(Path.cwd(), everything=arguments.all)
@@ -82,6 +85,7 @@ def _register(arguments: argparse.Namespace) -> int:
     from sftdec.registry import Judge, register, register_shipped
 
     root = Path.cwd()
+    say_wait("registering the model, and loading it back")
     if not (arguments.scenes / INDEX).exists():
         version = register(builtin_weights(), None, {}, root)
         print(
@@ -98,6 +102,7 @@ def _register(arguments: argparse.Namespace) -> int:
 
 
 def _promote(arguments: argparse.Namespace) -> int:
+    say_wait("opening the registry")
     from sftdec.params import load_params
     from sftdec.registry import Judge, promote, rebase
 

@@ -30,6 +30,12 @@ def say(text: str, stream: TextIO | None) -> None:
         _discard(stream)
 
 
+def say_wait(what: str) -> None:
+    """What takes the next seconds, to who waits before a terminal; longer work has a bar."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        say(f"sftdec: {what} (some seconds)", sys.stderr)
+
+
 def say_model(chosen: "Chosen") -> None:
     """Which model a command takes, and why where none was named; on standard error, beside what it is asked for."""
     say(f"sftdec: the model is {chosen}", sys.stderr)
