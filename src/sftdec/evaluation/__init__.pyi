@@ -1,4 +1,5 @@
 from .classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
+from .clustered import Estimate, clustered, holm
 from .evaluate import COLUMNS, MEASURES, evaluate_network, summarise, training_window, write_metrics, write_per_image
 from .metrics import Picture, map_errors, psnr, ssim, to_uint8
 from .protocol import PROTOCOL
@@ -13,12 +14,15 @@ __all__ = [
     "PROTOCOL",
     "PROTOCOLS",
     "PUBLISHED_MEASURES",
+    "Estimate",
     "Interval",
     "Picture",
     "Verdict",
     "_studentized",
+    "clustered",
     "evaluate_deconvolution",
     "evaluate_network",
+    "holm",
     "map_errors",
     "map_of_network",
     "measure_pair",
