@@ -174,11 +174,7 @@ def _bring(
 
 
 def refuse_if_strict(refusals: list[Refusal], strict: bool) -> None:
-    """Stop at refused scenes; files that belong to none are let be.
-
-    Raises:
-        DataError: there are some and ``strict`` is set; the first are named.
-    """
+    """Stop at refused scenes; files that belong to none are let be."""
     faults = [each for each in refusals if each.check != "extra"]
     if strict and faults:
         told = "\n".join(f"{_named(each)} ({each.check}): {each.reason}" for each in faults[:_SHOWN])

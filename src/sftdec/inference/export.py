@@ -111,12 +111,9 @@ def onnx_model(network: SFTDec) -> OnnxModel:
 def compared(
     network: SFTDec, content: bytes, path: Path, taken: str = "image", given: Sequence[str] = ("deblurred", "defocus")
 ) -> float:
-    """The largest difference between onnxruntime's and PyTorch's values, of what is to be written to ``path``.
+    """The largest difference between onnxruntime's and PyTorch's values; beyond ``TOLERANCE`` ``path`` is not written.
 
     ``taken`` and ``given``: how the file calls the picture, and as many of what comes out, in that order.
-
-    Raises:
-        ExportError: it is beyond ``TOLERANCE``.
     """
     with needs_extra("ONNX"):
         import onnxruntime

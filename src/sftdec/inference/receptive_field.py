@@ -31,11 +31,7 @@ class Reach:
 
 
 def measure_reach(network: SFTDec) -> Reach:
-    """The reach of a network as it is set up now (``set_local_pooling``).
-
-    Raises:
-        TypeError: a module whose reach isn't known here.
-    """
+    """The reach of a network as it is set up now (``set_local_pooling``)."""
     deblurring, pools = network.deblurring, network.has_channel_part
     first, blocks, last = reach_of(deblurring.first), reach_of(deblurring.blocks), reach_of(deblurring.last)
     last += 0 if deblurring.merge is None else reach_of(deblurring.merge)

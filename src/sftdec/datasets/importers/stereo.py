@@ -115,11 +115,7 @@ def read_disparity(path: Path) -> NDArray[np.float32]:
 
 
 def _fits(disparity: Path, view: Path) -> None:
-    """Check a disparity against its photo.
-
-    Raises:
-        DataError: either can't be read, or their sizes differ.
-    """
+    """Check a disparity against its photo."""
     disparity_depth(read_disparity(disparity), picture_header(view).size, str(disparity))
 
 
@@ -139,11 +135,7 @@ def _photo_and_depth(entry: Entry) -> tuple[NDArray[np.float32], NDArray[np.floa
 
 
 def _largest_radius(name: str, share: float, sigma_max: float) -> float:
-    """A share of the largest radius (px) that is allowed, rounded down to a layer's.
-
-    Raises:
-        DataError: not even one layer's radius is.
-    """
+    """A share of the largest radius (px) that is allowed, rounded down to a layer's."""
     allowed = min(_LARGEST_RADIUS, sigma_max / sigma_of_radius(1))
     if allowed < _STEP:
         raise DataError(

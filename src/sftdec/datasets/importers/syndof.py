@@ -176,9 +176,6 @@ def _stored(path: Path) -> NDArray[np.float64]:
     """A map's values, float64 H×W: channel 1 in tenths.
 
     An 8-bit grey map in ``gt/`` is CoC, with 255 for 15: so DMENet's test compares it.
-
-    Raises:
-        DataError: the file can't be read.
     """
     levels = read_levels(path)
     is_grey = levels.shape[2] < 3
