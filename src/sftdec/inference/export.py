@@ -1,4 +1,4 @@
-"""A network as a file that other runtimes load; read back, whole or cut into tiling's three passes."""
+"""A network as a file that other runtimes load, and read back."""
 
 import json
 import shutil
@@ -33,26 +33,6 @@ class OnnxModel:
     config: NetworkConfig
     training_crop: int | None
     proto: "onnx.ModelProto"
-
-    @property
-    def has_channel_part(self) -> bool:
-        """Whether deblurring needs the condition's mean over the whole picture."""
-        return any("condition_mean" in node.output for node in self.proto.graph.node)
-
-
-@dataclass(frozen=True)
-class PassGraphs:
-    """The network cut in three, each a whole ONNX file; a tile's sides are multiples of the stem.
-
-    ``defocus``: ``image`` → ``guide``.
-    ``condition``: ``guide`` → ``condition`` N×D×h×w; None where nothing pools it.
-    ``deblurring``: ``image``, and as far as the network has them ``guide`` and ``condition_mean`` N×D×1×1, →
-    ``deblurred``.
-    """
-
-    defocus: bytes
-    condition: bytes | None
-    deblurring: bytes
 
 
 def export_onnx(network: SFTDec, path: Path) -> float:
@@ -175,21 +155,3 @@ def load_onnx(path: Path) -> OnnxModel:
     if absent := {"guide", "deblurred", "defocus"} - made:
         raise ExportError(f"{path}: found no tensor {', '.join(sorted(absent))}, expected a whole network; {mend}")
     return OnnxModel(config, crop, proto)
-
-
-def pass_graphs(model: OnnxModel) -> PassGraphs:
-    """Cut a network in three at its named tensors."""
-    from onnx.utils import Extractor
-
-    cutter = Extractor(model.proto)
-
-    def cut(inputs: list[str], output: str) -> bytes:
-        return bytes(cutter.extract_model(inputs, [output]).SerializeToString())
-
-    guided = ["guide"] if model.config.modulation != "baseline" else []
-    mean = ["condition_mean"] if model.has_channel_part else []
-    return PassGraphs(
-        cut(["image"], "guide"),
-        cut(["guide"], "condition") if mean else None,
-        cut(["image", *guided, *mean], "deblurred"),
-    )

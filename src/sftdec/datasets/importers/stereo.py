@@ -121,8 +121,7 @@ def _fits(disparity: Path, view: Path) -> None:
 
 def _photo_and_depth(entry: Entry) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """The photo in linear light, H×W×3, and its depth in m, H×W, neither side above ``LONGEST_SIDE``."""
-    if entry.defocus is None:
-        raise DataError(f"{entry.blurred}: there is no disparity of it")
+    assert entry.defocus is not None
     levels, disparity = read_photo(entry.blurred), read_disparity(entry.defocus)
     depth = disparity_depth(disparity * (_NEAREST / disparity.max()), levels.shape[:2], str(entry.defocus))
     photo = srgb_to_linear(levels / np.float32(255))

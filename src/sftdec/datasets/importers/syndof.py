@@ -209,8 +209,7 @@ def _sigma(path: Path, unit: Unit) -> NDArray[np.float64]:
 
 def read(entry: Entry, sigma_max: float) -> Scene:
     """One scene; its map is sigma in units of ``sigma_max`` px."""
-    if entry.sharp is None or entry.defocus is None:
-        raise DataError(f"scene {entry.name}: a scene of SYNDOF needs its original and its map; list the folder anew")
+    assert entry.defocus is not None
     sigma = _sigma(entry.defocus, dict(entry.details)["unit"])
     if sigma.max() > sigma_max + _ROUNDED:
         raise DataError(
