@@ -1,6 +1,6 @@
 """How good the classical methods are, on scenes rendered from the wheels' photos, whose maps are known.
 
-    python benchmarks/classical.py [--photos NAME…] [--side 224]
+    python -m benchmarks.classical [--photos NAME…] [--side 224]
 
 Correlation with the true map and mean absolute error (px of sigma) of each method in ramps, reliefs and cutouts up to
 3 px, focused near and far, by photo and by kind: the median and the worst. Photos come with their texture, the share of
@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sftdec.classical import gradient_magnitude, karaali_jung_map, zhuo_sim_map
-from sftdec.datasets import Recipe, Scene, sample
+from tests.classical.scenes import rendered, sigma_of
 
 MAPPED = (
     *("astronaut", "brick", "camera", "chelsea", "china", "coffee", "coins", "flower", "grass", "gravel", "hopper"),
@@ -31,36 +31,6 @@ SCENES = (
 EDGE, PARTS_A_SIDE, TEXTURE = 0.04, 4, 0.1  # an edge's gradient of sRGB grey (0..1 a px); a textured photo's share
 SIGMA = 3.0  # px
 METHODS = {"karaali_jung": karaali_jung_map, "zhuo_sim": zhuo_sim_map}
-
-
-def rendered(photo: str, depth: str, side: int, focus: float, seed: int) -> Scene:
-    """A scene whose map (0..1) is of ``SIGMA`` px, which it reaches; three quarters of the photo's size."""
-    recipe = Recipe(
-        name=f"{photo}_{depth}",
-        split="test",
-        content="photo",
-        photos=(photo,),
-        scale=0.75,
-        height=side,
-        width=side,
-        top=0.5,
-        left=0.5,
-        depth=depth,
-        near_m=1.0,
-        far_m=6.0,
-        focus=focus,
-        focal_length_mm=50.0,
-        pixel_pitch_um=30.0,
-        max_coc_px=2 * SIGMA,
-        psf="disc",
-        blades=6,
-        softness_px=0.0,
-        shot_noise=2e-5,
-        read_noise=1e-3,
-        seed=seed,
-        number=0,
-    )
-    return sample.read(recipe, SIGMA)
 
 
 def texture(sharp: NDArray[np.uint8]) -> float:
@@ -78,8 +48,8 @@ def maps(photos: list[str], side: int) -> Iterator[dict[str, Any]]:
     """A row for each photo, scene and method."""
     for photo in photos:
         for depth, focus, seed in SCENES:
-            scene = rendered(photo, depth, side, focus, seed)
-            truth = scene.defocus * np.float32(SIGMA)
+            scene = rendered(photo, depth, SIGMA, side=side, scale=0.75, seed=seed, focus=focus)
+            truth = sigma_of(scene)
             kind = f"{depth}, {'sharp' if focus > 0.5 else 'blurred'} in front" if depth == "cutout" else depth
             share = round(texture(scene.sharp), 2)
             for method, estimate in METHODS.items():

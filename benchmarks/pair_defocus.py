@@ -2,8 +2,7 @@
 
     python benchmarks/pair_defocus.py [--sample data/sample] [--stereo FOLDER] [--pairs FOLDER]
 
-- ``--sample``: recipes; their test and validation scenes are rendered, the maps are known. ``--train-scenes``: of the
-  training recipes as many more, at even distances in their list; they have the wider range of blur.
+- ``--sample``: recipes; their test and validation scenes are rendered, the maps are known.
 - ``--stereo``: a folder a scene, each with ``view1.*`` and ``disp1.png`` (grey, 0 unknown). Each is rendered by a disc
   and by a Gaussian, focused on its far and on its near end, up to a sigma of ``--stereo-sigma`` px, with noise.
 - ``--pairs``: ``input/`` (blurred) and ``ground_truth/``, or another layout that `sftdec datasets` shows.
@@ -30,7 +29,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sftdec.datasets import blur_with_map, estimate_defocus, find_pairs, read_pairs, read_recipes, sample
+from sftdec.datasets import find_pairs, read_pairs, read_recipes, sample
+from sftdec.datasets.pair_defocus import estimate_defocus
+from sftdec.datasets.pair_light import blurred_by, ladder
 from sftdec.evaluation import psnr
 from sftdec.optics import Aperture, PsfShape, add_noise, linear_to_srgb, render_photo, srgb_to_linear, to_8bit
 from sftdec.photos import read_photo, read_values
@@ -45,13 +46,12 @@ def textured(sharp: NDArray[np.uint8], least: float) -> NDArray[np.bool_]:
     return np.asarray(np.sqrt(cv2.boxFilter(energy, -1, (15, 15))) >= least)
 
 
-def sample_scenes(folder: Path, sigma_max: float, train: bool, count: int = 0) -> Iterator[Rendered]:
-    """Name, blurred, sharp and sigma (px) of the sample's test and validation scenes, or of ``count`` for training."""
-    recipes = [recipe for recipe in read_recipes(folder / sample.RECIPES) if (recipe.split == "train") == train]
-    chosen = np.linspace(0, len(recipes) - 1, count or len(recipes)).round().astype(int)
-    for recipe in (recipes[number] for number in chosen):
-        scene = sample.read(recipe, sigma_max)
-        yield recipe.name, scene.blurred, scene.sharp, scene.defocus * np.float32(sigma_max)
+def sample_scenes(folder: Path, sigma_max: float) -> Iterator[Rendered]:
+    """Name, blurred, sharp and sigma (px) of the sample's test and validation scenes."""
+    for recipe in read_recipes(folder / sample.RECIPES):
+        if recipe.split != "train":
+            scene = sample.read(recipe, sigma_max)
+            yield recipe.name, scene.blurred, scene.sharp, scene.defocus * np.float32(sigma_max)
 
 
 def stereo_scenes(folder: Path, sigma: float) -> Iterator[Rendered]:
@@ -96,6 +96,23 @@ def measure_rendered(scenes: Iterator[Rendered], sigma_max: float, texture: floa
     return pd.DataFrame(rows).set_index("scene")
 
 
+def blur_with_map(
+    sharp_linear: NDArray[np.float32], sigma: NDArray[np.float32], shape: PsfShape = "gaussian"
+) -> NDArray[np.float32]:
+    """Blur each pixel of H×W×3 (linear light) by its own sigma (px, H×W), between the levels of a stack of blurs.
+
+    Each pixel gathers light as if all around it were as far away: around depth edges a lens does otherwise.
+    """
+    blurs = ladder(max(float(sigma.max()), 0.25), shape, 0.125, 0.04)
+    place = np.interp(sigma, blurs.sigma, np.arange(len(blurs.sigma))).astype(np.float32)
+    mixed = np.zeros_like(sharp_linear)
+    for number, level in enumerate(blurs.sigma):
+        weight = np.maximum(0, 1 - np.abs(place - number))
+        if weight.any():
+            mixed += weight[..., None] * blurred_by(sharp_linear, float(level), shape)
+    return mixed
+
+
 def measure_pairs(folder: Path, sigma_max: float) -> pd.DataFrame:
     """A row a pair: gain (dB) of blurring the sharp photo with the estimated map, and what the estimate cost."""
     rows: list[dict[str, Any]] = []
@@ -129,7 +146,6 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=Path)
-    parser.add_argument("--train-scenes", type=int, default=0)
     parser.add_argument("--stereo", type=Path)
     parser.add_argument("--stereo-sigma", type=float, default=5.0)
     parser.add_argument("--pairs", type=Path)
@@ -140,10 +156,7 @@ def main() -> None:
         for sigma_max in arguments.sigma_max:
             show(f"real pairs, sigma_max {sigma_max:g}", measure_pairs(arguments.pairs, sigma_max))
     if arguments.sample:
-        show("rendered recipes", measure_rendered(sample_scenes(arguments.sample, 6, False), 6, arguments.texture))
-    if arguments.sample and arguments.train_scenes:
-        scenes = sample_scenes(arguments.sample, 6, True, arguments.train_scenes)
-        show("rendered recipes for training", measure_rendered(scenes, 6, arguments.texture))
+        show("rendered recipes", measure_rendered(sample_scenes(arguments.sample, 6), 6, arguments.texture))
     if arguments.stereo:
         scenes = stereo_scenes(arguments.stereo, arguments.stereo_sigma)
         show("rendered stereo scenes", measure_rendered(scenes, 6, arguments.texture))

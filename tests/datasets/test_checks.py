@@ -151,11 +151,6 @@ def test_photos_of_any_size_can_be_measured(shape, sharp):
     assert check_pair(blur(photo, 1), photo, LIMITS, "set", "a") == []
 
 
-def test_sizes_that_differ_are_refused_with_both(sharp):
-    (refusal,) = check_pair(sharp[:100], sharp, LIMITS, "set", "a")
-    assert refusal.check == "size" and "100×256 and 256×256" in refusal.reason
-
-
 def test_a_map_that_is_zero_where_the_photos_differ_is_refused(blurred, sharp):
     assert checks(blurred, sharp, np.zeros((256, 256))) == ["map"]
 

@@ -63,12 +63,6 @@ def test_a_folder_that_is_nothing_known_is_told_what_was_looked_for(tmp_path):
     assert all(f"  {name} " in report.text() for name in IMPORTERS)
 
 
-def test_a_data_set_one_folder_deeper_is_pointed_to(sets, tmp_path):
-    shutil.copytree(sets["lfdof"], tmp_path / "download" / "LFDOF")
-    report = check_folder(tmp_path / "download")
-    assert report.exit_code == 2 and f"{tmp_path / 'download' / 'LFDOF'} has the layout of lfdof" in report.text()
-
-
 def test_a_layout_without_a_scene_that_can_be_used_is_a_problem(own):
     for path in own.rglob("*.*"):
         path.write_bytes(b"")

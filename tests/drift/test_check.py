@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.drift import NAMES, changed, share_of_alarms, stand_in
-from sftdec.drift import DriftError, DriftLimits, check_drift
-from sftdec.drift.check import stability_index
+from sftdec.drift.check import DriftLimits, check_drift, stability_index
+from sftdec.drift.statistics import DriftError
 
 
 def normal(count, generator):

@@ -7,20 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sftdec.drift import (
-    STATISTICS,
-    DriftError,
-    Gauge,
-    append_record,
-    check_drift,
-    compare_with_training,
-    drift_figure,
-    find_index,
-    incoming_statistics,
-    photo_statistics,
-    read_records,
-    training_reference,
-)
+from sftdec.drift import STATISTICS, Gauge, append_record, check_drift, compare_with_training, find_index
+from sftdec.drift.picture import drift_figure
+from sftdec.drift.records import read_records
+from sftdec.drift.reference import training_reference
+from sftdec.drift.source import incoming_statistics
+from sftdec.drift.statistics import DriftError, photo_statistics
 from sftdec.reporting.style import WORSE
 from tests.drift.photos import folder_of_photos, photo, training_index
 from tests.tiny import tiny_network

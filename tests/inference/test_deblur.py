@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sftdec.inference.deblur import deblur_array
-from sftdec.photos.errors import PhotoError
 from tests.tiny import stirred_network
 
 
@@ -24,17 +23,3 @@ def test_8_bit_16_bit_and_float_of_one_picture_give_one_result(network):
         assert deblurred.shape == (20, 31, 3) and defocus.shape == (20, 31) and deblurred.dtype == np.float32
         assert deblurred.min() >= 0 and deblurred.max() <= 1 and defocus.min() >= 0 and defocus.max() <= 1
         assert np.allclose(deblurred, results[0][0], atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("image", "message"),
-    [
-        (np.zeros((20, 20), np.uint8), "H×W×3"),
-        (np.zeros((8, 20, 3), np.uint8), "16 px"),
-        (np.zeros((20, 20, 3), np.int64), "int64"),
-        (np.full((20, 20, 3), np.nan), "NaN"),
-    ],
-)
-def test_what_is_no_picture_is_refused(network, image, message):
-    with pytest.raises(PhotoError, match=message):
-        deblur_array(network, image)

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from sftdec.datasets import Scene
-from sftdec.patches import PatchStore, extract_patches, windows, write_store
+from sftdec.patches import PatchStore, extract_patches, write_store
 from sftdec.patches.augment import CropDataset, batches
+from sftdec.patches.extract import windows
 from sftdec.patches.files import lay_out
 from sftdec.runtime.errors import DataError
 from tests.patches.crops import cut

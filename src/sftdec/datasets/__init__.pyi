@@ -3,7 +3,6 @@ from .fetching import fetch
 from .importers import IMPORTERS
 from .kept import Kept, users_folder
 from .listing import Entry
-from .pair_defocus import blur_with_map, estimate_defocus
 from .pairs import find_pairs, read_pairs
 from .recipes import OWN_PHOTOS, Recipe, read_recipes
 from .recognise import FolderReport, check_folder
@@ -34,9 +33,7 @@ __all__ = [
     "Recipe",
     "Scene",
     "Split",
-    "blur_with_map",
     "check_folder",
-    "estimate_defocus",
     "fetch",
     "find_pairs",
     "load_scene",

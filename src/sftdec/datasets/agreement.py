@@ -125,9 +125,6 @@ def _gains(blurred: Levels, sharp: Levels) -> Floats:
     """Light of the blurred photo against the sharp one's, by channel: 1 where levels don't tell of one too.
 
     A photo that was blurred in its levels rather than in light has lost light at its edges, but no levels.
-
-    Raises:
-        Disagreement: there is more or less than can be made up for.
     """
     plain = np.asarray(np.arange(256) / 255, np.float32)
     gains = _ratios(blurred, sharp, np.asarray(srgb_to_linear(plain), np.float32))

@@ -98,10 +98,7 @@ def check_scene(scene: Scene, limits: CheckLimits, measures: Measures | None = N
 def check_pair(
     blurred: NDArray[np.uint8], sharp: NDArray[np.uint8], limits: CheckLimits, dataset: str, scene: str
 ) -> list[Refusal]:
-    """Why a pair, uint8 H×W×3 each, is not to be used; as ``check_scene`` for a pair whose map isn't there yet."""
-    if blurred.shape != sharp.shape:
-        found = " and ".join(f"{photo.shape[0]}×{photo.shape[1]}" for photo in (blurred, sharp))
-        return [Refusal(dataset, scene, "size", f"blurred and sharp photo are {found} px; a pair has one size")]
+    """Why a pair, uint8 H×W×3 of one size, is not to be used; as ``check_scene`` of a pair without a map."""
     problems = _pair_problems(measure_pair(blurred, sharp), limits)
     return [Refusal(dataset, scene, check, reason) for check, reason in problems]
 

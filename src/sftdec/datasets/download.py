@@ -39,12 +39,7 @@ def _size(part: Path) -> int:
 
 
 def _fetch(url: str, part: Path, pauses: Sequence[float]) -> bool:
-    """Bring ``url`` into ``part``, going on with what it holds; returns whether that is of several connections.
-
-    Raises:
-        DataError: the server refuses, or the connection breaks again and again; what came is kept.
-        OSError: the disk is full.
-    """
+    """Bring ``url`` into ``part``, going on with what it holds; returns whether that is of several connections."""
     failures = 0
     while True:
         before = _size(part)

@@ -69,7 +69,7 @@ def fetch(
     rows, twice = _without_duplicates(rows, limits, out)
     refuse_if_strict(twice, params.strict)
     refused_table = pd.DataFrame([asdict(each) for each in refusals + twice], columns=_COLUMNS).astype(str)
-    return _finish(rows, refused_table, data, out), refused_table
+    return _finish(rows, refused_table, params.datasets, data, out), refused_table
 
 
 def list_dataset(name: str, params: FetchParams, data: Path) -> tuple[Listing, str]:
@@ -94,8 +94,8 @@ def list_dataset(name: str, params: FetchParams, data: Path) -> tuple[Listing, s
     return importer.find(folder), importer.ABOUT.name
 
 
-def _refuse_few(splits: list[str], names: list[str], data: Path) -> None:
-    """Refuse data sets that leave a split empty, whatever the checks will find."""
+def _refuse_few(splits: list[str], names: list[str], data: Path, refused: str = "") -> None:
+    """Refuse data sets that leave a split empty, whatever the checks will find, or have found: ``refused``."""
     counts = {split: splits.count(split) for split in SPLITS}
     empty = [split for split in SPLITS if not counts[split]]
     if not empty:
@@ -111,7 +111,9 @@ def _refuse_few(splits: list[str], names: list[str], data: Path) -> None:
             "train/, val/ and test/ (each with its blurred/ and sharp/), or list them in pairs.csv with a split"
         )
     found = ", ".join(f"{split} {count}" for split, count in counts.items())
-    raise DataError(f"{data}: no photo is for {' and '.join(empty)} in {', '.join(names)} (found {found}); {mend}")
+    raise DataError(
+        f"{data}: no photo is for {' and '.join(empty)} in {', '.join(names)} (found {found}{refused}); {mend}"
+    )
 
 
 def _refuse_links(folder: Path) -> None:
@@ -174,11 +176,7 @@ def _bring(
 
 
 def refuse_if_strict(refusals: list[Refusal], strict: bool) -> None:
-    """Stop at refused scenes; files that belong to none are let be.
-
-    Raises:
-        DataError: there are some and ``strict`` is set; the first are named.
-    """
+    """Stop at refused scenes; files that belong to none are let be."""
     faults = [each for each in refusals if each.check != "extra"]
     if strict and faults:
         told = "\n".join(f"{_named(each)} ({each.check}): {each.reason}" for each in faults[:_SHOWN])
@@ -208,16 +206,10 @@ def _without_duplicates(
     return [row for row in rows if row["scene"] not in names], twice
 
 
-def _finish(rows: list[dict[str, Any]], refused: pd.DataFrame, data: Path, out: Path) -> pd.DataFrame:
+def _finish(rows: list[dict[str, Any]], refused: pd.DataFrame, names: list[str], data: Path, out: Path) -> pd.DataFrame:
     """Write index and refusals."""
-    splits = [row["split"] for row in rows]
-    for split in SPLITS:
-        if split not in splits:
-            counts = {each: splits.count(each) for each in SPLITS}
-            first = "" if refused.empty else f"; refused: {len(refused)}, first {'; '.join(refused.iloc[0])}"
-            raise DataError(
-                f"{data}: no photo is for {split} (found {counts}{first}); bring more photos: the split goes by name"
-            )
+    told = "" if refused.empty else f"; refused {len(refused)}, first {'; '.join(refused.iloc[0])}"
+    _refuse_few([row["split"] for row in rows], names, data, told)
     index = validate_index(write_index(out, rows))
     with atomic_path(out / REFUSED) as temporary:
         refused.to_parquet(temporary, index=False)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sftdec.datasets.pair_filter import aggregate_costs, fill_by_confidence, lowest_place
-from sftdec.datasets.pair_light import Blurs, Floats, Levels, Pair, blurred_by, box, ladder, prepare
+from sftdec.datasets.pair_light import Blurs, Floats, Levels, Pair, box, ladder, prepare
 from sftdec.datasets.registration import register
 from sftdec.datasets.tiles import Place, Tiles
 from sftdec.optics import PsfShape
@@ -48,29 +48,6 @@ class PairDefocus(NamedTuple):
 
     sigma: Floats
     confidence: Floats
-
-
-def blur_with_map(sharp_linear: Floats, sigma: Floats, shape: PsfShape = "gaussian") -> Floats:
-    """Blur each pixel of H×W×3 (linear light) by its own sigma (px, H×W), between the levels of a stack of blurs.
-
-    Each pixel gathers light as if all around it were as far away: around depth edges a lens does otherwise.
-
-    Raises:
-        DataError: a map of another size, or with values that are negative or not finite.
-    """
-    if sigma.shape != sharp_linear.shape[:2] or not np.isfinite(sigma).all() or sigma.min() < 0:
-        raise DataError(
-            f"the map of sigma is {sigma.shape}, {sigma.min()}..{sigma.max()}: expected {sharp_linear.shape[:2]} and "
-            "finite values of 0 or more; make it with estimate_defocus of the same pair"
-        )
-    blurs = ladder(max(float(sigma.max()), 0.25), shape, 0.125, 0.04)
-    place = np.interp(sigma, blurs.sigma, np.arange(len(blurs.sigma))).astype(np.float32)
-    mixed = np.zeros_like(sharp_linear)
-    for number, level in enumerate(blurs.sigma):
-        weight = np.maximum(0, 1 - np.abs(place - number))
-        if weight.any():
-            mixed += weight[..., None] * blurred_by(sharp_linear, float(level), shape)
-    return mixed
 
 
 def _shape_of(probe: Pair, sigma_max: float) -> PsfShape:
@@ -207,9 +184,10 @@ def estimate_defocus(blurred: Levels, sharp: Levels, sigma_max: float) -> PairDe
     photos are done in tiles that overlap.
 
     Raises:
-        DataError: sizes that differ, pictures that aren't 8-bit colour, or a ``sigma_max`` below 0.5 px.
+        DataError: a ``sigma_max`` below 0.5 px.
     """
-    _refuse_no_pair(blurred, sharp, sigma_max)
+    if not 0.5 <= sigma_max < np.inf:
+        raise DataError(f"sigma_max is {sigma_max}: expected 0.5 px or more, less than that is hardly a blur; raise it")
     found = register(blurred, sharp, sigma_max)
     sharp, gains = found.moved(sharp), found.gains
 
@@ -236,15 +214,3 @@ def estimate_defocus(blurred: Levels, sharp: Levels, sigma_max: float) -> PairDe
         for whole, values in ((sigma, part.sigma * weight), (confidence, part.confidence * weight), (total, weight)):
             whole[place] += values
     return PairDefocus(np.clip(sigma / total, 0, np.float32(sigma_max)), confidence / total)
-
-
-def _refuse_no_pair(blurred: Levels, sharp: Levels, sigma_max: float) -> None:
-    if blurred.shape != sharp.shape:
-        raise DataError(
-            f"the blurred photo is {blurred.shape[0]}×{blurred.shape[1]} and the sharp one "
-            f"{sharp.shape[0]}×{sharp.shape[1]} px: a pair has one size, crop or align it first"
-        )
-    if blurred.ndim != 3 or blurred.shape[2] != 3 or blurred.dtype != np.uint8 or sharp.dtype != np.uint8:
-        raise DataError(f"a pair is {blurred.dtype} and {sharp.dtype} {blurred.shape}: expected uint8 H×W×3")
-    if not 0.5 <= sigma_max < np.inf:
-        raise DataError(f"sigma_max is {sigma_max}: expected 0.5 px or more, less than that is hardly a blur; raise it")

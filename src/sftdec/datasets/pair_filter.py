@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+_PASSES = 3  # of the smoother
 
 
 def aggregate_costs(costs: Floats, guide: Floats, step: float, jump: float, contrast: float) -> Floats:
@@ -57,12 +58,12 @@ def fill_by_confidence(values: Floats, confidence: Floats, guide: Floats, streng
     return np.asarray(smooth[..., 0] / smooth[..., 1], np.float32)
 
 
-def _smooth(image: Floats, guide: Floats, strength: float, contrast: float, passes: int = 3) -> Floats:
+def _smooth(image: Floats, guide: Floats, strength: float, contrast: float) -> Floats:
     """Weighted least squares smoothing of H×W×C by alternate exact solutions along columns and rows."""
     down = np.exp(-np.abs(np.diff(guide, axis=0)) / contrast)
     across = np.exp(-np.abs(np.diff(guide, axis=1)) / contrast).T
-    for number in range(passes):
-        weight = 1.5 * strength * 4 ** (passes - 1 - number) / (4**passes - 1)
+    for number in range(_PASSES):
+        weight = 1.5 * strength * 4 ** (_PASSES - 1 - number) / (4**_PASSES - 1)
         image = _solve_along(image.transpose(1, 0, 2), weight * across).transpose(1, 0, 2)
         image = _solve_along(image, weight * down)
     return image

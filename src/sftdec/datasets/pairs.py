@@ -40,11 +40,7 @@ def find_pairs(folder: Path) -> list[Entry]:
 
 
 def read_pairs(dataset: str, pairs: Iterable[Entry]) -> Iterator[Scene]:
-    """The pairs as scenes of a data set, for testing; their maps are 0 throughout and mean nothing: nobody knows them.
-
-    Raises:
-        DataError: a picture that can't be read.
-    """
+    """The pairs as scenes of a data set, for testing; their maps are 0 throughout and mean nothing."""
     for entry in pairs:
         blurred, sharp = read_photos(entry)
         nothing = np.zeros(blurred.shape[:2], np.float32)

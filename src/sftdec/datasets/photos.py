@@ -53,11 +53,7 @@ def photo_files(sources: Iterable[str]) -> list[Path]:
 
 @lru_cache(maxsize=64)
 def recipe_photo(source: str) -> NDArray[np.uint8]:
-    """What a recipe names, uint8 H×W×3 (read-only): one of the wheels' photos, or the path of a file.
-
-    Raises:
-        DataError: a file that can't be read.
-    """
+    """What a recipe names, uint8 H×W×3 (read-only): one of the wheels' photos, or the path of a file."""
     photo = read_photo(_wheel_file(*_WHEEL_PHOTOS[source]) if source in _WHEEL_PHOTOS else Path(source))
     photo.flags.writeable = False
     return photo

@@ -90,11 +90,7 @@ NUMBERS = {
 
 
 def number(text: str, key: str, where: str) -> float:
-    """The number that a cell, or a part of one, holds.
-
-    Raises:
-        DataError: there is none, or the column doesn't take it.
-    """
+    """The number that a cell, or a part of one, holds."""
     bounds = NUMBERS[key]
     try:
         value = float(text)
@@ -111,11 +107,7 @@ def number(text: str, key: str, where: str) -> float:
 
 
 def words(text: str, key: str, where: str, allowed: Collection[str]) -> list[str]:
-    """The words that a cell leaves open.
-
-    Raises:
-        DataError: one that the column doesn't know.
-    """
+    """The words that a cell leaves open."""
     options = [option.strip() for option in text.split("|")]
     for option in options:
         if option not in allowed:
@@ -128,9 +120,6 @@ def drawn_number(text: str, key: str, where: str, share: float) -> float | int:
 
     Of several, ``a|b``, each is as likely as the others; a range is drawn log-uniformly where it lies above 0, else
     uniformly, and so are whole numbers.
-
-    Raises:
-        DataError: what ``number`` raises, or an empty range, or one that reaches a 0 of another meaning.
     """
     ranges = [_bounds(option.strip(), key, where) for option in text.split("|")]  # a fault is told whatever is drawn
     chosen = int(share * len(ranges))

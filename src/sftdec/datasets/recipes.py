@@ -137,11 +137,7 @@ def read_recipes(path: Path) -> list[Recipe]:
 
 
 def _sources(folder: Path) -> Sources:
-    """Every photo that a table may name: the wheels' and its folder's own.
-
-    Raises:
-        DataError: two photos of one name.
-    """
+    """Every photo that a table may name: the wheels' and its folder's own."""
     sources = {name: name for name in PHOTO_NAMES}
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
         if file.stem in sources:

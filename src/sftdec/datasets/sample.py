@@ -50,11 +50,7 @@ def recognises(folder: Path) -> bool:
 
 
 def find(folder: Path) -> Listing:
-    """The scenes that ``folder``'s recipes stand for; its entries are ``Recipe``.
-
-    Raises:
-        DataError: a recipe that can't be used.
-    """
+    """The scenes that ``folder``'s recipes stand for; its entries are ``Recipe``."""
     return Listing(ABOUT, folder, read_recipes(folder / RECIPES))
 
 

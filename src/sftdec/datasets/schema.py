@@ -12,20 +12,14 @@ from sftdec.runtime import DataError
 _SHOWN = 5  # faults that a message tells
 _ROUNDING = 1e-4  # px of sigma
 _BLAMED = ": "
-_CHECKSUM = r"[0-9a-f]{64}"
-_BELOW_ROOT = r"(?!/)(?!.*(?:^|/)\.\.(?:/|$))(?!.*\\)[^\x00-\x1f]+\.png"
+_NAME = r"[^\x00-\x1f]+", "a name"
+_PATH = r"(?!/)(?!.*(?:^|/)\.\.(?:/|$))(?!.*\\)[^\x00-\x1f]+\.png", "the path of a PNG inside the folder"
+_CHECKSUM = r"[0-9a-f]{64}", "64 hexadecimal digits"
+_HASH = r"([0-9a-f]{16})?", "16 hexadecimal digits or none"
 
 
-def _name(unique: bool = False) -> pa.Column:
-    return pa.Column(str, pa.Check.str_matches(r"^[^\x00-\x1f]+$", error="a name"), unique=unique)
-
-
-def _path() -> pa.Column:
-    return pa.Column(str, pa.Check.str_matches(f"^{_BELOW_ROOT}$", error="the path of a PNG inside the folder"))
-
-
-def _checksum() -> pa.Column:
-    return pa.Column(str, pa.Check.str_matches(f"^{_CHECKSUM}$", error="64 hexadecimal digits"))
+def _text(pattern: str, expected: str, unique: bool = False) -> pa.Column:
+    return pa.Column(str, pa.Check.str_matches(f"^{pattern}$", error=expected), unique=unique)
 
 
 def _pixels() -> pa.Column:
@@ -47,22 +41,22 @@ def _one_split(index: pd.DataFrame) -> "pd.Series[bool]":
 
 SCENE_INDEX = pa.DataFrameSchema(
     {
-        "scene": _name(unique=True),
-        "dataset": _name(),
+        "scene": _text(*_NAME, unique=True),
+        "dataset": _text(*_NAME),
         "split": pa.Column(str, pa.Check.isin(("train", "validation", "test"), error="train, validation or test")),
-        "photo": _name(),
+        "photo": _text(*_NAME),
         "height": _pixels(),
         "width": _pixels(),
         "sigma_max": pa.Column("float64", pa.Check.gt(0, error="above 0")),
         "sigma_mean": _sigma(),
         "sigma_peak": _sigma(),
-        "blurred": _path(),
-        "blurred_sha256": _checksum(),
-        "sharp": _path(),
-        "sharp_sha256": _checksum(),
-        "defocus": _path(),
-        "defocus_sha256": _checksum(),
-        "photo_hash": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{16})?$", error="16 hexadecimal digits or none")),
+        "blurred": _text(*_PATH),
+        "blurred_sha256": _text(*_CHECKSUM),
+        "sharp": _text(*_PATH),
+        "sharp_sha256": _text(*_CHECKSUM),
+        "defocus": _text(*_PATH),
+        "defocus_sha256": _text(*_CHECKSUM),
+        "photo_hash": _text(*_HASH),
         "shift": pa.Column("float64", pa.Check.ge(0, error="0 px or more"), nullable=True),  # NaN: no texture
         "sharpening": pa.Column("float64", nullable=True),
     },

@@ -132,7 +132,6 @@ def stability_index(
     reference: NDArray[np.float64],
     incoming: NDArray[np.float64],
     generator: np.random.Generator,
-    permutations: int = PERMUTATIONS,
 ) -> dict[str, float]:
     """PSI of two samples (1-d each), its mean under the null hypothesis, and the p-value of its permutation test.
 
@@ -146,11 +145,11 @@ def stability_index(
     cells = len(inner) + 1
     total = np.bincount(np.searchsorted(inner, pooled, side="left"), minlength=cells)
     found = np.bincount(np.searchsorted(inner, incoming, side="left"), minlength=cells)
-    drawn = generator.multivariate_hypergeometric(total, n, size=permutations, method="marginals")
+    drawn = generator.multivariate_hypergeometric(total, n, size=PERMUTATIONS, method="marginals")
     psi = float(_psi(found[None], total, n, m)[0])
     chance = _psi(drawn, total, n, m)
     at_least = int(np.count_nonzero(chance >= psi - 1e-12))
-    return {"psi": psi, "psi_by_chance": float(chance.mean()), "psi_p": (1 + at_least) / (1 + permutations)}
+    return {"psi": psi, "psi_by_chance": float(chance.mean()), "psi_p": (1 + at_least) / (1 + PERMUTATIONS)}
 
 
 def _psi(incoming: NDArray[np.int64], total: NDArray[np.int64], n: int, m: int) -> NDArray[np.float64]:

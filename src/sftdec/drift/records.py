@@ -17,11 +17,7 @@ from sftdec.drift.statistics import STATISTICS, DriftError, Gauge
 
 
 def append_record(path: Path, figures: Mapping[str, float], gauge: Gauge) -> None:
-    """Add a photo's figures to a file of records; processes may write to one file at once.
-
-    Raises:
-        OSError: the file can't be written.
-    """
+    """Add a photo's figures to a file of records; processes may write to one file at once."""
     values = {name: figures[name] for name in STATISTICS}
     line = json.dumps({**values, "window": gauge.window, "weights": gauge.weights}).encode() + b"\n"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,10 +5,9 @@ of the sharp pictures, which incoming photos don't have. So the scenes' *blurred
 same gauge as the incoming photos, once a network and a set of scenes.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 CACHE = "drift_reference.parquet"
 INDEXES = ("build/patches/index.parquet", ".retrain/worktree/build/patches/index.parquet")  # the flow's own work tree
-_KEY = b"sftdec.drift"  # in the file's metadata: what it was made from
 
 
 def find_index(root: Path) -> Path:
@@ -53,7 +51,11 @@ def training_reference(
     """
     build = index.parent.parent
     scenes = _trained_scenes(index, build / "scenes")
-    made_from = {"window": gauge.window, "weights": gauge.weights, "pictures": sorted(scenes["blurred_sha256"])}
+    made_from: dict[Any, Any] = {
+        "window": gauge.window,
+        "weights": gauge.weights,
+        "pictures": sorted(scenes["blurred_sha256"]),
+    }
     cache = build / CACHE
     found = _cached(cache, made_from)
     if found is not None:
@@ -68,7 +70,9 @@ def training_reference(
     if not rows:
         raise DriftError(f"{index}: none of its {len(files)} scenes has a window of {gauge.window} px")
     table = pd.DataFrame(rows, columns=list(STATISTICS))
-    _keep(cache, table, made_from)
+    table.attrs = made_from  # which its file keeps
+    with atomic_path(cache) as temporary:
+        table.to_parquet(temporary, index=False)
     return table
 
 
@@ -88,24 +92,10 @@ def _trained_scenes(index: Path, folder: Path) -> pd.DataFrame:
     return trained.sort_values("blurred_sha256").drop_duplicates(["dataset", "photo"])
 
 
-def _cached(path: Path, made_from: dict[str, object]) -> pd.DataFrame | None:
+def _cached(path: Path, made_from: dict[Any, Any]) -> pd.DataFrame | None:
     """The table of a reference file, None where there is none or it is of something else."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        read = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid):  # none, or a broken one: it is made anew
+        found = pd.read_parquet(path)
+    except (OSError, ValueError):  # none, or a broken one: it is made anew
         return None
-    known = (read.schema.metadata or {}).get(_KEY)
-    return read.to_pandas() if known == json.dumps(made_from).encode() else None
-
-
-def _keep(path: Path, table: pd.DataFrame, made_from: dict[str, object]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    metadata = {**(arrow.schema.metadata or {}), _KEY: json.dumps(made_from).encode()}
-    with atomic_path(path) as temporary:
-        pq.write_table(arrow.replace_schema_metadata(metadata), temporary)
+    return found if found.attrs == made_from else None

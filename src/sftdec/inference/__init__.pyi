@@ -1,8 +1,8 @@
-from .blending import ONLY, STRONGEST, Blend, Only
+from .blending import STRONGEST, Blend, Only
 from .darktable import export_dtmodel
 from .deblur import deblur_array
 from .engine import Deblurred, Engine, EngineSettings
-from .export import COMPARED, export_onnx, export_safetensors, onnx_model
+from .export import COMPARED, export_onnx, export_safetensors
 from .photo_results import Wishes, deblur_photo_file
 from .runtimes import TorchRuntime
 from .tile_size import GIB, choose_tile, predict_bytes
@@ -11,7 +11,6 @@ from .tiling import tile_boxes
 __all__ = [
     "COMPARED",
     "GIB",
-    "ONLY",
     "STRONGEST",
     "Blend",
     "Deblurred",
@@ -26,7 +25,6 @@ __all__ = [
     "export_dtmodel",
     "export_onnx",
     "export_safetensors",
-    "onnx_model",
     "predict_bytes",
     "tile_boxes",
 ]

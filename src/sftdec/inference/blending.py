@@ -106,11 +106,7 @@ class Composition:
         self.result = np.empty(image.shape, kind) if blend.is_whole else image.astype(kind)
 
     def choose(self, defocus: Floats) -> Callable[[slice, slice], bool]:
-        """By the map, which rows and columns take anything of the result: where none does, the picture stays.
-
-        Raises:
-            PhotoError: as ``Blend.weights``.
-        """
+        """By the map, which rows and columns take anything of the result: where none does, the picture stays."""
         if self._blend.is_whole:
             return lambda rows, columns: True
         weights = self._weights = self._blend.weights(defocus, self._sigma_max)
@@ -170,9 +166,6 @@ def in_front(defocus: Floats, sigma_max: float, only: str = "foreground") -> Flo
     upright, over ground, and blurred behind: of the connected regions that are blurred, those are in front whose centre
     lies lower than that of what is in focus, by a twentieth of the height, and all others behind. What isn't blurred
     belongs to the nearest of them. docs/using.md says how often that is right (``benchmarks/blend.py``).
-
-    Raises:
-        PhotoError: nothing is in focus.
     """
     import cv2
 

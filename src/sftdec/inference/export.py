@@ -1,4 +1,4 @@
-"""A network as a file that other runtimes load; read back, whole or cut into tiling's three passes."""
+"""A network as a file that other runtimes load, and read back."""
 
 import json
 import shutil
@@ -33,26 +33,6 @@ class OnnxModel:
     config: NetworkConfig
     training_crop: int | None
     proto: "onnx.ModelProto"
-
-    @property
-    def has_channel_part(self) -> bool:
-        """Whether deblurring needs the condition's mean over the whole picture."""
-        return any("condition_mean" in node.output for node in self.proto.graph.node)
-
-
-@dataclass(frozen=True)
-class PassGraphs:
-    """The network cut in three, each a whole ONNX file; a tile's sides are multiples of the stem.
-
-    ``defocus``: ``image`` → ``guide``.
-    ``condition``: ``guide`` → ``condition`` N×D×h×w; None where nothing pools it.
-    ``deblurring``: ``image``, and as far as the network has them ``guide`` and ``condition_mean`` N×D×1×1, →
-    ``deblurred``.
-    """
-
-    defocus: bytes
-    condition: bytes | None
-    deblurring: bytes
 
 
 def export_onnx(network: SFTDec, path: Path) -> float:
@@ -111,12 +91,9 @@ def onnx_model(network: SFTDec) -> OnnxModel:
 def compared(
     network: SFTDec, content: bytes, path: Path, taken: str = "image", given: Sequence[str] = ("deblurred", "defocus")
 ) -> float:
-    """The largest difference between onnxruntime's and PyTorch's values, of what is to be written to ``path``.
+    """The largest difference between onnxruntime's and PyTorch's values; beyond ``TOLERANCE`` ``path`` is not written.
 
     ``taken`` and ``given``: how the file calls the picture, and as many of what comes out, in that order.
-
-    Raises:
-        ExportError: it is beyond ``TOLERANCE``.
     """
     with needs_extra("ONNX"):
         import onnxruntime
@@ -178,21 +155,3 @@ def load_onnx(path: Path) -> OnnxModel:
     if absent := {"guide", "deblurred", "defocus"} - made:
         raise ExportError(f"{path}: found no tensor {', '.join(sorted(absent))}, expected a whole network; {mend}")
     return OnnxModel(config, crop, proto)
-
-
-def pass_graphs(model: OnnxModel) -> PassGraphs:
-    """Cut a network in three at its named tensors."""
-    from onnx.utils import Extractor
-
-    cutter = Extractor(model.proto)
-
-    def cut(inputs: list[str], output: str) -> bytes:
-        return bytes(cutter.extract_model(inputs, [output]).SerializeToString())
-
-    guided = ["guide"] if model.config.modulation != "baseline" else []
-    mean = ["condition_mean"] if model.has_channel_part else []
-    return PassGraphs(
-        cut(["image"], "guide"),
-        cut(["guide"], "condition") if mean else None,
-        cut(["image", *guided, *mean], "deblurred"),
-    )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sftdec.inference.export import ExportError, OnnxModel, load_onnx, onnx_model, pass_graphs
+from sftdec.inference.export import ExportError, OnnxModel, load_onnx, onnx_model
 from sftdec.inference.receptive_field import measure_reach
 from sftdec.inference.runtime_choice import choose_precision, is_onnx
 from sftdec.inference.runtimes import Floats, RuntimeFailedError, bytes_per_pixel
@@ -32,10 +32,18 @@ class GraphRuntime:
         self.sigma_max = model.config.sigma_max
         self.map_bytes = 0.0
         self.bytes_per_pixel = HELD * bytes_per_pixel(model.config, precision)
-        graphs = pass_graphs(model)
-        self._guided = model.config.modulation != "baseline"
-        self._map, self._deblur = compile_graph(graphs.defocus), compile_graph(graphs.deblurring)
-        self._condition = None if graphs.condition is None else compile_graph(graphs.condition)
+        from onnx.utils import Extractor
+
+        cutter = Extractor(model.proto)
+
+        def compiled(inputs: list[str], output: str) -> Compute:
+            return compile_graph(bytes(cutter.extract_model(inputs, [output]).SerializeToString()))
+
+        guided = ["guide"] if model.config.modulation != "baseline" else []
+        mean = ["condition_mean"] if self.reach.pools else []
+        self._guided = bool(guided)
+        self._map, self._deblur = compiled(["image"], "guide"), compiled(["image", *guided, *mean], "deblurred")
+        self._condition = compiled(["guide"], "condition") if mean else None
 
     def estimate_map(self, blurred: Floats) -> Floats:
         """Part of the picture → its map."""

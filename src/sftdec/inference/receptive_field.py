@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from sftdec.networks import DecomposedMap, FullMap, SFTDec, SFTLayer
+from sftdec.networks import SFTDec, SFTLayer
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,15 @@ class Reach:
 
 
 def measure_reach(network: SFTDec) -> Reach:
-    """The reach of a network as it is set up now (``set_local_pooling``).
-
-    Raises:
-        TypeError: a module whose reach isn't known here.
-    """
+    """The reach of a network as it is set up now (``set_local_pooling``)."""
     deblurring, pools = network.deblurring, network.has_channel_part
     first, blocks, last = reach_of(deblurring.first), reach_of(deblurring.blocks), reach_of(deblurring.last)
     last += 0 if deblurring.merge is None else reach_of(deblurring.merge)
     condition = layers = transforms = 0
     if network.condition is not None:
         condition = reach_of(network.condition)
-        layers = max(_reach_of_sft(each) for each in deblurring.modules() if isinstance(each, SFTLayer))
+        sft = [each for each in deblurring.modules() if isinstance(each, SFTLayer)]
+        layers = max(reach_of(part) for each in sft for part in (each.gamma, each.beta))  # which stand side by side
         # the first layer stands before the first block's first convolution, and all of the blocks' see through it
         transforms = blocks + last
     return Reach(
@@ -80,19 +77,4 @@ def _reach_of_convolution(layer: nn.Conv2d) -> int:
     centred = all(kernel % 2 for kernel in layer.kernel_size)
     if not centred or set(layer.stride) != {1} or layer.padding != (reach, reach) or len(reaches) != 1:
         raise TypeError(f"{layer}: expected a square convolution that keeps height and width")
-    return reach
-
-
-def _reach_of_sft(layer: SFTLayer) -> int:
-    """Of the condition: γ and β stand side by side; a channel part sees only the mean."""
-    reach = 0
-    for part in (layer.gamma, layer.beta):
-        if isinstance(part, FullMap):
-            reach = max(reach, reach_of(part))
-        elif isinstance(part, DecomposedMap):
-            reach = max(reach, reach_of(part.spatial))
-            if reach_of(part.squeeze) or reach_of(part.excite):
-                raise TypeError("DecomposedMap: expected 1×1 convolutions of the mean")
-        else:
-            raise TypeError(f"{type(part).__name__}: how far it sees isn't known; add it to {__name__}")
     return reach

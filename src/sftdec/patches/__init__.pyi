@@ -1,12 +1,10 @@
 from .augment import Batch, CropDataset, batches
 from .build import extract_store
-from .extract import STATISTICS, Patch, extract_patches, windows
-from .files import lay_out
+from .extract import Patch, extract_patches
 from .on_device import DeviceCrops, cuts_on_device
-from .store import PatchStore, write_index, write_store
+from .store import PatchStore, write_store
 
 __all__ = [
-    "STATISTICS",
     "Batch",
     "CropDataset",
     "DeviceCrops",
@@ -16,8 +14,5 @@ __all__ = [
     "cuts_on_device",
     "extract_patches",
     "extract_store",
-    "lay_out",
-    "windows",
-    "write_index",
     "write_store",
 ]

@@ -137,10 +137,8 @@ def batches(
     batch, in order: N processes see together what one alone would, and none sees what another does.
 
     Raises:
-        DataError: a batch that can't be shared equally, or a rank outside 0..world_size-1.
+        DataError: a batch that can't be shared equally.
     """
-    if not 0 <= rank < world_size:
-        raise DataError(f"rank={rank} of world_size={world_size}: expected 0 to {world_size - 1}")
     if batch_size % world_size:
         raise DataError(
             f"train.common.batch_size={batch_size} can't be shared equally by {world_size} processes: "

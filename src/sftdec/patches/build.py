@@ -118,11 +118,7 @@ def _shown(results: Iterator[Any], what: str, total: int) -> Iterator[Any]:
 
 
 def refuse_two_splits(index: pd.DataFrame, whole: pd.DataFrame) -> None:
-    """Stop if patches of ``index`` would show what belongs to another split; ``whole`` is the folder's whole index.
-
-    Raises:
-        DataError: scenes of several splits, or a scene or photo that the whole index has in another split too.
-    """
+    """Stop if patches of ``index`` would show what belongs to another split; ``whole`` is the folder's whole index."""
     splits = sorted(set(index["split"]))
     if len(splits) != 1:
         raise DataError(f"a store's patches are of one split, found {', '.join(splits) or 'no scene'}: select one")

@@ -38,11 +38,7 @@ def write_index(root: Path, table: pd.DataFrame, size: int) -> pd.DataFrame:
 
 
 def refuse_empty(patches: int, size: int) -> None:
-    """Stop if there is no patch at all.
-
-    Raises:
-        DataError: there is none.
-    """
+    """Stop if there is no patch at all."""
     if not patches:
         raise DataError(
             f"no patch of {size}×{size} px fits into any training scene: lower patches.patch_size (and "

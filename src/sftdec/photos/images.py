@@ -45,11 +45,7 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
 
 
 def read_picture(path: Path) -> Photo:
-    """As ``read_photo``, in the depth that it has, with what its file says beside its pixels.
-
-    Raises:
-        DataError: as ``read_photo``.
-    """
+    """As ``read_photo``, in the depth that it has, with what its file says beside its pixels."""
     with _of_a_data_set(path):
         photo = decode(path.read_bytes(), str(path), _PHOTOS).straight()
     if photo.levels.dtype == np.float32:

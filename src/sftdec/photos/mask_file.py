@@ -13,12 +13,7 @@ _SAVE = "save it as plain grey (PNG or TIFF), without alpha and profile"
 
 
 def read_mask(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> NDArray[Any]:
-    """The mask of a picture's file, H×W of uint8 or uint16; see ``decode_mask``.
-
-    Raises:
-        PhotoError: as ``decode_mask``.
-        OSError: a file that can't be read.
-    """
+    """The mask of a picture's file, H×W of uint8 or uint16; see ``decode_mask``."""
     return decode_mask(path.read_bytes(), str(path), max_megapixels)
 
 

@@ -91,11 +91,7 @@ def decode(data: bytes, name: str, limits: Limits = Limits()) -> Photo:
 
 
 def header(file: BinaryIO, name: str, limits: Limits) -> Header:
-    """What a picture says of itself, without decoding it; less than 8 bits count as 8.
-
-    Raises:
-        PhotoError: as ``decode``, of what can be seen without decoding.
-    """
+    """What a picture says of itself, without decoding it; less than 8 bits count as 8."""
     with _told(name), _mapped(file) as data:
         looked = _look(data, file, name, limits)
         orientation = UPRIGHT

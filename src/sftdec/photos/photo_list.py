@@ -142,22 +142,14 @@ def _targets(photo: Found, output: Path, format: str | None, map: bool, compare:
 
 
 def refuse_existing(planned: Sequence[Targets]) -> None:
-    """Refuse to overwrite.
-
-    Raises:
-        PhotoError: naming every file that is there already.
-    """
+    """Refuse to overwrite."""
     there = [str(file) for targets in planned for file in targets.files if file.exists()]
     if there:
         raise PhotoError(f"{', '.join(there)}: already there; overwrite with --force, or give another folder with -o")
 
 
 def refuse_unwritable(planned: Sequence[Targets]) -> None:
-    """Refuse folders that can't be made or written to, by trying; nothing of the trial stays.
-
-    Raises:
-        PhotoError: naming the folder.
-    """
+    """Refuse folders that can't be made or written to, by trying; nothing of the trial stays."""
     for folder in dict.fromkeys(targets.result.parent for targets in planned):
         made: list[Path] = []
         try:

@@ -107,11 +107,7 @@ def png_bits(data: bytes) -> int:
 
 
 def levels_of(picture: Image.Image, kind: str, data: bytes) -> NDArray[Any]:
-    """The decoded pixels, uint8 or uint16, H×W×C, not turned yet.
-
-    Raises:
-        ValueError: what is damaged.
-    """
+    """The decoded pixels, uint8 or uint16, H×W×C, not turned yet."""
     if picture.mode.startswith("I;16"):
         return _with_key(np.asarray(picture).astype(np.uint16)[..., None], picture)
     if kind == "png" and png_bits(data) == 16:

@@ -131,11 +131,7 @@ def _refuse_samples(page: Page, equal: bool, name: str) -> None:
 
 
 def disguised(page: Page) -> tuple[TiffImagePlugin.TiffImageFile, NDArray[Any]]:
-    """The page as Pillow opens it, for what else it says, and its samples H×W×C: uint8, uint16 or float32.
-
-    Raises:
-        ValueError, OSError: what is damaged.
-    """
+    """The page as Pillow opens it, for what else it says, and its samples H×W×C: uint8, uint16 or float32."""
     (width, height), step = page.size, page.bits // 8 * (page.samples // page.planes)
     across = page.number(322)  # px of a tile; 0 for strips
     places, lengths = (324, 325) if across else (273, 279)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sftdec.datasets.importers.layouts import DPDD
-from sftdec.runtime.errors import DataError
 from tests.datasets.importers.pictures import photo, write
 
 # blurred and sharp shot of each scene, as in the authors' lists: before, after, and one with a shot between
@@ -103,9 +102,3 @@ def test_a_copy_renamed_to_equal_names_is_paired_by_name(tmp_path):
         for number in numbers
     ]
     assert [item.path.name for item in listing.left_out] == ["9.png"]
-
-
-def test_a_folder_without_pairs_says_what_is_expected(tmp_path):
-    assert not DPDD.recognises(tmp_path)
-    with pytest.raises(DataError, match="inputC"):
-        DPDD.find(tmp_path)

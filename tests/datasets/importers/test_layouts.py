@@ -64,6 +64,15 @@ def test_a_layout_whose_picture_has_no_partner_is_told(tmp_path, importer, name,
         IMPORTERS[importer].find(folder)
 
 
+@pytest.mark.parametrize("name", [name for name in IMPORTERS if name not in ("sample", "pairs_csv")])
+def test_an_empty_folder_is_nothing_and_what_is_expected_is_told(tmp_path, name):
+    importer = IMPORTERS[name]
+    assert not importer.recognises(tmp_path) and not importer.recognises(tmp_path / "none")
+    with pytest.raises(DataError) as caught:
+        importer.find(tmp_path)
+    assert str(caught.value).endswith(f"Expected:\n{importer.ABOUT.layout}")
+
+
 def test_a_train_folder_alone_or_beside_a_test_folder_gives_the_splits_that_are_not_there(tmp_path):
     for number in range(40):
         for part, levels in (("blurred", BLURRED), ("sharp", SHARP)):

@@ -68,9 +68,3 @@ def test_one_photo_in_training_and_testing_is_refused(tmp_path):
     write_scene(tmp_path / "test_data", "IMG_1")
     with pytest.raises(DataError, match="IMG_1_ap1_00"):
         LFDOF.find(tmp_path)
-
-
-def test_a_folder_without_pairs_says_what_is_expected(tmp_path):
-    assert not LFDOF.recognises(tmp_path)
-    with pytest.raises(DataError, match="ground_truth/IMG_x"):
-        LFDOF.find(tmp_path)

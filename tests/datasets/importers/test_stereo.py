@@ -172,9 +172,3 @@ def test_damaged_pfm_files_are_refused_by_name(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"disp0\.pfm"):
             stereo.read_disparity(path)
-
-
-def test_a_folder_without_photos_and_disparities_says_what_is_expected(tmp_path):
-    assert not stereo.recognises(tmp_path) and not stereo.recognises(tmp_path / "none")
-    with pytest.raises(DataError, match="SCENE/view1"):
-        stereo.find(tmp_path)

@@ -196,14 +196,6 @@ def test_what_lacks_a_partner_differs_in_size_or_is_empty_is_left_out_with_its_n
     assert len(found) == 7
 
 
-def test_a_file_that_is_no_picture_is_named_and_is_no_fault(tmp_path):
-    add(tmp_path)
-    for part in ("image", "blur_map"):
-        (tmp_path / part / "Thumbs.db").write_bytes(b"thumbs")
-    listing = syndof.find(tmp_path)
-    assert set(reasons(listing)) == {"image/Thumbs.db", "blur_map/Thumbs.db"} and not listing.faults
-
-
 def test_a_truncated_map_is_refused_by_name(tmp_path):
     path = truncate(tmp_path / "blur_map" / f"{add(tmp_path)}.png")
     with pytest.raises(DataError, match=rf"{path.name}.*cut short"):

@@ -119,6 +119,5 @@ def _share(path: Path) -> NDArray[np.float32]:
 
 def read(entry: Entry, sigma_max: float) -> Scene:
     """One scene. Its map is a share of the set's strongest blur, whatever ``sigma_max``: DED's unit isn't known."""
-    if entry.sharp is None or entry.defocus is None:
-        raise DataError(f"scene {entry.name}: a scene of DED needs its sharp picture and its map; list the folder anew")
+    assert entry.defocus is not None
     return scene_of(ABOUT.name, entry, read_photos(entry), _share(entry.defocus), sigma_max)

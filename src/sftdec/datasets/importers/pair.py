@@ -96,11 +96,7 @@ def scene_of(
     defocus: NDArray[np.float32],
     sigma_max: float,
 ) -> Scene:
-    """The scene of a blurred and a sharp photo, uint8 H×W×3, and their map, H×W in 0..1, which is cut as they are.
-
-    Raises:
-        DataError: sizes that differ, or values outside 0..1.
-    """
+    """The scene of a blurred and a sharp photo, uint8 H×W×3, and their map, H×W in 0..1, which is cut as they are."""
     made, margin = (pair.made, pair.margin) if isinstance(pair, Agreed) else ("", 0)
     inside = slice(margin, -margin or None)
     name = f"{dataset}/{entry.name}"
@@ -147,11 +143,7 @@ def read_photos(entry: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def read_agreed(entry: Entry) -> Agreed:
-    """As ``read_photos``, for training: made to agree in place and light.
-
-    Raises:
-        DataError: as there, or photos that are too far apart for that.
-    """
+    """As ``read_photos``, for training: made to agree in place and light."""
     try:
         return agree(*read_photos(entry))
     except Disagreement as error:
@@ -159,11 +151,7 @@ def read_agreed(entry: Entry) -> Agreed:
 
 
 def read_pair(dataset: str, entry: Entry, sigma_max: float) -> Scene:
-    """The scene of a pair without a map; ``estimate_defocus`` makes one, in units of ``sigma_max`` px.
-
-    Raises:
-        DataError: a picture that can't be read, or sizes that differ.
-    """
+    """The scene of a pair without a map; ``estimate_defocus`` makes one, in units of ``sigma_max`` px."""
     from sftdec.datasets.pair_defocus import estimate_defocus
 
     blurred, sharp, made, _ = read_agreed(entry)

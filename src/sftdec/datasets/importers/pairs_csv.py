@@ -38,11 +38,7 @@ def recognises(folder: Path) -> bool:
 
 
 def _rows(table: Path) -> list[dict[str, str]]:
-    """The table's rows, each with every column; what isn't given is empty.
-
-    Raises:
-        DataError: no text, a column that is missing or not known, or a row of another length.
-    """
+    """The table's rows, each with every column; what isn't given is empty."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
             head, *rows = [[cell.strip() for cell in row] for row in csv.reader(lines, strict=True) if any(row)]

@@ -103,11 +103,7 @@ def _strangers(folder: Path) -> list[LeftOut]:
 
 
 def _values(path: Path) -> NDArray[np.float64]:
-    """A map as its file holds it, float64 H×W.
-
-    Raises:
-        DataError: no such map, or values that are no blur.
-    """
+    """A map as its file holds it, float64 H×W."""
     try:
         if path.suffix.lower() == ".npy":
             found = np.load(path, allow_pickle=False)

@@ -115,18 +115,13 @@ def read_disparity(path: Path) -> NDArray[np.float32]:
 
 
 def _fits(disparity: Path, view: Path) -> None:
-    """Check a disparity against its photo.
-
-    Raises:
-        DataError: either can't be read, or their sizes differ.
-    """
+    """Check a disparity against its photo."""
     disparity_depth(read_disparity(disparity), picture_header(view).size, str(disparity))
 
 
 def _photo_and_depth(entry: Entry) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """The photo in linear light, H×W×3, and its depth in m, H×W, neither side above ``LONGEST_SIDE``."""
-    if entry.defocus is None:
-        raise DataError(f"{entry.blurred}: there is no disparity of it")
+    assert entry.defocus is not None
     levels, disparity = read_photo(entry.blurred), read_disparity(entry.defocus)
     depth = disparity_depth(disparity * (_NEAREST / disparity.max()), levels.shape[:2], str(entry.defocus))
     photo = srgb_to_linear(levels / np.float32(255))
@@ -139,11 +134,7 @@ def _photo_and_depth(entry: Entry) -> tuple[NDArray[np.float32], NDArray[np.floa
 
 
 def _largest_radius(name: str, share: float, sigma_max: float) -> float:
-    """A share of the largest radius (px) that is allowed, rounded down to a layer's.
-
-    Raises:
-        DataError: not even one layer's radius is.
-    """
+    """A share of the largest radius (px) that is allowed, rounded down to a layer's."""
     allowed = min(_LARGEST_RADIUS, sigma_max / sigma_of_radius(1))
     if allowed < _STEP:
         raise DataError(

@@ -176,9 +176,6 @@ def _stored(path: Path) -> NDArray[np.float64]:
     """A map's values, float64 H×W: channel 1 in tenths.
 
     An 8-bit grey map in ``gt/`` is CoC, with 255 for 15: so DMENet's test compares it.
-
-    Raises:
-        DataError: the file can't be read.
     """
     levels = read_levels(path)
     is_grey = levels.shape[2] < 3
@@ -212,8 +209,7 @@ def _sigma(path: Path, unit: Unit) -> NDArray[np.float64]:
 
 def read(entry: Entry, sigma_max: float) -> Scene:
     """One scene; its map is sigma in units of ``sigma_max`` px."""
-    if entry.sharp is None or entry.defocus is None:
-        raise DataError(f"scene {entry.name}: a scene of SYNDOF needs its original and its map; list the folder anew")
+    assert entry.defocus is not None
     sigma = _sigma(entry.defocus, dict(entry.details)["unit"])
     if sigma.max() > sigma_max + _ROUNDED:
         raise DataError(
