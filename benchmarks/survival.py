@@ -1,9 +1,15 @@
 """What the registry and the nights survive: races and failures, each found by what is left on the disk.
 
     python benchmarks/survival.py races [--rounds 500] [--seed 0] [--minutes 30]
+    python benchmarks/survival.py writes [--cases promote register train checkout] [--most 1000]
 
 races: two promotes, a register, a reader of the history and a `kill -9` of one of them, all at once, round after round;
 a trigger in the database writes down who really served, and the history has to tell the same.
+
+writes: the n-th write fails (ENOSPC; a flush EIO), for every n up to the last, or for ``--most`` that are drawn; an
+error has to come of it, and the state before or after, and the same work again has to end as if nothing had been. A
+C compiler is needed: what fails them is a library that is loaded first, in this process and all that it starts, SQLite
+and Git included. It doesn't see what libc's own streams write, or a mapped file.
 
 Prints a table and ends with 1 where anything was lost, invented or left. The folder is one of its own; nothing outside
 is touched.
@@ -12,9 +18,11 @@ is touched.
 import argparse
 import math
 import os
+import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +42,30 @@ def races(folder: Path, given: argparse.Namespace) -> list[str]:
     return told.faults
 
 
-SECTIONS = {"races": races}
+def writes(folder: Path, given: argparse.Namespace) -> list[str]:
+    """The n-th write fails."""
+    from tests.failing import environment, every_write
+    from tests.failing_cases import cases
+
+    if "FAILING_PLAN" not in os.environ:  # once more, with the library
+        command = [sys.executable, *sys.argv, "--folder", str(folder)]
+        (folder / "place").mkdir()
+        return (
+            ["see above"]
+            if subprocess.run(command, env=os.environ | environment(folder, folder / "place")).returncode
+            else []
+        )
+    faults = []
+    print(f"{'case':<10}{'writes':>8}{'failed':>8}  what came of it")
+    for case in cases(folder / "place", given.cases):
+        told = every_write(case, given.most, given.seed)
+        ended = "; ".join(f"{count} {how}" for how, count in sorted(told.ended.items()))
+        print(f"{told.name:<10}{told.writes:>8}{told.failed:>8}  {ended}", flush=True)
+        faults += told.faults
+    return faults
+
+
+SECTIONS = {"races": races, "writes": writes}
 
 
 def main() -> None:
@@ -42,11 +73,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("section", choices=SECTIONS)
     parser.add_argument("--rounds", type=int, default=500)
+    parser.add_argument("--cases", nargs="+", default=["promote", "register", "train", "checkout"])
+    parser.add_argument("--most", type=int, default=1000, help="writes of a case that are failed")
+    parser.add_argument("--folder", type=Path, help="an empty one to work in, which is then kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop then, and say how far that was")
     given = parser.parse_args()
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    with tempfile.TemporaryDirectory() as folder:
+    os.environ["SFTDEC_TRACKING"] = "off"
+    with nullcontext(given.folder) if given.folder else tempfile.TemporaryDirectory() as folder:
         faults = SECTIONS[given.section](Path(folder), given)
     print("\n".join(faults) or "no fault")
     sys.exit(1 if faults else 0)
