@@ -1,6 +1,7 @@
 """What the registry and the nights survive: races and failures, each found by what is left on the disk.
 
     python benchmarks/survival.py races [--rounds 500] [--seed 0] [--minutes 30]
+    python benchmarks/survival.py kills [--kills 200] [--flow] [--stages train_s1] [--minutes 30]
     python benchmarks/survival.py writes [--cases promote register train checkout] [--most 1000]
 
 races: two promotes, a register, a reader of the history and a `kill -9` of one of them, all at once, round after round;
@@ -10,6 +11,10 @@ writes: the n-th write fails (ENOSPC; a flush EIO), for every n up to the last, 
 error has to come of it, and the state before or after, and the same work again has to end as if nothing had been. A
 C compiler is needed: what fails them is a library that is loaded first, in this process and all that it starts, SQLite
 and Git included. It doesn't see what libc's own streams write, or a mapped file.
+
+kills: `kill -9` of a small pipeline, of its whole process group or of one process of it, at moments that are drawn, by
+`dvc repro` or (``--flow``) as Prefect's flow: the same bytes in the end as an undisturbed execution's, in a copy beside
+it, nothing left, and at most a twentieth of a training taken again.
 
 Prints a table and ends with 1 where anything was lost, invented or left. The folder is one of its own; nothing outside
 is touched.
@@ -65,7 +70,27 @@ def writes(folder: Path, given: argparse.Namespace) -> list[str]:
     return faults
 
 
-SECTIONS = {"races": races, "writes": writes}
+def kills(folder: Path, given: argparse.Namespace) -> list[str]:
+    """A pipeline killed again and again, beside one that is left alone."""
+    from tests.kills import kill_often, prepare, results
+
+    found = []
+    for name, count in (("undisturbed", 0), ("killed", given.kills)):
+        (folder / name).mkdir()
+        project = prepare(folder / name)
+        told = kill_often(project, count, given.flow, given.stages, given.seed, given.minutes * 60)
+        found.append(results(project, given.flow))
+        if told.faults:
+            return [*told.faults, (folder / name / "said.log").read_text(errors="replace")[-3000:]]
+        kinds = ", ".join(f"{number} of {how}" for how, number in sorted(told.kills.items())) or "none"
+        print(
+            f"{name}: {sum(told.kills.values())} kills ({kinds}); {told.ends} executions ended in between", flush=True
+        )
+    print(f"at most {told.lost:.1%} of a training was lost by one; {len(found[0])} outs compared")
+    return [f"{out} is another" for out, md5 in found[0].items() if found[1].get(out) != md5]
+
+
+SECTIONS = {"races": races, "writes": writes, "kills": kills}
 
 
 def main() -> None:
@@ -74,13 +99,17 @@ def main() -> None:
     parser.add_argument("section", choices=SECTIONS)
     parser.add_argument("--rounds", type=int, default=500)
     parser.add_argument("--cases", nargs="+", default=["promote", "register", "train", "checkout"])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--flow", action="store_true")
+    parser.add_argument("--stages", nargs="*", default=["train_s1"])
     parser.add_argument("--most", type=int, default=1000, help="writes of a case that are failed")
     parser.add_argument("--folder", type=Path, help="an empty one to work in, which is then kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop then, and say how far that was")
     given = parser.parse_args()
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    os.environ["SFTDEC_TRACKING"] = "off"
+    if given.section == "writes":
+        os.environ["SFTDEC_TRACKING"] = "off"
     with nullcontext(given.folder) if given.folder else tempfile.TemporaryDirectory() as folder:
         faults = SECTIONS[given.section](Path(folder), given)
     print("\n".join(faults) or "no fault")

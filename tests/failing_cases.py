@@ -67,11 +67,9 @@ def registering(folder: Path) -> Case:
                 shutil.rmtree(path)
 
     def seen() -> Any:
-        return [
-            (each.number, each.aliases, each.tags["weights_sha256"])
-            for each in versions(root)
-            if each.tags.get("verified")
-        ]
+        """A version is registered once an alias names it."""
+        named = [each for each in versions(root) if each.aliases]
+        return [[each.number, each.aliases, each.tags["weights_sha256"], each.tags["verified"]] for each in named]
 
     return Case("register", reset, partial(register, weights, None, {}, root), seen)
 
