@@ -7,7 +7,6 @@ Prefect's concurrency limits stay taken then, and every later night is cancelled
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,6 +16,8 @@ from prefect import State, get_client, get_run_logger
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
+
+from sftdec.runtime import held_file
 
 HOME = ".retrain"
 Result = TypeVar("Result")
@@ -45,27 +46,15 @@ def held(root: Path, name: str, waiting: Callable[[str], object] | None = None) 
     home = root / HOME
     home.mkdir(exist_ok=True)
     (home / ".gitignore").write_text("*\n", "utf-8")
-    lock = FileLock(home / f"{name}.lock", fallback_to_soft=False)
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            busy = f"another execution is at work in {home / name}, where one at a time may be"
-            if waiting is None:
-                raise BusyError(f"{busy}. Wait until it ends, then run this again.") from error
-            waiting(f"Waits: {busy}")
-            lock.acquire(poll_interval=0.2)
-    except OSError as error:
-        _warn_of_no_locks(home, str(error))
-    try:
+    busy = f"another execution is at work in {home / name}, where one at a time may be"
+
+    def told() -> None:
+        if waiting is None:
+            raise BusyError(f"{busy}. Wait until it ends, then run this again.")
+        waiting(f"Waits: {busy}")
+
+    with held_file(home / f"{name}.lock", told):
         yield home / name
-    finally:
-        lock.release()
-
-
-@cache
-def _warn_of_no_locks(home: Path, why: str) -> None:
-    LOG.warning("%s: %s: this file system has no locks, so two executions at once would not notice", home, why)
 
 
 def in_turn(root: Path, name: str, work: Callable[[Path], Result]) -> Result | State[Any]:

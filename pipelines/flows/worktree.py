@@ -27,6 +27,7 @@ from sftdec.lineage import (
     place_worktree,
     share_cache,
 )
+from sftdec.runtime import atomic_path
 from sftdec.tracking import TrackingSettings
 
 WORKTREE = "worktree"  # in .retrain
@@ -135,7 +136,8 @@ def _write_params(place: Path, definition: Definition) -> None:
             return  # a project without parameters
         raise WorktreeError(f"{definition.scale}: {definition.revision} has no such parameter file; it has {there}")
     if not definition.changes:
-        path.write_bytes(scale.read_bytes())
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(scale.read_bytes())
         return
     from ruamel.yaml import YAML
 
@@ -143,5 +145,5 @@ def _write_params(place: Path, definition: Definition) -> None:
 
     yaml = YAML()  # keeps comments and the order of the keys
     values = with_changes(yaml.load(scale.read_text("utf-8")), definition.changes)
-    with path.open("w", encoding="utf-8") as opened:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as opened:
         yaml.dump(values, opened)

@@ -67,8 +67,8 @@ def place_worktree(root: Path, folder: Path, commit: str) -> list[str]:
         (folder / LOCK).unlink()
         mended.append("dvc.lock was in pieces (a process was killed, or the disk full); the commit's own is taken")
     stays = [LOCK, *_declared_outs(folder, commit)]
-    git(folder, "update-ref", "--no-deref", "HEAD", commit)
     _restore(folder, commit, stays)
+    git(folder, "update-ref", "--no-deref", "HEAD", commit)  # last: it bears no commit's name whose files aren't there
     beside = [name for name in torn if not any(Path(name).is_relative_to(each) for each in stays)]
     return [*mended, *(f"{name} wasn't as its commit has it, and was made anew" for name in beside)]
 
@@ -109,15 +109,23 @@ def commit_definition(folder: Path, message: str) -> str:
 
 
 def share_cache(root: Path, folder: Path) -> None:
-    """Give a worktree the cache, remotes and credentials of the checkout's DVC."""
+    """Give a worktree the cache, remotes and credentials of the checkout's DVC.
+
+    Raises:
+        WorktreeError: its file can't be written.
+    """
     from dvc.config import Config
     from dvc.config_schema import RelPath
 
-    theirs = Config(str(root / ".dvc"))
-    with Config(str(folder / ".dvc")).edit("local", validate=False) as mine:
-        mine.update(theirs.load_one("local"))
-        shared = RelPath(cache_folder(root))  # from the worktree: DVC writes no path that isn't ASCII
-        mine["cache"] = {**theirs.get("cache", {}), "dir": shared}
+    theirs, own = Config(str(root / ".dvc")), folder / ".dvc" / "config.local"
+    try:
+        own.unlink(missing_ok=True)  # DVC writes it in place, and starts no more where a full disk left the half
+        with Config(str(folder / ".dvc")).edit("local", validate=False) as mine:
+            mine.update(theirs.load_one("local"))
+            shared = RelPath(cache_folder(root))  # from the worktree: DVC writes no path that isn't ASCII
+            mine["cache"] = {**theirs.get("cache", {}), "dir": shared}
+    except OSError as error:
+        raise WorktreeError(f"{own} could not be written ({error.strerror}); make room on that disk") from error
 
 
 def cache_folder(root: Path) -> str:

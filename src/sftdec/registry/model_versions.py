@@ -27,6 +27,7 @@ from sftdec.registry.store import (
     tag_decision,
     tag_version,
 )
+from sftdec.registry.turn import own_turn
 from sftdec.runtime import checksum
 from sftdec.tracking import CHANGED, MADE_BY, TrackingSettings, fluent_store, origin_of, read_settings
 
@@ -65,7 +66,9 @@ def register(
     digest = checksum(weights)
     figures = {f"metric.{key}": value for key, value in flatten(metrics).items()} | dict(tags or {})
     with open_registry(settings) as client:
-        settle(client)
+        if client.search_registered_models(f"name = '{MODEL}'"):
+            with own_turn(client, settings):
+                settle(client)
         origin = _origin(root, digest, settings)
         version = _unchanged(client, digest, root, settings)
         if version is None:
@@ -179,7 +182,8 @@ def set_champion(
         with fluent_store(settings):
             download_weights(client, current, root)
         move = decided("promoted", current.number, reason, by, run=run_id, figures=figures)
-        move_champion(client, current, move, expected)
+        with own_turn(client, settings):
+            move_champion(client, current, move, expected)
         return read_version(client, current.number)
 
 

@@ -5,7 +5,8 @@ A move is a tag of its own on the registered model, ``champion.move.<UTC time>-v
 (``begun``), the alias, which MLflow sets in one transaction, the version's own tags, and the tag again (``done``).
 Each names the one that it follows, so that their order is that of what happened, whatever the clock says.
 Whatever step a process dies before, one version serves, and whether a begun move happened can be told from the alias
-or, if another followed, from where that one came from; the next move completes it or strikes it out.
+or, if another followed, from where that one came from; the next move completes it or strikes it out. Whoever writes
+here has the turn (``own_turn``): of two that move at once neither could tell what it moved the alias from.
 """
 
 import json
@@ -80,6 +81,14 @@ def _in_turn(moves: Sequence[Move]) -> list[Move]:
         placed.append((free or waiting)[0])
         waiting.remove(placed[-1])
     return placed
+
+
+def read_settled(client: "MlflowClient") -> list[Move]:
+    """The moves that took place, ``happened``, while somebody else may be moving the champion."""
+    while True:
+        before, moves = serving(client), read_moves(client)
+        if serving(client) == before:
+            return happened(moves, before)
 
 
 def following(client: "MlflowClient", move: Move) -> Move:

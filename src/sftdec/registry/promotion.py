@@ -11,10 +11,11 @@ from sftdec.params import GateParams
 from sftdec.registry.gate import Decision, decide
 from sftdec.registry.judging import Judge, Refusal, figures
 from sftdec.registry.model_versions import UnservableError, champion, record_decision, register, set_champion
-from sftdec.registry.moves import decided, following, write_move
+from sftdec.registry.moves import decided, following, serving, write_move
 from sftdec.registry.package import log_figures
 from sftdec.registry.shipped import compare_with_shipped
 from sftdec.registry.store import SCENES_TAG, RegistryError, Version, now, open_registry, read_version, tag_version
+from sftdec.registry.turn import own_turn
 from sftdec.runtime import atomic_path
 from sftdec.tracking import TrackingSettings, user_name
 
@@ -122,7 +123,7 @@ def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None 
 
     The way on where the photos to judge by, or the code that measures, have changed on purpose. The history keeps the
     figures before and after. It is compared with the model that ships as well. Raises ``RegistryError`` where nothing
-    serves, ``Refusal`` where it can't be measured.
+    serves or another version does by now, ``Refusal`` where it can't be measured.
     """
     from sftdec.evaluation import summarise
 
@@ -136,7 +137,11 @@ def rebase(judge: Judge, reason: str, by: str | None = None, run_id: str | None 
         for when, tags in (("before", current.tags), ("now", measured))
         if key.endswith((".psnr", ".ssim")) and key in tags
     }
-    with open_registry(judge.settings) as client:
+    with open_registry(judge.settings) as client, own_turn(client, judge.settings):
+        if (now_serves := serving(client)) != current.number:
+            raise RegistryError(
+                f"{current.uri} was measured anew, but version {now_serves} serves by now; run this again"
+            )
         move = decided("rebased", current.number, reason, by or person(), run=run_id, figures=compared)
         move = following(client, replace(move, previous=current.number))
         for key in current.tags:

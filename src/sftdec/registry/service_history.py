@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sftdec.registry.moves import UNRECORDED, Move, figures_read, happened, read_moves, serving
+from sftdec.registry.moves import UNRECORDED, Move, figures_read, read_settled
 from sftdec.registry.store import Version, open_registry, read_versions
 from sftdec.tracking import TrackingSettings, read_settings
 
@@ -26,7 +26,7 @@ def history(root: Path, settings: TrackingSettings | None = None, everything: bo
     moves: list[Move] = []
     if settings.exists:
         with open_registry(settings) as client:
-            moves = happened(read_moves(client), serving(client))
+            moves = read_settled(client)
             if everything:
                 moves = _in_order(moves, _of_versions(read_versions(client)))
     rows = [{**{f.name: getattr(move, f.name) for f in fields(move)}, "figures": dict(move.figures)} for move in moves]

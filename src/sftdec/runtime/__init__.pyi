@@ -5,6 +5,7 @@ from .devices import Exact, Precision, autocast, choose_device, compute_exactly,
 from .errors import DataError
 from .extras import MissingExtraError, needs_extra
 from .imports import Imports, below
+from .locks import held_file
 from .memory import LARGEST_KEPT, is_out_of_memory, keep_freed_memory, return_freed_memory
 from .parallel import Run, compute, run_here
 from .waiting import wait_passively
@@ -28,6 +29,7 @@ __all__ = [
     "compute_exactly",
     "dump_yaml",
     "has_bf16",
+    "held_file",
     "hush",
     "is_out_of_memory",
     "keep_freed_memory",
