@@ -11,12 +11,12 @@ from tests.experiments.tables.planted import LEVELS, all_judged, costs, judged_r
 
 
 def rows_of(table=TABLE_2, judged=None):
-    return all_rows(table) if judged is None else table_rows(table, judged, costs(), training(), 0.95, 1000)
+    return all_rows(table) if judged is None else table_rows(table, judged, costs(), training(), 0.95)
 
 
 @cache
 def all_rows(table):
-    return table_rows(table, all_judged(), costs(), training(), 0.95, 1000)
+    return table_rows(table, all_judged(), costs(), training(), 0.95)
 
 
 def one(rows, method, budget="equal_time"):
@@ -103,13 +103,13 @@ def test_figures_of_photographs_count_only_with_todays_weights():
         judged_rows("karaali_jung", "untrained", dataset="real"),
     ]
     real = photographed(*measured)
-    rows = photographed_rows(TABLE_2, real, judged, costs(), training(), 0.95, 1000)
+    rows = photographed_rows(TABLE_2, real, judged, costs(), training(), 0.95)
     assert set(rows["dataset"]) == {"real"}
     assert one(rows, "sft_dec")["psnr"] == pytest.approx(LEVELS.mean() + 1)
     assert one(rows, "dpdnet")["status"] == "measured with other weights" and math.isnan(one(rows, "dpdnet")["psnr"])
     assert one(rows, "ifan")["status"] == "not measured" and one(rows, "karaali_jung")["status"] == ""
     stale = real[real["model"] == "dpdnet"]
-    alone = photographed_rows(TABLE_2, stale, judged, costs(), training(), 0.95, 1000)
+    alone = photographed_rows(TABLE_2, stale, judged, costs(), training(), 0.95)
     assert one(alone, "dpdnet")["status"] == "measured with other weights"
 
 
@@ -119,7 +119,7 @@ def test_figures_of_photographs_count_only_of_the_newest_pictures():
     new = photographed(judged_rows("sft_dec", gain=2, dataset="real").iloc[1:], pictures="more pairs")
     other = photographed(judged_rows("dpdnet", dataset="other"))
     found = pd.concat([old[old["model"] == "dpdnet"], other, new])
-    rows = photographed_rows(TABLE_2, found, judged, costs(), training(), 0.95, 1000)
+    rows = photographed_rows(TABLE_2, found, judged, costs(), training(), 0.95)
     real = rows[rows["dataset"] == "real"]
     assert one(real, "dpdnet")["status"] == "not measured" and one(real, "sft_dec")["scenes"] == 5
     assert one(rows[rows["dataset"] == "other"], "dpdnet")["status"] == ""
@@ -127,5 +127,5 @@ def test_figures_of_photographs_count_only_of_the_newest_pictures():
 
 def test_what_is_trained_and_not_judged_says_so():
     judged = judged_rows("sft_dec")
-    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)), 0.95, 1000)
+    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)), 0.95)
     assert [one(rows, name)["status"] for name in ("ifan", "mprnet")] == ["not judged", "not trained"]

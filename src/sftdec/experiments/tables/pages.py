@@ -6,15 +6,13 @@ from typing import Any
 import pandas as pd
 
 from sftdec.evaluation import PROTOCOL
-from sftdec.experiments.tables.ablation import number
+from sftdec.experiments.tables.differences import BETTER, Measure, number, spanned
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     DECIMALS,
     FLOOR,
-    LARGER_IS_BETTER,
     ORACLE,
     UNITS,
-    Measure,
     Table,
 )
 from sftdec.reporting import Block, Cell, Document, Sheet, Spread
@@ -78,17 +76,17 @@ def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> lis
 def _best(table: Table, section: pd.DataFrame, measure: Measure) -> float:
     """The best figure of a method that isn't told the truth."""
     honest = section[~section["method"].isin([FLOOR, ORACLE])][measure]
-    return float(honest.max() if LARGER_IS_BETTER[measure] else honest.min())
+    return float(honest.max() if BETTER[measure] > 0 else honest.min())
 
 
 def _difference(row: "pd.Series[Any]", measure: Measure) -> Cell:
     mean, low, high = (float(row[f"{measure}_{part}"]) for part in ("difference", "low", "high"))
     if pd.isna(mean):
         return NOTHING
-    text, *ends = (number(value, DECIMALS[measure]) for value in (mean, low, high))
+    text = number(mean, DECIMALS[measure])
     if not pd.isna(low):
-        text += f" [{' … '.join(ends)}]"
-    return Spread(text, mean, low, high, 1 if LARGER_IS_BETTER[measure] else -1)
+        text += f" [{spanned(low, high, DECIMALS[measure])}]"
+    return Spread(text, mean, low, high, BETTER[measure])
 
 
 def _shown(value: float, said: Callable[[float], str]) -> str:
@@ -117,8 +115,8 @@ def notes(judged: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     return [
         "Made by `dvc repro experiments/comparison/dvc.yaml`. All networks learn from the same patches, one seed each; "
         f"equal time: {budget} of the same machine each; equal steps: as many steps for each. A difference is the mean "
-        "over pictures of the method's figure minus SFT-Dec's on the same picture; its interval is a parametric "
-        "bootstrap (Student's t) over photos, since pictures of one photo aren't independent; one photo has none. "
+        "over pictures of the method's figure minus SFT-Dec's on the same picture; its interval is Student's t "
+        "over photos' means, since pictures of one photo aren't independent; one photo has none. "
         "Nothing is corrected for the number of intervals. Time and memory were measured side by side on one machine "
         "(stage `costs`), MP being a million pixels.",
         "**What this can show, and what it can't.** It shows that every method goes the same way from patches to "
