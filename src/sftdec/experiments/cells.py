@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from sftdec.evaluation import write_per_image
 from sftdec.experiments.definition import Cell
@@ -25,7 +26,8 @@ def train_cell(
 ) -> pd.DataFrame:
     """Train one cell on its fold's scenes and patches, and judge its weights on the photos that it didn't see.
 
-    ``report`` is told how the training goes; what comes back is the judgement, a row a picture.
+    ``report`` is told how the training goes; what comes back is the judgement, a row a picture, with
+    the kind of machine that trained it.
 
     ``start`` is the variant, fold and budget whose weights of the stage before are gone on from; its files, the cell's
     and the folds lie below ``out``.
@@ -40,7 +42,9 @@ def train_cell(
     save_weights(network, cell.weights(out))
     write_curve(cell.curve(out), curve)
     device = str(choose_device(params.evaluate.device))
-    judged = judge(partial(measure_network, network, device=device), data / "scenes", "test")
+    trained_on = choose_device(params.train.common.device)
+    machine = torch.cuda.get_device_name(trained_on) if trained_on.type == "cuda" else "CPU"
+    judged = judge(partial(measure_network, network, device=device), data / "scenes", "test").assign(machine=machine)
     write_per_image(cell.per_image(out), judged)
     saved.clear()
     return judged

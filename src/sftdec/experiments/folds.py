@@ -86,7 +86,9 @@ def write_fold(scenes: Path, index: pd.DataFrame, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     way = Path(os.path.relpath(scenes, out)).as_posix()
     moved = {column: way + "/" + index[column] for column in ("blurred", "sharp", "defocus")}
-    write_index(out, index.assign(**moved).to_dict("records"))
+    write_index(
+        out, [{str(key): value for key, value in row.items()} for row in index.assign(**moved).to_dict("records")]
+    )
 
 
 def _drawn(name: str) -> int:

@@ -35,7 +35,12 @@ def planted(effects, folds=3, photos=4, fold_effect=0.05, noise=0.02):
         for fold, picture in itertools.product(range(folds), range(3 * photos)):
             psnr = 25 + effect + of_picture[fold, picture] + own[fold] + generator.normal(0, noise)
             figures = {"psnr": psnr, "ssim": psnr / 30, "mae": 0.1}
-            place = {"dataset": "set", "scene": f"s{fold}_{picture}", "photo": f"p{fold}_{picture // 3}"}
+            place = {
+                "machine": "CPU",
+                "dataset": "set",
+                "scene": f"s{fold}_{picture}",
+                "photo": f"p{fold}_{picture // 3}",
+            }
             rows.append({**trained._asdict(), "fold": fold, **place, **figures})
     return pd.DataFrame(rows)
 
@@ -91,6 +96,13 @@ def test_trainings_judged_on_different_pictures_are_refused():
     broken = judged_rows("ifan", gains=[np.nan, *LEVELS[1:]])
     with pytest.raises(ValueError, match="psnr of sample/sample/cup_0 is not a finite number"):
         difference(broken, judged_rows("sft_dec"), "psnr")
+
+
+def test_trainings_of_different_kinds_of_machine_are_not_compared():
+    table = planted({A: 0.5, B: 0.0})
+    table.loc[table["variant"] == "sft", "machine"] = "NVIDIA H200"
+    with pytest.raises(ValueError, match="trained on CPU and NVIDIA H200; train both on one kind"):
+        difference_row(table, A, B, "psnr", 0.95)
 
 
 def test_of_one_training_pictures_of_one_photo_are_no_more_than_one_witness():

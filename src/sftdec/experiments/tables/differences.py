@@ -15,7 +15,7 @@ import pandas as pd
 from sftdec.evaluation import Estimate, Verdict, clustered, holm
 
 PICTURE = ["dataset", "scene"]
-COLUMNS = ["budget", "variant", "stage", "fold", *PICTURE, "photo", "psnr", "ssim", "mae"]
+COLUMNS = ["budget", "variant", "stage", "fold", "machine", *PICTURE, "photo", "psnr", "ssim", "mae"]
 ROW = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "above", "below",
        "trainings", "pictures", "photos", "photos_above_0", "unchanged", "verdict", "size"]  # fmt: skip
 
@@ -113,9 +113,18 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, measure: Measure, what
 
 
 def difference_row(table: pd.DataFrame, first: Trained, second: Trained, measure: Measure, level: float) -> Row:
-    """A difference as a row (``ROW``): its interval, the chances of a true one of the other sign, and its verdict."""
-    what = " and ".join("/".join(each) for each in (first, second))
-    found = difference(rows_of(table, first), rows_of(table, second), measure, what)
+    """A difference as a row (``ROW``): its interval, the chances of a true one of the other sign, and its verdict.
+
+    Raises:
+        ValueError: as ``difference``, or the two were trained on different kinds of machine.
+    """
+    what, rows = (
+        " and ".join("/".join(each) for each in (first, second)),
+        (rows_of(table, first), rows_of(table, second)),
+    )
+    if len(kinds := set(pd.concat(rows)["machine"])) > 1:
+        raise ValueError(f"{what}: trained on {' and '.join(sorted(kinds))}; train both on one kind of machine")
+    found = difference(*rows, measure, what)
     row: Row = {"kind": "difference", "measure": measure, "trainings": found.trainings, "pictures": found.pictures}
     row |= {"photos": found.photos, "photos_above_0": found.photos_above, "unchanged": found.unchanged}
     if found.estimate is None:

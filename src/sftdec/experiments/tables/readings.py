@@ -46,8 +46,9 @@ def readings_rows(table: pd.DataFrame, labels: Mapping[str, str], stage: str, le
         ]
         found = decided([[row] for row in own], level)
         rows += [row | {"verdict": verdict} for row, (verdict, _) in zip(own, found, strict=True)]
-    order = {label: place for place, label in enumerate(labels.values())}
-    return pd.DataFrame(sorted(rows, key=lambda row: order[row["first"]]), columns=ROW)
+    order = list(labels.values())
+    rows.sort(key=lambda row: order.index(str(row["first"])))
+    return pd.DataFrame(rows, columns=ROW)
 
 
 def default_note(table: pd.DataFrame, stage: str) -> str:
@@ -59,7 +60,7 @@ def default_note(table: pd.DataFrame, stage: str) -> str:
     default, levels = _default(table, stage), []
     for measure, digits in DECIMALS.items():
         cell = cell_figures(table, default, measure)
-        spread = "" if pd.isna(cell["deviation"]) else f" ± {cell['deviation']:.{digits}f}"
+        spread: str = "" if pd.isna(cell["deviation"]) else f" ± {cell['deviation']:.{digits}f}"
         levels.append(f"{TITLES[measure]} {cell['ours']:.{digits}f}{spread}")
     return f"The default: {', '.join(levels)}."
 

@@ -213,10 +213,10 @@ def _said(of: Rows, budget: str, statement: Statement, measure: Measure) -> tupl
     """The verdict on the sign, from where to where the parts' intervals reach, and the verdict on the size."""
     found = of[budget, statement.short, "", measure]
     parts = [part for part in _pairs(of, budget, statement, measure) if not pd.isna(part["low"])]
-    ends = [min(part["low"] for part in parts), max(part["high"] for part in parts)] if parts else []
+    lows, highs = ([float(part[end]) for part in parts] for end in ("low", "high"))
     unit = " dB" if measure == "psnr" else ""
-    size = "" if pd.isna(found["size"]) else f"by {found['paper']:g}{unit}: {found['size']}"
-    return found["verdict"], spanned(*ends, DECIMALS[measure]) if ends else "", size
+    size: str = "" if pd.isna(found["size"]) else f"by {found['paper']:g}{unit}: {found['size']}"
+    return found["verdict"], spanned(min(lows), max(highs), DECIMALS[measure]) if parts else "", size
 
 
 def _verdict_line(of: Rows, budget: str, statement: Statement) -> str:
@@ -245,7 +245,7 @@ def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
 
 def _shown(pair: Row) -> list[str]:
     digits = DECIMALS[pair["measure"]]
-    counted = "—" if pd.isna(pair["ours"]) else f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}"
+    counted: str = "—" if pd.isna(pair["ours"]) else f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}"
     return [number(pair["paper"], digits), *shown(pair, digits), counted, pair["verdict"]]
 
 
