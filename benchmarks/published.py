@@ -52,7 +52,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder, "test_c"), given.pictures)
-        command = [sys.executable, "-m", "sftdec.commands", "evaluate", "--model", given.model]
+        os.chdir(folder)  # where the figures are kept
+        command = [sys.executable, "-m", "sftdec.cli", "evaluate", "--model", given.model]
         command += ["--data", str(Path(folder, "test_c")), "--protocol", given.protocol]
         for call in ("first", "second"):
             seconds, memory = run(command)
