@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from sftdec.experiments.tables.methods import BUDGET_TITLES, CLASSICAL, TABLE_1, TABLE_2
+from sftdec.experiments.tables.pages import comparison_document
 from sftdec.experiments.tables.rows import columns_of, photographed_rows, table_rows
+from sftdec.reporting import markdown
 from tests.experiments.tables.planted import LEVELS, all_judged, costs, judged_rows, photographed, training
 
 
@@ -129,3 +131,18 @@ def test_what_is_trained_and_not_judged_says_so():
     judged = judged_rows("sft_dec")
     rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)), 0.95)
     assert [one(rows, name)["status"] for name in ("ifan", "mprnet")] == ["not judged", "not trained"]
+
+
+def test_the_page_names_the_methods_that_the_intervals_tell_from_ours():
+    """The first is steadily better, the second steadily worse, and the third is better on one photo alone."""
+    gains = {"ifan": 0.5 + 0.01 * LEVELS / 30, "mprnet": -0.5 - 0.01 * LEVELS / 30, "dpdnet": [0.9, 0.9, 0.9, 0, 0, 0]}
+    judged = pd.concat([judged_rows(name, gains=list(each)) for name, each in gains.items()] + [judged_rows("sft_dec")])
+    rows = table_rows(TABLE_2, judged, costs(), training((*gains, "sft_dec")), 0.95).assign(
+        photographed=False, level=0.95
+    )
+    found = rows.set_index(["budget", "method"])
+    assert (found.loc["equal_time"].loc[["ifan", "mprnet"], "psnr_chance"] < 0.01).all()
+    said = "By PSNR, told from SFT-Dec ({}): better: IFAN, worse: blurred input; MPRNet. Can't be told from it: 1."
+    assert said.format("Holm over 4") in markdown(comparison_document(TABLE_2, rows, []))
+    older = rows.drop(columns=["psnr_chance", "ssim_chance"])
+    assert said.format("each of 4 intervals by itself") in markdown(comparison_document(TABLE_2, older, []))

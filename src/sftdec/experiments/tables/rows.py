@@ -34,11 +34,12 @@ def missing(method: Method, trained: Collection[str]) -> str:
 def columns_of(table: Table) -> list[str]:
     """The columns of the table's rows.
 
-    ``paper_X`` and ``X`` for each measure; ``X_difference``, ``X_low``, ``X_high``: the difference to SFT-Dec and its
-    interval; ``better``: scenes of ``scenes`` in which the method is ahead of SFT-Dec in the first measure.
+    ``paper_X`` and ``X`` for each measure; ``X_difference``, ``X_low``, ``X_high``, ``X_chance``: the difference to
+    SFT-Dec, its interval and its two-sided p-value; ``better``: scenes of ``scenes`` in which the method is ahead of
+    SFT-Dec in the first measure.
     """
     first, second = table.measures
-    found = [f"{measure}{part}" for measure in (first, second) for part in ("_difference", "_low", "_high")]
+    found = [f"{measure}{part}" for measure in (first, second) for part in ("_difference", "_low", "_high", "_chance")]
     return ["dataset", "budget", "method", "title", f"paper_{first}", f"paper_{second}", first, second, *found,
             "better", "scenes", "photos", *COSTS, *TRAINING, "weights", "status"]  # fmt: skip
 
@@ -143,8 +144,9 @@ def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, l
         pair = difference(rows, reference, measure)
         found[f"{measure}_difference"] = pair.mean
         if pair.estimate is not None:
-            ends = pair.estimate.interval(level)
+            ends, chance = pair.estimate.interval(level), pair.estimate.chance
             found |= {f"{measure}_low": ends.low, f"{measure}_high": ends.high}
+            found[f"{measure}_chance"] = min(1.0, 2 * min(chance(1), chance(-1)))
         if measure == table.measures[0]:
             found["better"] = pair.better
     return found
