@@ -137,7 +137,8 @@ def notes(judged: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         f"equal time: {budget} of the same machine each; equal steps: as many steps for each. A difference is the mean "
         "over pictures of the method's figure minus SFT-Dec's on the same picture; its interval is Student's t "
         "over photos' means, since pictures of one photo aren't independent; one photo has none. "
-        "The intervals aren't corrected for their number; the sentence below each table is (Holm). Time and memory were measured side by side on one machine "
+        "The intervals aren't corrected for their number; the sentence below each table is (Holm). "
+        "Time and memory were measured side by side on one machine "
         "(stage `costs`), MP being a million pixels.",
         "**What this can show, and what it can't.** It shows that every method goes the same way from patches to "
         f"figures, and how far networks of a size for CPUs{size} get within a budget of minutes on two cores: which of "
