@@ -105,6 +105,12 @@ def test_trainings_of_different_kinds_of_machine_are_not_compared():
         difference_row(table, A, B, "psnr", 0.95)
 
 
+def test_pictures_that_only_have_the_same_names_are_not_compared():
+    moved = judged_rows("ifan").assign(psnr_blurred=lambda rows: rows["psnr_blurred"] + 0.01)
+    with pytest.raises(ValueError, match="judged on other pictures of the same names"):
+        difference(moved, judged_rows("sft_dec"), "psnr")
+
+
 def test_of_one_training_pictures_of_one_photo_are_no_more_than_one_witness():
     """Six independent pictures would give t of 5 degrees of freedom, an interval less than half as wide."""
     gains = [0.3, 0.3, 0.3, 0.1, 0.1, -0.1]

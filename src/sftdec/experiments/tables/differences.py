@@ -93,6 +93,8 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, measure: Measure, what
             f"{what or measure}: found {len(mine)} and {len(theirs)} rows, not of the same pictures, once each; judge "
             "both again on one set of scenes"
         )
+    if "psnr_blurred" in mine and not np.allclose(mine["psnr_blurred"], theirs["psnr_blurred"], atol=1e-5):
+        raise ValueError(f"{what or measure}: judged on other pictures of the same names; judge both again on one set")
     gains = mine[measure] - theirs[measure]
     if not np.isfinite(gains).all():
         scene = gains.index[~np.isfinite(gains.to_numpy(float))][0]
