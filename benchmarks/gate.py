@@ -7,7 +7,7 @@ standard deviation is ``--spread``; it gets in where the low end of its interval
 ``--challengers``, how many get in: by the gate's own interval (``evaluation.paired_interval``), by the two bootstraps
 it is made of, and by scipy's percentile and BCa bootstraps; and by the gate's where all photos are shifted by -0.1 and
 +0.1 dB. ``--trained``: gains as they are, in place of a distribution, drawn from the differences between networks of
-table 3 that differ by their seed alone (``build/table3``), one of two made to be no better by taking the mean away.
+table 3 (``build/table3``) of one fold, one of two made to be no better by taking the mean away.
 """
 
 import argparse
@@ -37,18 +37,16 @@ DISTRIBUTIONS: dict[str, Draw] = {
 }
 
 
-def between_seeds(folder: Path) -> dict[str, Draw]:
-    """Draws of the differences on a photo between two seeds' networks, both ways, in the networks' own spread."""
+def between_variants(folder: Path) -> dict[str, Draw]:
+    """Draws of the differences on a photo between two variants' networks of a fold, both ways, in their own spread."""
     found = []
-    for variant in sorted(path.name for path in (folder / "equal_steps").iterdir()):
-        tables = [
-            pd.read_parquet(path) for path in sorted(folder.glob(f"equal_steps/{variant}/*/per_image/s3.parquet"))
-        ]
+    for fold in sorted({path.name for path in folder.glob("equal_steps/*/*")}):
+        tables = [pd.read_parquet(path) for path in sorted(folder.glob(f"equal_steps/*/{fold}/per_image/s3.parquet"))]
         for first, second in itertools.permutations(tables, 2):
             gains = (first["psnr"] - second["psnr"]).to_numpy()
             found.append((gains - gains.mean()) / gains.std())
     pool = np.concatenate(found)
-    return {"trained with another seed": lambda g, shape: g.choice(pool, shape)}
+    return {"another variant's training": lambda g, shape: g.choice(pool, shape)}
 
 
 def lows(gains: NDArray[np.float64], level: float, replicates: int) -> dict[str, float]:
@@ -84,7 +82,7 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=2000)
     parser.add_argument("--trained", action="store_true")
     given = parser.parse_args()
-    distributions = between_seeds(Path("build/table3")) if given.trained else DISTRIBUTIONS
+    distributions = between_variants(Path("build/table3")) if given.trained else DISTRIBUTIONS
     methods = ["gate", "bootstrap-t", "Student t", "percentile", "BCa"]
     print(f"of {given.challengers} challengers that are no better this many get in, level {given.level:g}")
     print(

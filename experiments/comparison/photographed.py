@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sftdec.datasets import find_pairs, read_pairs
-from sftdec.evaluation import MAP_SOURCES, evaluate_deconvolution, evaluate_network, map_of_network
 from sftdec.experiments import (
     BUDGET_TITLES,
     DECONVOLVED,
     ORACLE,
     TABLE_2,
     UNTRAINED,
-    checksum,
     has_rows,
+    measure_method,
+    measure_network,
     named_rows,
     pairs_digest,
     read_photographed,
@@ -30,7 +30,7 @@ from sftdec.experiments import (
     with_rows,
 )
 from sftdec.peers import load_network
-from sftdec.runtime import atomic_path
+from sftdec.runtime import atomic_path, checksum
 
 BUILD, OUT = Path("build/comparison"), Path(__file__).with_name("photographed.csv")
 METHODS = [method.judged for method in TABLE_2.methods if method.judged != ORACLE]  # which wants the true map
@@ -66,11 +66,9 @@ def main() -> None:
                 continue
             scenes = read_pairs(name, pairs)
             if weights is None:
-                table = evaluate_deconvolution(MAP_SOURCES[method], scenes)
-            elif method.endswith(DECONVOLVED):
-                table = evaluate_deconvolution(map_of_network(load_network(weights).eval()), scenes)
+                table = measure_method(method, scenes)
             else:
-                table = evaluate_network(load_network(weights).eval(), scenes)
+                table = measure_network(load_network(weights), scenes, deconvolve=method.endswith(DECONVOLVED))
             measured = named_rows(table, photos, method, budget, sha256, pictures)
             rows = with_rows(read_photographed(OUT), measured)
             with atomic_path(OUT) as temporary:

@@ -1,4 +1,4 @@
-"""DVC stages of an experiment's cells: patches, and the stage before's weights → weights, judged a row a photo."""
+"""DVC stages of an experiment's cells: patches, and the stage before's weights → weights, judged a row a picture."""
 
 import argparse
 from dataclasses import asdict, replace
@@ -19,22 +19,22 @@ def main() -> None:
     parser.add_argument("experiment", help="a folder of experiments/, such as table3")
     parser.add_argument("variant", help="one of its params.yaml")
     parser.add_argument("stage", choices=sorted(STAGES))
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--fold", type=int, required=True)
     parser.add_argument("--budget", choices=BUDGETS, default="equal_steps")
     parser.add_argument("--start", metavar="VARIANT", help="go on from another variant's weights of the stage before")
     given = parser.parse_args()
     experiment = load_experiment(Path("experiments") / given.experiment / "params.yaml")
-    cell = Cell(given.variant, given.stage, given.seed, given.budget)
+    cell = Cell(given.variant, given.stage, given.fold, given.budget)
     params = cell_params(Path("params.yaml"), experiment, cell)
-    print(f"{cell.budget}, {cell.variant}, seed {cell.seed}, {cell.stage}: {experiment.steps_of(cell)} steps")
+    print(f"{cell.budget}, {cell.variant}, fold {cell.fold}, {cell.stage}: {experiment.steps_of(cell)} steps")
     start, out = replace(cell, variant=given.start or cell.variant), BUILD / given.experiment
-    name = f"{cell.variant} {cell.stage} seed {cell.seed}" + (" in equal time" if cell.budget == "equal_time" else "")
-    reads = [BUILD / "scenes", BUILD / "patches"]
+    name = f"{cell.variant} {cell.stage} fold {cell.fold}" + (" in equal time" if cell.budget == "equal_time" else "")
+    reads = [cell.data(out) / "scenes", cell.data(out) / "patches"]
     shown = {**asdict(cell), "steps": experiment.steps_of(cell), **experiment.variants[cell.variant]}
     with track_stage(name, Path.cwd(), reads, shown, experiment=f"sft-dec-{given.experiment}") as tracker:
-        told = (cell, params, experiment, BUILD, out, CHECKPOINTS, start)
+        told = (cell, params, out, CHECKPOINTS, start)
         judged = train_cell(*told, lambda step, metrics: tracker.metrics(metrics, step))
-        tracker.log_means(judged, ["split", "dataset"], MEASURES)
+        tracker.log_means(judged, ["dataset"], MEASURES)
         tracker.artifact(cell.per_image(out))
         tracker.writes([cell.weights(out)])
 

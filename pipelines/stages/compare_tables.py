@@ -47,7 +47,7 @@ def main() -> None:
     shutil.rmtree(tables, ignore_errors=True)
     training = trainings(comparison)
     measured = Measured(judged[judged["split"] == report.split], costs, training, photographed)
-    written = write_tables(measured, tables, report.level, report.replicates)
+    written = write_tables(measured, tables, report.level)
     trained = set(training.loc[(training["budget"] == PANEL_BUDGET) & training["trained"], "model"])
     places = (BUILD / "pictures", tables / "panels")
     shown = write_panels(Path("build/scenes"), report.split, *places, comparison.models, trained)

@@ -2,40 +2,46 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from pipelines.stages.entry import run_stage
 from pipelines.stages.made_from import record
 from pipelines.stages.publish import REPORTS, publish
-from sftdec.experiments import Experiment, default_note, load_experiment, read_cells, readings_rows, write_document
+from sftdec.experiments import (
+    Experiment,
+    default_note,
+    judged_notes,
+    load_experiment,
+    read_cells,
+    readings_rows,
+    write_document,
+)
 
 BUILD, TABLES, PARAMS = Path("build/readings"), Path("build/tables/readings"), Path("experiments/readings/params.yaml")
 STAGE = "s3"
 
 
-def notes(experiment: Experiment, scenes: int, photos: int) -> list[str]:
+def notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
     """How it was trained and judged: paragraphs."""
-    report = experiment.report
     return [
         "Made by `dvc repro experiments/readings/dvc.yaml`: `params.yaml` with one thing changed at a time, "
-        f"{', '.join(f'{stage} {count} steps' for stage, count in experiment.steps.items())}, seeds "
-        f"{', '.join(map(str, experiment.seeds))}. What changes only s2 or s3 starts from the default's own weights.",
-        f"Judged on the {scenes} {report.split} scenes (of {photos} photos) after s3; the test photos are not opened. "
-        "An effect is the other reading minus the default, same seed and scene; of a map's error less is better. Its "
-        f"{report.level:.0%} interval is a hierarchical parametric bootstrap over seeds and scenes (Student's t at "
-        "both levels); nothing is corrected for the number of intervals.",
+        f"{', '.join(f'{stage} {count} steps' for stage, count in experiment.steps.items())}. What changes only s2 or "
+        "s3 starts from the default's own weights. An effect is the other reading minus the default, after s3; of a "
+        f"map's error less is better. Left out: {', '.join(experiment.photos.left_out) or 'no photo'}; what follows is "
+        "chosen without the photos that the sample's test is of.",
+        *judged_notes(experiment, judged),
+        "Verdicts are corrected for the number of readings by Holm's method, of each measure by itself.",
+        default_note(judged, STAGE),
     ]
 
 
 def main() -> None:
     """Compare each reading with the default."""
     experiment = load_experiment(PARAMS)
-    report = experiment.report
     table = read_cells(experiment, BUILD)
-    judged = table[table["split"] == report.split]
-    said = notes(experiment, len(judged[["dataset", "scene"]].drop_duplicates()), judged["photo"].nunique())
-    said.append(default_note(judged, STAGE))
-    rows = readings_rows(judged, experiment.labels, STAGE, report.level, report.replicates)
+    rows = readings_rows(table, experiment.labels, STAGE, experiment.report.level)
     record("readings", BUILD.rglob("*.safetensors"), REPORTS)
-    publish(write_document(TABLES, "readings", rows, said))
+    publish(write_document(TABLES, "readings", rows, notes(experiment, table)))
     print(f"{REPORTS / 'readings.md'}: {len(experiment.labels)} readings compared with the default")
 
 

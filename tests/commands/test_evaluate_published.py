@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mlflow import MlflowClient
 
 from sftdec.cli import main
 from sftdec.evaluation import PROTOCOLS
@@ -64,6 +65,16 @@ def test_a_rivals_released_weights_are_a_model(released, capsys):
     made = forwards.nafnet(weights, torch.from_numpy(blurred.astype(np.float32))).clamp(0, 1).numpy()
     psnr = pd.read_csv(released / "results.csv")["psnr"][0]
     assert psnr == pytest.approx(10 * np.log10(1 / np.mean((made - sharp) ** 2)), abs=1e-3) and found["images"] == 3
+
+
+def test_in_a_project_measuring_is_a_run(released, capsys, monkeypatch):
+    monkeypatch.setenv("SFTDEC_TRACKING", "on")
+    (released / "dvc.yaml").write_text("stages: {}\n")
+    found = [evaluate(capsys, "--model", "builtin") for _ in range(2)]
+    store = MlflowClient(f"sqlite:///{released / 'mlflow.db'}")
+    (run,) = store.search_runs([store.get_experiment_by_name("sft-dec-grid").experiment_id])
+    assert run.info.run_name == "builtin × test_c, dpdd" and run.data.params["protocol"] == "dpdd"
+    assert run.data.metrics["psnr"] == pytest.approx(found[0]["psnr"], abs=1e-6) and found[0] == found[1]
 
 
 @pytest.mark.parametrize(

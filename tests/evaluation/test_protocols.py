@@ -1,6 +1,7 @@
 """The protocols of papers, each beside what its public script computes, written out here."""
 
 import math
+import sys
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from sftdec.datasets import Entry
+from sftdec.evaluation import protocols
 from sftdec.evaluation.protocols import PROTOCOLS, measure_pair
 from sftdec.runtime import DataError
 
@@ -75,3 +77,34 @@ def test_a_pair_of_two_sizes_a_missing_half_and_a_picture_twice_are_refused(pair
     ):
         with pytest.raises(DataError, match=said):
             measure_pair(PROTOCOLS["dpdd"], Entry("one", "one", "test", pair.blurred, sharp), restore)
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """A folder of packages; what is made of them is forgotten afterwards."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    protocols._perceptual.cache_clear()
+    yield tmp_path
+    protocols._perceptual.cache_clear()
+    for name in ("lpips", "DISTS_pytorch"):
+        sys.modules.pop(name, None)
+
+
+def test_a_package_of_a_perceptual_measure_is_asked_with_pictures_of_its_range(packages, pair):
+    (packages / "lpips.py").write_text(
+        "class LPIPS:\n    def __init__(self, net, verbose):\n        assert net == 'alex'\n"
+        "    def __call__(self, first, second, normalize):\n"
+        "        assert normalize and first.shape == second.shape == (1, 3, 45, 61) and 0 <= first.min() <= 1\n"
+        "        return (first - second).abs().mean()\n"
+    )
+    (packages / "DISTS_pytorch.py").write_text(
+        "class DISTS:\n    def __call__(self, first, second):\n        return second.mean()\n"
+    )
+    row = measure_pair(PROTOCOLS["dpdd"], pair, restore)
+    assert row["lpips"] == pytest.approx(row["image_mae"], rel=1e-4) and 0 < row["dists"] < 1
+
+
+def test_a_package_that_can_t_be_used_is_named(packages, pair):
+    (packages / "lpips.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    with pytest.raises(DataError, match=r"lpips is installed and can't be used \(operator torchvision::nms"):
+        measure_pair(PROTOCOLS["dpdd"], pair, restore)

@@ -1,5 +1,6 @@
 """An experiment's parameter file, and the parameters of each of its cells."""
 
+import csv
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +18,13 @@ EXPERIMENTS = sorted({path.parent.name for path in ROOT.glob("experiments/*/para
 
 def values():
     return {
-        "seeds": [0, 4],
-        "splits": ["validation"],
+        "folds": [0, 1],
+        "photos": {"builtin": False},
         "steps": {"s1": 100, "s2": 200},
         "variants": {"plain": {"network.modulation": "baseline"}, "dec": {}},
         "equal_time": ["plain"],
         "step_cost": {"plain": {"s1": 0.4}},
-        "report": {"split": "validation"},
+        "report": {"level": 0.95},
     }
 
 
@@ -55,16 +56,17 @@ def test_every_step_that_equal_time_needs_has_a_measured_cost():
         assert all(found.steps_of(Cell(variant, stage, 0, "equal_time")) >= 1 for stage in ("s1", "s2", "s3"))
 
 
-def test_no_reading_is_judged_on_test_photos():
+def test_no_reading_is_judged_on_the_test_s_photos():
     found = load_experiment(ROOT / "experiments/readings/params.yaml")
-    assert found.splits == ["validation"] and found.report.split == "validation"
+    rows = csv.DictReader((ROOT / "data/sample/recipes.csv").open(encoding="utf-8"))
+    assert set(found.photos.left_out) == {row["photo"] for row in rows if row["split"] == "test"}
     assert set(found.labels) | {"default"} == set(found.variants)
 
 
-def test_a_cell_has_its_variants_changes_its_seed_and_its_steps(tmp_path):
-    params = cell_params(BASE, experiment(tmp_path), Cell("plain", "s2", 4))
+def test_a_cell_has_its_variants_changes_its_fold_and_its_steps(tmp_path):
+    params = cell_params(BASE, experiment(tmp_path), Cell("plain", "s2", 1))
     assert params.network.modulation == "baseline"
-    assert params.train.common.seed == 4 and params.train.s2.steps == 200
+    assert params.train.common.seed == 1 and params.train.s2.steps == 200
     assert params.train.s3 == cell_params(BASE, experiment(tmp_path), Cell("dec", "s2", 0)).train.s3
 
 
@@ -98,18 +100,20 @@ def test_changes_leave_the_values_they_are_made_to_alone():
 def test_an_unusable_file_is_named_with_its_key(tmp_path):
     with pytest.raises(ParamsError, match=r"params\.yaml: seedz: found \[1\]"):
         experiment(tmp_path, seedz=[1])
+    with pytest.raises(ParamsError, match=r"folds: found \[0, 2\], expected 0, 1, … in order"):
+        experiment(tmp_path, folds=[0, 2])
     with pytest.raises(ParamsError, match=r"nowhere\.yaml: can't be read"):
         load_experiment(tmp_path / "nowhere.yaml")
 
 
 def test_the_cells_that_are_there_are_read_and_other_files_are_not(tmp_path):
     found = experiment(tmp_path)
-    there = [Cell("plain", "s1", 0), Cell("dec", "s2", 4), Cell("plain", "s1", 4, "equal_time")]
+    there = [Cell("plain", "s1", 0), Cell("dec", "s2", 1), Cell("plain", "s1", 1, "equal_time")]
     for cell in [*there, Cell("plain", "s1", 9), Cell("dec", "s1", 0, "equal_time")]:
         cell.per_image(tmp_path).parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame({"psnr": [25.0, 26.0]}).to_parquet(cell.per_image(tmp_path))
     table = read_cells(found, tmp_path)
     assert len(table) == 6
-    assert {Cell(row.variant, row.stage, row.seed, row.budget) for row in table.itertuples()} == set(there)
+    assert {Cell(row.variant, row.stage, row.fold, row.budget) for row in table.itertuples()} == set(there)
     with pytest.raises(ParamsError, match="none of the experiment's"):
         read_cells(found, tmp_path / "elsewhere")

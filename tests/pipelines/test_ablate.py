@@ -42,8 +42,8 @@ def base(tmp_path):
 @pytest.fixture
 def experiment(tmp_path):
     values = {
-        "seeds": [0, 1],
-        "splits": ["validation", "test"],
+        "folds": [0, 1],
+        "photos": {"builtin": False},
         "steps": {"s1": 4, "s2": 4, "end_to_end": 8},
         "variants": {
             "baseline": {"network.modulation": "baseline"},
@@ -52,7 +52,7 @@ def experiment(tmp_path):
         },
         "equal_time": ["baseline"],
         "step_cost": {"baseline": {"s1": 0.5}},
-        "report": {"split": "test"},
+        "report": {"level": 0.95},
     }
     path = tmp_path / "experiment.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -61,12 +61,15 @@ def experiment(tmp_path):
 
 @pytest.fixture
 def run(build, base, experiment):
-    def train(variant, stage, seed=0, budget="equal_steps", start=None, out="out", told=None):
-        cell = Cell(variant, stage, seed, budget)
+    def train(variant, stage, fold=0, budget="equal_steps", start=None, out="out", told=None):
+        cell = Cell(variant, stage, fold, budget)
         begun = replace(cell, variant=start or variant)
         params = cell_params(base, experiment, cell)
+        for part in ("scenes", "patches"):
+            copied = cell.data(build / out) / part
+            shutil.copytree(build / part, copied, dirs_exist_ok=True)
         report = lambda step, metrics: told is None or told.append((step, metrics["loss"]))  # noqa: E731
-        judged = train_cell(cell, params, experiment, build, build / out, build / "checkpoints", begun, report)
+        judged = train_cell(cell, params, build / out, build / "checkpoints", begun, report)
         assert judged.equals(pd.read_parquet(cell.per_image(build / out)))
         return cell
 
@@ -80,15 +83,12 @@ def test_a_cell_leaves_weights_of_its_modulation_a_curve_and_a_row_a_photo(run, 
     assert load_weights(cell.weights(build / "out")).config.modulation == "baseline"
     assert pd.read_csv(cell.curve(build / "out"))["step"].tolist()[-1] == 4
     table = pd.read_parquet(cell.per_image(build / "out"))
-    assert table[["scene", "photo", "split"]].to_numpy().tolist() == [
-        ["set/2", "2", "validation"],
-        ["set/3", "3", "test"],
-    ]
+    assert table[["scene", "photo", "split"]].to_numpy().tolist() == [["set/3", "3", "test"]]
     assert {"psnr", "ssim", "mae"} <= set(table.columns)
     assert not list((build / "checkpoints").glob("*"))
 
 
-def test_the_seed_decides_the_weights_and_the_same_cell_ends_in_the_same_bytes(run, build):
+def test_the_fold_s_seed_decides_the_weights_and_the_same_cell_ends_in_the_same_bytes(run, build):
     first, other = run("dec", "s1", 0), run("dec", "s1", 1)
     run("dec", "s1", 0, out="again")
     assert first.weights(build / "out").read_bytes() != other.weights(build / "out").read_bytes()
@@ -114,9 +114,9 @@ def test_what_the_cells_wrote_is_one_table(run, build, experiment):
     run("baseline", "s1", 0)
     run("dec", "end_to_end", 1)
     table = read_cells(experiment, build / "out")
-    assert table.groupby(["variant", "stage", "seed"]).size().to_dict() == {
-        ("baseline", "s1", 0): 2,
-        ("dec", "end_to_end", 1): 2,
+    assert table.groupby(["variant", "stage", "fold"]).size().to_dict() == {
+        ("baseline", "s1", 0): 1,
+        ("dec", "end_to_end", 1): 1,
     }
 
 
@@ -133,9 +133,9 @@ def test_dvc_reads_the_experiment_whose_files_exist(tmp_path, name):
     listed = [sys.executable, "-m", "dvc", "stage", "list", "--name-only", f"experiments/{name}/dvc.yaml"]
     names = subprocess.run(listed, cwd=project, check=True, capture_output=True, text=True).stdout.split()
     experiment = load_experiment(ROOT / "experiments" / name / "params.yaml")
-    trainings = {line.partition(":")[2] for line in names if "@" in line}
+    trainings = {line.partition(":")[2] for line in names if "@" in line and "folds@" not in line}
     assert {each.rpartition("@")[2] for each in trainings} == {
-        f"{variant}-{seed}" for variant in experiment.variants for seed in experiment.seeds
+        f"{variant}-{fold}" for variant in experiment.variants for fold in experiment.folds
     }
     stages = yaml.safe_load((ROOT / "experiments" / name / "dvc.yaml").read_text())["stages"]
     for stage in stages.values():

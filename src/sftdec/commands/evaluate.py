@@ -96,7 +96,9 @@ def _published(arguments: argparse.Namespace) -> int:
         network, device = load_any_model(arguments.model if name else file, arguments.device)
         return network, str(device)
 
-    table = measure_published(load, f"{name} {checksum(file)}", arguments.data, arguments.protocol, Path.cwd())
+    table = measure_published(
+        load, arguments.model or file.stem, f"{name} {checksum(file)}", arguments.data, arguments.protocol, Path.cwd()
+    )
     if arguments.out is not None:
         with atomic_path(arguments.out) as temporary:
             table.to_csv(temporary, index=False)

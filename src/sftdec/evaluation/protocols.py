@@ -6,6 +6,7 @@ None of them is this project's own way (``metrics``), and none is comparable wit
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -131,15 +132,32 @@ def _mae(image: NDArray[Any], sharp: NDArray[Any]) -> float:
 
 def _perceived(image: Values, sharp: Values) -> dict[str, float]:
     """LPIPS (AlexNet, as the scripts have it) and DISTS, of the packages of these names, where they are installed."""
-    found: dict[str, float] = {}
-    if find_spec("lpips") or find_spec("DISTS_pytorch"):
-        import torch
+    if not (measures := _perceptual()):
+        return {}
+    import torch
 
-        first, second = (torch.from_numpy(np.moveaxis(each, 2, 0)[None].copy()) for each in (image, sharp))
-        with torch.inference_mode():
-            if find_spec("lpips"):
-                measure = import_module("lpips").LPIPS(net="alex", verbose=False)
-                found["lpips"] = float(measure(first, second, normalize=True))
-            if find_spec("DISTS_pytorch"):
-                found["dists"] = float(import_module("DISTS_pytorch").DISTS()(first, second))
+    first, second = (torch.from_numpy(np.moveaxis(each, 2, 0)[None].copy()) for each in (image, sharp))
+    with torch.inference_mode():
+        return {name: float(measure(first, second)) for name, measure in measures.items()}
+
+
+@cache
+def _perceptual() -> dict[str, Callable[..., Any]]:
+    """What the packages that are installed compare two pictures with; made once, for each has a network.
+
+    Raises:
+        DataError: a package is there and can't be used: another torchvision than PyTorch wants, or no way to weights.
+    """
+    makers: dict[str, tuple[str, Callable[[Any], Callable[..., Any]]]] = {
+        "lpips": ("lpips", lambda package: partial(package.LPIPS(net="alex", verbose=False), normalize=True)),
+        "dists": ("DISTS_pytorch", lambda package: package.DISTS()),
+    }
+    found: dict[str, Callable[..., Any]] = {}
+    for name, (package, make) in makers.items():
+        if find_spec(package):
+            try:
+                found[name] = make(import_module(package))
+            except Exception as error:  # whatever it is, the package isn't ours
+                mend = "mend its torchvision or uninstall it, and the figures come without it"
+                raise DataError(f"{name}: {package} is installed and can't be used ({error}); {mend}") from error
     return found

@@ -49,10 +49,10 @@ def paired_interval(differences: NDArray[np.float64], level: float, replicates: 
     How often each lets a challenger in that is no better is measured in ``benchmarks/gate.py``. At level 0.99, which
     should be 5 of 1,000, percentile and BCa intervals let in 19 to 36 with twelve photos and symmetric gains, since
     they take the spread of twelve for known; this one 1 to 7, and 15 where rare great losses make the gains skew.
-    The hierarchical bootstrap of ``evaluation.ablation`` is for several seeds; a registered version is one. Photos
-    count as independent; pictures of one scene are less than that. Of challengers that differ from the champion as
-    table 3's networks do from one another by their seed, 1, 3 and 3 of 1,000 get in with 6, 12 and 50 photos
-    (``--trained``). No method sees a loss so rare that none of the photos shows it: with lognormal losses 44 get in.
+    ``clustered`` is for several trainings; a registered version is one. Photos count as independent; pictures of one
+    scene are less than that. Of challengers that differ from the champion as table 3's networks did from one another by
+    their seed, 1, 3 and 3 of 1,000 got in with 6, 12 and 50 photos.
+    No method sees a loss so rare that none of the photos shows it: with lognormal losses 44 get in.
 
     The same differences, in any order, give the same interval. Equal differences give an interval of no width.
 

@@ -1,6 +1,17 @@
 from .cells import train_cell
 from .comparison import OURS, Comparison, Trained, load_comparison
-from .definition import BUDGETS, Cell, Experiment, StageName, cell_params, load_experiment, read_cells, with_changes
+from .definition import (
+    BUDGETS,
+    Cell,
+    Experiment,
+    StageName,
+    cell_params,
+    judged_notes,
+    load_experiment,
+    read_cells,
+    with_changes,
+)
+from .folds import NAME, fold_index, lay_out, write_fold
 from .grid.data import data_at_hand, pairs_digest
 from .grid.fill import fill_grid
 from .grid.models import models_at_hand
@@ -10,7 +21,7 @@ from .published import measure_published
 from .tables.costs import measure_costs, measured_picture, own_peak
 from .tables.documents import read_documents, write_document
 from .tables.judged import read_judged
-from .tables.judging import checksum, judge_classical, judge_model
+from .tables.judging import judge_classical, judge_model, measure_method, measure_network
 from .tables.methods import BUDGET_TITLES, DECONVOLVED, ORACLE, PANEL_BUDGET, TABLE_2, UNTRAINED, trained_model
 from .tables.photographed import has_rows, named_rows, read_photographed, with_rows
 from .tables.publishing import Measured, write_panels, write_tables
@@ -24,6 +35,7 @@ __all__ = [
     "BUDGET_TITLES",
     "DECONVOLVED",
     "FINAL",
+    "NAME",
     "ORACLE",
     "OURS",
     "PANEL_BUDGET",
@@ -36,18 +48,22 @@ __all__ = [
     "StageName",
     "Trained",
     "cell_params",
-    "checksum",
     "data_at_hand",
     "default_note",
     "fill_grid",
+    "fold_index",
     "fresh_network",
     "grid_text",
     "has_rows",
     "judge_classical",
     "judge_model",
+    "judged_notes",
+    "lay_out",
     "load_comparison",
     "load_experiment",
     "measure_costs",
+    "measure_method",
+    "measure_network",
     "measure_published",
     "measured_picture",
     "models_at_hand",
@@ -67,6 +83,7 @@ __all__ = [
     "with_changes",
     "with_rows",
     "write_document",
+    "write_fold",
     "write_grid",
     "write_panels",
     "write_tables",

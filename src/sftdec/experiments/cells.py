@@ -1,14 +1,16 @@
 """Training one cell of an experiment and judging what came out."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import torch
 
-from sftdec.datasets import load_scenes, read_index
-from sftdec.evaluation import evaluate_network, write_per_image
-from sftdec.experiments.definition import Cell, Experiment
-from sftdec.networks import SFTDec, save_weights
+from sftdec.evaluation import write_per_image
+from sftdec.experiments.definition import Cell
+from sftdec.experiments.tables.judging import judge, measure_network
+from sftdec.networks import save_weights
 from sftdec.params import Params
 from sftdec.runtime import choose_device
 from sftdec.training import STAGES, Report, train_sft_dec, write_curve
@@ -17,40 +19,32 @@ from sftdec.training import STAGES, Report, train_sft_dec, write_curve
 def train_cell(
     cell: Cell,
     params: Params,
-    experiment: Experiment,
-    build: Path,
     out: Path,
     checkpoints: Path,
     start: Cell,
     report: Report = lambda step, metrics: None,
 ) -> pd.DataFrame:
-    """Train one cell on ``build/scenes`` and ``build/patches`` and judge its weights on the experiment's splits.
+    """Train one cell on its fold's scenes and patches, and judge its weights on the photos that it didn't see.
 
-    ``report`` is told how the training goes; what comes back is the judgement, a row a photo.
+    ``report`` is told how the training goes; what comes back is the judgement, a row a picture, with
+    the kind of machine that trained it.
 
-    ``start`` is the variant, seed and budget whose weights of the stage before are gone on from; its files and the
-    cell's lie below ``out``.
+    ``start`` is the variant, fold and budget whose weights of the stage before are gone on from; its files, the cell's
+    and the folds lie below ``out``.
     """
+    data = cell.data(out)
     with tempfile.TemporaryDirectory() as folder:  # where a training finds scenes, patches and weights beside another
         own = Path(folder)
         for part in ("scenes", "patches"):
-            (own / part).symlink_to((build / part).resolve())
+            (own / part).symlink_to((data / part).resolve())
         (own / "models").symlink_to(start.weights(out).parent.resolve())
         network, curve, saved = train_sft_dec(STAGES[cell.stage], params, own, checkpoints, report)
     save_weights(network, cell.weights(out))
     write_curve(cell.curve(out), curve)
-    judged = _per_image(network, params, experiment, build)
+    device = str(choose_device(params.evaluate.device))
+    trained_on = choose_device(params.train.common.device)
+    machine = torch.cuda.get_device_name(trained_on) if trained_on.type == "cuda" else "CPU"
+    judged = judge(partial(measure_network, network, device=device), data / "scenes", "test").assign(machine=machine)
     write_per_image(cell.per_image(out), judged)
     saved.clear()
     return judged
-
-
-def _per_image(network: SFTDec, params: Params, experiment: Experiment, build: Path) -> pd.DataFrame:
-    """A row a photo of the experiment's splits, guided by the network's own map: ``evaluate.COLUMNS``, split, photo."""
-    device = choose_device(params.evaluate.device)
-    network = network.to(device)
-    photos = read_index(build / "scenes")[["dataset", "scene", "photo", "split"]]
-    tables = [
-        evaluate_network(network, load_scenes(build / "scenes", split), str(device)) for split in experiment.splits
-    ]
-    return pd.concat(tables, ignore_index=True).merge(photos, on=["dataset", "scene"], validate="one_to_one")

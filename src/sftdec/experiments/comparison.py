@@ -34,6 +34,12 @@ class PartParams(_Section):
     learning_rate: Positive | None = None  # of the short schedule; SFT-Dec's stand in params.yaml
 
 
+class JudgedParams(ReportParams):
+    """How the comparison is judged."""
+
+    split: Literal["validation", "test"]
+
+
 class Comparison(_Section):
     """What the comparison's params.yaml holds."""
 
@@ -43,7 +49,7 @@ class Comparison(_Section):
     steps: Annotated[int, Field(ge=1)]  # on the budget equal_steps
     schedule: Literal["short", "published"]  # short: each network's own loss and optimiser, one fall of its rate
     models: Annotated[dict[ModelName, dict[str, PartParams]], Field(min_length=1)]  # by name, then by part
-    report: ReportParams
+    report: JudgedParams
 
     @model_validator(mode="after")
     def _known(self) -> Self:

@@ -1,6 +1,6 @@
-"""An experiment: variants of params.yaml, each trained with several seeds; read from experiments/NAME/params.yaml.
+"""An experiment: variants of params.yaml, each trained once a fold of photos; read from experiments/NAME/params.yaml.
 
-A cell is one variant, one seed, one stage of training, on one budget: ``equal_steps`` gives every variant the steps
+A cell is one variant, one fold, one stage of training, on one budget: ``equal_steps`` gives every variant the steps
 that stand in the file, ``equal_time`` as many as fit into the time that the variant of step cost 1 takes for them.
 """
 
@@ -8,10 +8,10 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sftdec.params import Params, ParamsError, parse_params
 from sftdec.runtime import read_yaml
@@ -31,16 +31,21 @@ class _Section(BaseModel):
 class ReportParams(_Section):
     """How an experiment is judged."""
 
-    split: Literal["validation", "test"]
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # of the intervals
-    replicates: Annotated[int, Field(ge=1000)] = 100_000  # of the bootstrap
+
+
+class PhotosParams(_Section):
+    """Which photos an experiment learns from and is judged on."""
+
+    builtin: bool = True  # those of experiments/builtin/photos.csv beside the wheels'
+    left_out: list[str] = []  # names
 
 
 class Experiment(_Section):
     """What an experiment's params.yaml holds."""
 
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2)]
-    splits: Annotated[list[Literal["validation", "test"]], Field(min_length=1)]  # whose photos are opened
+    folds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2)]  # 0, 1, …; each is its training's seed
+    photos: PhotosParams
     steps: dict[StageName, Annotated[int, Field(ge=1)]]
     variants: Annotated[dict[str, Changes], Field(min_length=2)]
     changes: Changes = {}  # of every variant
@@ -50,6 +55,12 @@ class Experiment(_Section):
     step_cost: dict[str, dict[StageName, Annotated[float, Field(gt=0)]]] = {}  # seconds a step, as a ratio
     labels: dict[str, str] = {}  # of variants, in the report
     report: ReportParams
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.folds != list(range(len(self.folds))):
+            raise ValueError(f"folds: found {self.folds}, expected 0, 1, … in order")
+        return self
 
     def steps_of(self, cell: "Cell") -> int:
         """Steps of a cell's stage.
@@ -76,12 +87,16 @@ class Cell:
 
     variant: str
     stage: StageName
-    seed: int
+    fold: int
     budget: Budget = "equal_steps"
 
+    def data(self, build: Path) -> Path:
+        """Scenes and patches of the cell's fold, below the experiment's folder in ``build``."""
+        return build / "folds" / str(self.fold)
+
     def folder(self, build: Path) -> Path:
-        """Where the cell's variant and seed keep their files, below the experiment's folder in ``build``."""
-        return build / self.budget / self.variant / str(self.seed)
+        """Where the cell's variant and fold keep their files, below the experiment's folder in ``build``."""
+        return build / self.budget / self.variant / str(self.fold)
 
     def weights(self, build: Path) -> Path:
         """The trained weights."""
@@ -106,26 +121,42 @@ def load_experiment(path: Path) -> Experiment:
 
 
 def read_cells(experiment: Experiment, build: Path) -> pd.DataFrame:
-    """The per-image tables of an experiment's cells that are there, as ``evaluation.ablation`` takes them, and split.
+    """The per-image tables of an experiment's cells that are there, as ``tables.differences`` takes them.
 
     Raises:
         ParamsError: there is none.
     """
     cells = [
-        Cell(variant, stage, seed, budget)
+        Cell(variant, stage, fold, budget)
         for budget in BUDGETS
         for variant in (experiment.variants if budget == "equal_steps" else experiment.equal_time)
         for stage in get_args(StageName)
-        for seed in experiment.seeds
+        for fold in experiment.folds
     ]
     found = [
-        pd.read_parquet(path).assign(budget=cell.budget, variant=cell.variant, stage=cell.stage, seed=cell.seed)
+        pd.read_parquet(path).assign(budget=cell.budget, variant=cell.variant, stage=cell.stage, fold=cell.fold)
         for cell in cells
         if (path := cell.per_image(build)).is_file()
     ]
     if not found:
         raise ParamsError(f"{build}: none of the experiment's {len(cells)} cells is there; train them with dvc repro")
     return pd.concat(found, ignore_index=True)
+
+
+def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
+    """What a page says of its folds, pictures and intervals, as ``table`` (``read_cells``) has them."""
+    folds, photos, pictures = len(experiment.folds), table["photo"].nunique(), len(table[["scene"]].drop_duplicates())
+    counts = table.drop_duplicates(["budget", "variant", "stage", "fold"])["machine"].value_counts()
+    machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
+    return [
+        f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds: each cell is "
+        f"trained {folds} times, each time without a fold's photos and with a seed of its own, and judged on those, "
+        "the network's own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
+        "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
+        f"{experiment.report.level:.0%} interval is Student's t over the folds' means, which holds both what other "
+        "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
+        "truth); in how many photos the difference is above 0 stands beside it.",
+    ]
 
 
 def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
@@ -136,7 +167,7 @@ def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
     """
     if cell.variant not in experiment.variants:
         raise ParamsError(f"variants: there is no {cell.variant!r}, expected one of {', '.join(experiment.variants)}")
-    own = {"train.common.seed": cell.seed, f"train.{cell.stage}.steps": experiment.steps_of(cell)}
+    own = {"train.common.seed": cell.fold, f"train.{cell.stage}.steps": experiment.steps_of(cell)}
     changes = {**experiment.changes, **experiment.variants[cell.variant], **own}
     return parse_params(with_changes(_sections(base), changes), f"{base}, variant {cell.variant}")
 

@@ -38,6 +38,6 @@ def test_figures_without_their_notes_are_named(folder):
 
 
 def test_a_column_that_is_missing_is_named(folder):
-    pd.read_csv(folder / "readings.csv").drop(columns="supports").to_csv(folder / "readings.csv", index=False)
-    with pytest.raises(DataError, match=r"readings\.csv: has no column or row 'supports'"):
+    pd.read_csv(folder / "readings.csv").drop(columns="verdict").to_csv(folder / "readings.csv", index=False)
+    with pytest.raises(DataError, match=r"readings\.csv: has no column or row 'verdict'"):
         read_documents(folder)

@@ -9,11 +9,12 @@ from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.evaluate import write_per_image
 from sftdec.evaluation.metrics import map_errors, psnr
 from sftdec.experiments.tables.judged import JUDGED_COLUMNS, panel_scenes, read_judged
-from sftdec.experiments.tables.judging import checksum, judge_classical, judge_model
+from sftdec.experiments.tables.judging import judge_classical, judge_model
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import NetworkConfig
 from sftdec.peers import build_peer, load_network, save_peer
 from sftdec.photos.images import read_defocus, read_photo
+from sftdec.runtime import checksum
 from tests.evaluation.scenes import make_scene
 
 

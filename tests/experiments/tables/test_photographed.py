@@ -54,7 +54,7 @@ def test_changed_added_and_replaced_pictures_are_measured_anew(tmp_path, monkeyp
         )
 
     monkeypatch.setattr(photographed, "OUT", tmp_path / "found.csv")
-    monkeypatch.setattr(photographed, "evaluate_deconvolution", evaluate)
+    monkeypatch.setattr(photographed, "measure_method", evaluate)
     digests = []
     for name, picture in (("a", 0), ("a", 1), ("a_1", 2)):
         for part in ("ground_truth/a", f"input/{name}"):

@@ -23,7 +23,7 @@ MISSING = ("mprnet", ("ifan", "equal_steps"), "oracle+deconvolution")
 def written(tmp_path_factory):
     out = tmp_path_factory.mktemp("tables")
     real = photographed(judged_rows("sft_dec", dataset="real"), judged_rows("ifan", gain=1, dataset="real"))
-    write_tables(Measured(all_judged(MISSING), costs(), training(MODELS), real), out, 0.95, 1000)
+    write_tables(Measured(all_judged(MISSING), costs(), training(MODELS), real), out, 0.95)
     return out
 
 
@@ -61,7 +61,7 @@ def test_what_is_missing_is_a_row_of_its_own_and_real_photographs_a_section(writ
 
 def test_a_section_without_figures_says_so(tmp_path):
     real = photographed(judged_rows("sft_dec", dataset="real", weights="another"))
-    write_tables(Measured(judged_rows("sft_dec"), costs(), training(MODELS), real), tmp_path, 0.95, 1000)
+    write_tables(Measured(judged_rows("sft_dec"), costs(), training(MODELS), real), tmp_path, 0.95)
     page = (tmp_path / "table2.md").read_text("utf-8")
     _, section = page.split("## Equal time: real, real photographs")
     assert section.strip().startswith("Nothing is measured with the present weights.\n\n|")

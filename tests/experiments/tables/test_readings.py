@@ -2,10 +2,10 @@
 
 import pytest
 
-from sftdec.experiments.tables.ablation import Trained
+from sftdec.experiments.tables.differences import Trained
 from sftdec.experiments.tables.readings import default_note, readings_document, readings_rows
 from sftdec.reporting.document import markdown
-from tests.experiments.tables.test_ablation import planted
+from tests.experiments.tables.test_differences import planted
 
 LABELS = {"better": "a better reading", "worse": "a worse reading", "same": "a reading like the default"}
 
@@ -15,8 +15,8 @@ def trained(variant, stage="s3"):
 
 
 def report(effects, labels=LABELS):
-    table = planted({trained(variant): effect for variant, effect in effects.items()}, seed_effect=0.02)
-    rows = readings_rows(table, labels, "s3", 0.95, 2000)
+    table = planted({trained(variant): effect for variant, effect in effects.items()}, fold_effect=0.02)
+    rows = readings_rows(table, labels, "s3", 0.95)
     return markdown(readings_document(rows, ["How it was made.", default_note(table, "s3")])), rows
 
 
@@ -26,22 +26,22 @@ def test_each_reading_supports_what_its_interval_says():
     assert "- a better reading: the figures support the other reading." in page
     assert "- a worse reading: the figures support the default." in page
     assert "- a reading like the default: which is better can't be told at this scale" in page
-    of_psnr = rows[rows["measure"] == "psnr"].set_index("variant")
-    assert list(of_psnr["supports"]) == ["the other reading", "the default", "neither"]
-    assert of_psnr.loc["worse", "effect"] == pytest.approx(-0.5, abs=0.1)
+    of_psnr = rows[rows["measure"] == "psnr"].set_index("first")
+    assert list(of_psnr["verdict"]) == ["holds", "doesn't hold", "can't be told"]
+    assert of_psnr.loc["a worse reading", "ours"] == pytest.approx(-0.5, abs=0.1)
 
 
 def test_of_a_maps_error_less_is_better():
     table = planted({trained("default"): 0.0, trained("better"): 0.0})
-    table.loc[table["variant"] == "better", "mae"] = 0.05 + 0.001 * table["seed"] + 0.0001 * table["psnr"]
-    rows = readings_rows(table, {"better": "maps"}, "s3", 0.95, 2000)
-    assert rows.set_index("measure").loc["mae", "supports"] == "the other reading"
+    table.loc[table["variant"] == "better", "mae"] = 0.05 + 0.001 * table["fold"] + 0.0001 * table["psnr"]
+    rows = readings_rows(table, {"better": "maps"}, "s3", 0.95)
+    assert rows.set_index("measure").loc["mae", "verdict"] == "holds"
 
 
 def test_a_reading_that_was_not_trained_is_shown_so():
     page, rows = report({"default": 0.0, "better": 0.5})
     assert "| a worse reading | not trained | — |" in page
-    assert rows.loc[rows["variant"] == "worse", "supports"].eq("neither").all()
+    assert rows.loc[rows["first"] == "a worse reading", "verdict"].eq("can't be told").all()
 
 
 def test_without_the_default_there_is_nothing_to_compare_with():

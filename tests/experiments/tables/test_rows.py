@@ -6,17 +6,19 @@ import pandas as pd
 import pytest
 
 from sftdec.experiments.tables.methods import BUDGET_TITLES, CLASSICAL, TABLE_1, TABLE_2
+from sftdec.experiments.tables.pages import comparison_document
 from sftdec.experiments.tables.rows import columns_of, photographed_rows, table_rows
+from sftdec.reporting import markdown
 from tests.experiments.tables.planted import LEVELS, all_judged, costs, judged_rows, photographed, training
 
 
 def rows_of(table=TABLE_2, judged=None):
-    return all_rows(table) if judged is None else table_rows(table, judged, costs(), training(), 0.95, 1000)
+    return all_rows(table) if judged is None else table_rows(table, judged, costs(), training(), 0.95)
 
 
 @cache
 def all_rows(table):
-    return table_rows(table, all_judged(), costs(), training(), 0.95, 1000)
+    return table_rows(table, all_judged(), costs(), training(), 0.95)
 
 
 def one(rows, method, budget="equal_time"):
@@ -103,13 +105,13 @@ def test_figures_of_photographs_count_only_with_todays_weights():
         judged_rows("karaali_jung", "untrained", dataset="real"),
     ]
     real = photographed(*measured)
-    rows = photographed_rows(TABLE_2, real, judged, costs(), training(), 0.95, 1000)
+    rows = photographed_rows(TABLE_2, real, judged, costs(), training(), 0.95)
     assert set(rows["dataset"]) == {"real"}
     assert one(rows, "sft_dec")["psnr"] == pytest.approx(LEVELS.mean() + 1)
     assert one(rows, "dpdnet")["status"] == "measured with other weights" and math.isnan(one(rows, "dpdnet")["psnr"])
     assert one(rows, "ifan")["status"] == "not measured" and one(rows, "karaali_jung")["status"] == ""
     stale = real[real["model"] == "dpdnet"]
-    alone = photographed_rows(TABLE_2, stale, judged, costs(), training(), 0.95, 1000)
+    alone = photographed_rows(TABLE_2, stale, judged, costs(), training(), 0.95)
     assert one(alone, "dpdnet")["status"] == "measured with other weights"
 
 
@@ -119,7 +121,7 @@ def test_figures_of_photographs_count_only_of_the_newest_pictures():
     new = photographed(judged_rows("sft_dec", gain=2, dataset="real").iloc[1:], pictures="more pairs")
     other = photographed(judged_rows("dpdnet", dataset="other"))
     found = pd.concat([old[old["model"] == "dpdnet"], other, new])
-    rows = photographed_rows(TABLE_2, found, judged, costs(), training(), 0.95, 1000)
+    rows = photographed_rows(TABLE_2, found, judged, costs(), training(), 0.95)
     real = rows[rows["dataset"] == "real"]
     assert one(real, "dpdnet")["status"] == "not measured" and one(real, "sft_dec")["scenes"] == 5
     assert one(rows[rows["dataset"] == "other"], "dpdnet")["status"] == ""
@@ -127,5 +129,20 @@ def test_figures_of_photographs_count_only_of_the_newest_pictures():
 
 def test_what_is_trained_and_not_judged_says_so():
     judged = judged_rows("sft_dec")
-    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)), 0.95, 1000)
+    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)), 0.95)
     assert [one(rows, name)["status"] for name in ("ifan", "mprnet")] == ["not judged", "not trained"]
+
+
+def test_the_page_names_the_methods_that_the_intervals_tell_from_ours():
+    """The first is steadily better, the second steadily worse, and the third is better on one photo alone."""
+    gains = {"ifan": 0.5 + 0.01 * LEVELS / 30, "mprnet": -0.5 - 0.01 * LEVELS / 30, "dpdnet": [0.9, 0.9, 0.9, 0, 0, 0]}
+    judged = pd.concat([judged_rows(name, gains=list(each)) for name, each in gains.items()] + [judged_rows("sft_dec")])
+    rows = table_rows(TABLE_2, judged, costs(), training((*gains, "sft_dec")), 0.95).assign(
+        photographed=False, level=0.95
+    )
+    found = rows.set_index(["budget", "method"])
+    assert (found.loc["equal_time"].loc[["ifan", "mprnet"], "psnr_chance"] < 0.01).all()
+    said = "By PSNR, told from SFT-Dec ({}): better: IFAN, worse: blurred input; MPRNet. Can't be told from it: 1."
+    assert said.format("Holm over 4") in markdown(comparison_document(TABLE_2, rows, []))
+    older = rows.drop(columns=["psnr_chance", "ssim_chance"])
+    assert said.format("each of 4 intervals by itself") in markdown(comparison_document(TABLE_2, older, []))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sftdec.experiments.tables.ablation import Trained
+from sftdec.experiments.tables.differences import Trained
 from sftdec.experiments.tables.table3 import PAPER, STATEMENTS, paper_difference, table3_document, table3_rows
 from sftdec.reporting.document import markdown
-from tests.experiments.tables.test_ablation import planted
+from tests.experiments.tables.test_differences import planted
 
 BUDGETS = ("equal_steps", "equal_time")
 
@@ -20,8 +20,8 @@ def trainings(effect=lambda place: PAPER[place]["psnr"] - 25, budgets=BUDGETS):
     }
 
 
-def report(effects, seed_effect=0.001, noise=0.001):
-    rows = table3_rows(planted(effects, seed_effect=seed_effect, noise=noise), 0.95, 2000)
+def report(effects, fold_effect=0.001, noise=0.001):
+    rows = table3_rows(planted(effects, fold_effect=fold_effect, noise=noise), 0.95)
     return markdown(table3_document(rows, ["How it was made."])), rows
 
 
@@ -46,8 +46,8 @@ def test_the_papers_figures_are_table_3_and_fit_its_sentences():
 def test_with_the_papers_own_figures_every_statement_holds_on_both_budgets(as_in_the_paper):
     page, _ = as_in_the_paper
     for statement in STATEMENTS:
-        assert "it holds" in said(page, statement.text)
-        assert "it holds" in said(page, statement.text, "## Equal time")
+        for heading in ("## Equal steps", "## Equal time"):
+            assert f"{statement.short} by PSNR: holds (" in said(page, statement.text, heading)
 
 
 def test_the_page_has_the_papers_cell_beside_ours(as_in_the_paper):
@@ -61,7 +61,7 @@ def test_the_page_has_the_papers_cell_beside_ours(as_in_the_paper):
         "26.4327",
     ]
     cell = rows[(rows["kind"] == "cell") & (rows["first"] == "sft s1") & (rows["measure"] == "psnr")]
-    assert list(cell["budget"]) == list(BUDGETS) and (cell["paper"] == 26.1286).all() and (cell["seeds"] == 3).all()
+    assert list(cell["budget"]) == list(BUDGETS) and (cell["paper"] == 26.1286).all() and (cell["trainings"] == 3).all()
 
 
 def test_the_rows_hold_each_difference_with_its_interval(as_in_the_paper):
@@ -76,28 +76,49 @@ def test_the_rows_hold_each_difference_with_its_interval(as_in_the_paper):
 def test_the_page_begins_with_each_statements_verdict_on_both_budgets(as_in_the_paper):
     page, _ = as_in_the_paper
     summary = page[: page.index("## Equal steps")]
-    assert all(f"| {statement.text} | holds | holds |" in summary for statement in STATEMENTS)
+    for statement in STATEMENTS:
+        (line,) = (line for line in summary.splitlines() if statement.text in line)
+        assert [cell.strip() for cell in line.split("|")][2:-1:3] == ["holds", "holds"]
+
+
+def test_a_size_is_judged_apart_from_the_sign():
+    above = {place: 0.25 if place[0] in ("sft", "sft_dec") else 0.0 for place in PAPER}
+    page, rows = report(trainings(above.__getitem__))
+    line = said(page, "increases by about 0.6db in PSNR")
+    assert line.startswith("SFT-Dec above the baseline by PSNR: holds (+0.2")
+    assert "by 0.6 dB: doesn't hold at this scale." in line
+    sizes = rows[(rows["kind"] == "statement") & (rows["measure"] == "psnr")].set_index("first")["size"]
+    assert sizes.notna().sum() == 2 * 3
+
+
+def test_a_stage_that_keeps_the_weights_of_the_one_before_says_so():
+    table = planted(trainings())
+    of = table.set_index(["budget", "variant", "stage", "scene"])["psnr"]
+    later = (table["budget"] == "equal_steps") & (table["variant"] == "sft") & (table["stage"] == "s3")
+    table.loc[later, "psnr"] = of.sort_index().loc["equal_steps", "sft", "s2"][table.loc[later, "scene"]].to_numpy()
+    page = markdown(table3_document(table3_rows(table, 0.95), []))
+    assert "| +SFT s3 − +SFT s2 | +0.144 | no picture differs | — |" in page
 
 
 def test_a_contradiction_is_said():
     worse = {place: 0.5 if place[0] == "sft_fdec" else 0.0 for place in PAPER}
     page, _ = report(trainings(worse.__getitem__))
-    assert "it doesn't hold (all 3 parts) by PSNR" in said(page, "decomposition method to the β")
+    assert "SFT-Dec above SFT-FDec by PSNR: doesn't hold (−0.5" in said(page, "decomposition method to the β")
 
 
 def test_a_cell_that_is_missing_is_shown_so_and_no_statement_holds_with_it():
     effects = {trained: effect for trained, effect in trainings().items() if trained.stage != "end_to_end"}
     page, rows = report(effects)
     assert "26.1143 / not trained" in page
-    assert "by SSIM. Not trained with two seeds or more: 1 of 1 parts." in said(page, "end-to-end manner")
-    assert "it holds" in said(page, "By introducing the SFT")
+    assert "by SSIM: can't be told. Not trained on two folds or more: 1 of 1 parts." in said(page, "end-to-end manner")
+    assert "above the baseline by PSNR: holds" in said(page, "By introducing the SFT")
     assert rows.loc[rows["second"] == "sft_dec end_to_end", "verdict"].eq("can't be told").all()
 
 
 def test_equal_time_takes_the_final_network_from_the_one_budget_it_was_trained_on():
     page, rows = report(trainings(budgets=("equal_steps",)))
-    assert "it holds" in said(page, "end-to-end manner", "## Equal time")
-    assert "it can't be told" in said(page, "decomposition method to the β", "## Equal time")
+    assert "by PSNR: holds" in said(page, "end-to-end manner", "## Equal time")
+    assert "by PSNR: can't be told" in said(page, "decomposition method to the β", "## Equal time")
     time = rows[(rows["kind"] == "cell") & (rows["budget"] == "equal_time")]
     assert time.loc[time["first"].str.startswith("sft_dec "), "ours"].notna().all()
     assert time.loc[time["first"].str.startswith("sft "), "ours"].isna().all()
@@ -110,4 +131,4 @@ def test_the_papers_difference_is_that_of_its_cells():
 
 def test_an_empty_table_is_refused():
     with pytest.raises(ValueError, match="no rows"):
-        table3_rows(planted({Trained("equal_steps", "sft", "s1"): 0.0}).iloc[:0], 0.95, 2000)
+        table3_rows(planted({Trained("equal_steps", "sft", "s1"): 0.0}).iloc[:0], 0.95)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sftdec.builtin import NAME as BUILTIN
 from sftdec.builtin import builtin_weights
+from sftdec.experiments.tables.judging import measure_method, measure_network
 from sftdec.runtime import checksum
 
 if TYPE_CHECKING:
@@ -228,13 +229,8 @@ def _released(name: str, path: Path) -> "AnyNetwork":
 
 
 def _load(network: "Callable[[], AnyNetwork]", device: str) -> Measure:
-    from sftdec.evaluation import evaluate_network
-
-    loaded = network().to(device)
-    return lambda scenes: evaluate_network(loaded, scenes, device)
+    return partial(measure_network, network(), device=device)
 
 
 def _load_method(name: str, device: str) -> Measure:
-    from sftdec.evaluation import MAP_SOURCES, evaluate_deconvolution
-
-    return partial(evaluate_deconvolution, MAP_SOURCES[name])
+    return partial(measure_method, name)

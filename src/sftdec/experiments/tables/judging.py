@@ -1,7 +1,7 @@
 """Judging: a trained network, or a classical method, on scenes whose truth is known; and what the panels need of it."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,11 +14,15 @@ from sftdec.evaluation import MAP_SOURCES, Picture, evaluate_deconvolution, eval
 from sftdec.experiments.tables.judged import JUDGED_COLUMNS, panel_scenes
 from sftdec.experiments.tables.methods import DECONVOLVED, PANEL_BUDGET, UNTRAINED
 from sftdec.photos import defocus_levels, write_picture
+from sftdec.runtime import checksum
 
 if TYPE_CHECKING:
     from sftdec.datasets import Scene, Split
     from sftdec.networks import SFTDec
     from sftdec.peers import AnyNetwork
+
+    OnScene = Callable[[Scene, Picture, NDArray[np.float32]], None]
+    Measure = Callable[[Iterable[Scene]], pd.DataFrame]
 
 
 class Keeper:
@@ -40,9 +44,42 @@ class Keeper:
             write_picture(self.folder / "defocus" / f"{scene.name}.png", defocus_levels(estimate))
 
 
-def checksum(weights: Path) -> str:
-    """A weights file's SHA-256, in hexadecimal digits."""
-    return hashlib.sha256(weights.read_bytes()).hexdigest()
+def measure_network(
+    network: "AnyNetwork", scenes: "Iterable[Scene]", device: str = "cpu", on_scene: "OnScene | None" = None,
+    deconvolve: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """A row a scene (``evaluate.COLUMNS``) of a network on ``device``; with ``deconvolve`` of what deconvolution makes
+    with its map.
+
+    Raises:
+        ValueError: a scene can't be measured.
+    """
+    network = network.to(device).eval()
+    if deconvolve:
+        return evaluate_deconvolution(map_of_network(cast("SFTDec", network), device), scenes, on_scene=on_scene)
+    return evaluate_network(network, scenes, device, on_scene)
+
+
+def measure_method(method: str, scenes: "Iterable[Scene]", on_scene: "OnScene | None" = None) -> pd.DataFrame:
+    """As ``measure_network``: a classical method's maps, and what deconvolution makes with them.
+
+    Raises:
+        ValueError: a method that isn't known, or a scene that can't be measured.
+    """
+    source = method.removesuffix(DECONVOLVED)
+    if source not in MAP_SOURCES:
+        raise ValueError(f"classical method: found {method!r}, expected one of {', '.join(MAP_SOURCES)}")
+    return evaluate_deconvolution(MAP_SOURCES[source], scenes, on_scene=on_scene)
+
+
+def judge(measure: "Measure", scenes: Path, split: "Split") -> pd.DataFrame:
+    """What ``measure`` says of a split of a folder of scenes, with each scene's ``split`` and ``photo``.
+
+    Raises:
+        DataError: the folder can't be read, or its split has no scenes.
+    """
+    photos = read_index(scenes)[["dataset", "scene", "photo", "split"]]
+    return measure(load_scenes(scenes, split)).merge(photos, on=["dataset", "scene"], validate="one_to_one")
 
 
 def judge_model(
@@ -52,8 +89,8 @@ def judge_model(
     """A row a scene and budget (``JUDGED_COLUMNS``) of a network's pictures and maps.
 
     ``weights``: its file at each budget; one that isn't there has no rows. ``load`` reads such a file. The panels'
-    pictures of ``PANEL_BUDGET`` are written below ``pictures``. With ``deconvolve`` the pictures are what deconvolution
-    makes with the network's map, and the rows are of ``MODEL+deconvolution``.
+    pictures of ``PANEL_BUDGET`` are written below ``pictures``. With ``deconvolve`` the rows are of
+    ``MODEL+deconvolution``.
 
     Raises:
         ValueError: no file is there, or a scene can't be measured.
@@ -62,35 +99,19 @@ def judge_model(
     if not there:
         missing = ", ".join(map(str, weights.values()))
         raise ValueError(f"{model}: none of its weights is there ({missing}); train it with dvc repro")
-    tables = []
+    name, tables = f"{model}{DECONVOLVED}" if deconvolve else model, []
     for budget, path in there.items():
-        network = load(path).to(device).eval()
-        each = load_scenes(scenes, split)
-        keeper = Keeper(pictures, panel_scenes(read_index(scenes), split)) if budget == PANEL_BUDGET else None
-        if deconvolve:
-            table = evaluate_deconvolution(map_of_network(cast("SFTDec", network), device), each, on_scene=keeper)
-        else:
-            table = evaluate_network(network, each, device, keeper)
-        name = f"{model}{DECONVOLVED}" if deconvolve else model
-        tables.append(_named(table, scenes, split, name, budget, checksum(path)))
-    return pd.concat(tables, ignore_index=True)
+        keeper = _keeper(pictures, scenes, split) if budget == PANEL_BUDGET else None
+        measure = partial(measure_network, load(path), device=device, on_scene=keeper, deconvolve=deconvolve)
+        tables.append(judge(measure, scenes, split).assign(model=name, budget=budget, weights=checksum(path)))
+    return pd.concat(tables, ignore_index=True)[JUDGED_COLUMNS]
 
 
 def judge_classical(method: str, scenes: Path, split: "Split", pictures: Path) -> pd.DataFrame:
-    """A row a scene (``JUDGED_COLUMNS``) of a classical method's maps and of what deconvolution makes with them.
-
-    Raises:
-        ValueError: a method that isn't known, or a scene that can't be measured.
-    """
-    source = method.removesuffix(DECONVOLVED)
-    if source not in MAP_SOURCES:
-        raise ValueError(f"classical method: found {method!r}, expected one of {', '.join(MAP_SOURCES)}")
-    keeper = Keeper(pictures, panel_scenes(read_index(scenes), split))
-    table = evaluate_deconvolution(MAP_SOURCES[source], load_scenes(scenes, split), on_scene=keeper)
-    return _named(table, scenes, split, method, UNTRAINED, "")
+    """A row a scene (``JUDGED_COLUMNS``) of ``measure_method``."""
+    measure = partial(measure_method, method, on_scene=_keeper(pictures, scenes, split))
+    return judge(measure, scenes, split).assign(model=method, budget=UNTRAINED, weights="")[JUDGED_COLUMNS]
 
 
-def _named(table: pd.DataFrame, scenes: Path, split: "Split", model: str, budget: str, weights: str) -> pd.DataFrame:
-    photos = read_index(scenes)[["dataset", "scene", "photo"]]
-    named = table.assign(model=model, budget=budget, split=split, weights=weights)
-    return named.merge(photos, on=["dataset", "scene"], validate="one_to_one")[JUDGED_COLUMNS]
+def _keeper(pictures: Path, scenes: Path, split: "Split") -> Keeper:
+    return Keeper(pictures, panel_scenes(read_index(scenes), split))

@@ -1,8 +1,8 @@
 """The methods of tables 1 and 2, in the paper's order, with the paper's figures; and those that stand here besides."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Measure = Literal["mae", "mse", "psnr", "ssim"]
+from sftdec.experiments.tables.differences import Measure
 
 REFERENCE = "sft_dec"  # each other method's figures are compared with its
 DECONVOLVED = "+deconvolution"
@@ -12,7 +12,6 @@ BUDGET_TITLES = {"equal_time": "Equal time", "equal_steps": "Equal steps"}
 PANEL_BUDGET = "equal_time"  # of the panels' pictures
 DECIMALS: dict[Measure, int] = {"mae": 4, "mse": 4, "psnr": 2, "ssim": 4}
 UNITS: dict[Measure, str] = {"mae": "MAE", "mse": "MSE", "psnr": "PSNR (dB)", "ssim": "SSIM"}
-LARGER_IS_BETTER: dict[Measure, bool] = {"mae": False, "mse": False, "psnr": True, "ssim": True}
 
 ORACLE = f"oracle{DECONVOLVED}"
 CLASSICAL = ("karaali_jung", "zhuo_sim", ORACLE)  # judged without weights

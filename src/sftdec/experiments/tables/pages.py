@@ -5,16 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from sftdec.evaluation import PROTOCOL
-from sftdec.experiments.tables.ablation import number
+from sftdec.evaluation import PROTOCOL, holm
+from sftdec.experiments.tables.differences import BETTER, Measure, number, spanned
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     DECIMALS,
     FLOOR,
-    LARGER_IS_BETTER,
     ORACLE,
     UNITS,
-    Measure,
     Table,
 )
 from sftdec.reporting import Block, Cell, Document, Sheet, Spread
@@ -57,7 +55,27 @@ def _section(table: Table, section: pd.DataFrame) -> list[Block]:
     best = {measure: _best(table, section, measure) for measure in table.measures}
     body = [_row(table, row, best) for _, row in section.iterrows()]
     counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'' if photos == 1 else 's'}."
-    return [NO_FIGURES if pd.isna(scenes) else counted, Sheet(head, body)]
+    return [NO_FIGURES if pd.isna(scenes) else counted, Sheet(head, body), *_told_apart(table, section, level)]
+
+
+def _told_apart(table: Table, section: pd.DataFrame, level: float) -> list[Block]:
+    """Which methods the first measure tells from SFT-Dec; Holm's over them all, where the figures have p-values."""
+    measure = table.measures[0]
+    rows = section[section[f"{measure}_low"].notna()]
+    if rows.empty:
+        return []
+    if f"{measure}_chance" in rows and rows[f"{measure}_chance"].notna().all():
+        certain, how = [each < 1 - level for each in holm(list(rows[f"{measure}_chance"]))], f"Holm over {len(rows)}"
+    else:
+        certain = list((rows[f"{measure}_low"] > 0) | (rows[f"{measure}_high"] < 0))
+        how = f"each of {len(rows)} intervals by itself"
+    ahead = BETTER[measure] * rows[f"{measure}_difference"] > 0
+    sides = {"better": [each and over for each, over in zip(certain, ahead, strict=True)],
+             "worse": [each and not over for each, over in zip(certain, ahead, strict=True)]}  # fmt: skip
+    said = [f"{word}: {'; '.join(rows.loc[which, 'title']) or 'none'}" for word, which in sides.items()]
+    rest = len(rows) - sum(map(bool, certain))
+    what = UNITS[measure].partition(" ")[0]
+    return [f"By {what}, told from SFT-Dec ({how}): {', '.join(said)}. Can't be told from it: {rest}."]
 
 
 def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> list[Cell]:
@@ -78,17 +96,17 @@ def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> lis
 def _best(table: Table, section: pd.DataFrame, measure: Measure) -> float:
     """The best figure of a method that isn't told the truth."""
     honest = section[~section["method"].isin([FLOOR, ORACLE])][measure]
-    return float(honest.max() if LARGER_IS_BETTER[measure] else honest.min())
+    return float(honest.max() if BETTER[measure] > 0 else honest.min())
 
 
 def _difference(row: "pd.Series[Any]", measure: Measure) -> Cell:
     mean, low, high = (float(row[f"{measure}_{part}"]) for part in ("difference", "low", "high"))
     if pd.isna(mean):
         return NOTHING
-    text, *ends = (number(value, DECIMALS[measure]) for value in (mean, low, high))
+    text = number(mean, DECIMALS[measure])
     if not pd.isna(low):
-        text += f" [{' … '.join(ends)}]"
-    return Spread(text, mean, low, high, 1 if LARGER_IS_BETTER[measure] else -1)
+        text += f" [{spanned(low, high, DECIMALS[measure])}]"
+    return Spread(text, mean, low, high, BETTER[measure])
 
 
 def _shown(value: float, said: Callable[[float], str]) -> str:
@@ -117,9 +135,10 @@ def notes(judged: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     return [
         "Made by `dvc repro experiments/comparison/dvc.yaml`. All networks learn from the same patches, one seed each; "
         f"equal time: {budget} of the same machine each; equal steps: as many steps for each. A difference is the mean "
-        "over pictures of the method's figure minus SFT-Dec's on the same picture; its interval is a parametric "
-        "bootstrap (Student's t) over photos, since pictures of one photo aren't independent; one photo has none. "
-        "Nothing is corrected for the number of intervals. Time and memory were measured side by side on one machine "
+        "over pictures of the method's figure minus SFT-Dec's on the same picture; its interval is Student's t "
+        "over photos' means, since pictures of one photo aren't independent; one photo has none. "
+        "The intervals aren't corrected for their number; the sentence below each table is (Holm). "
+        "Time and memory were measured side by side on one machine "
         "(stage `costs`), MP being a million pixels.",
         "**What this can show, and what it can't.** It shows that every method goes the same way from patches to "
         f"figures, and how far networks of a size for CPUs{size} get within a budget of minutes on two cores: which of "

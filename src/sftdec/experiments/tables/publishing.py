@@ -42,7 +42,7 @@ def planned(table: Table, models: Iterable[str]) -> Table:
     return table._replace(methods=tuple(each for each in table.methods if trained_model(each.judged) in wanted))
 
 
-def write_tables(measured: Measured, out: Path, level: float, replicates: int) -> list[Path]:
+def write_tables(measured: Measured, out: Path, level: float) -> list[Path]:
     """Write the documents ``table1`` and ``table2`` below ``out`` and return their files.
 
     Raises:
@@ -51,10 +51,10 @@ def write_tables(measured: Measured, out: Path, level: float, replicates: int) -
     judged, costs, training, photographed = measured
     written = []
     for table in (planned(each, training["model"]) for each in TABLES.values()):
-        own = table_rows(table, judged, costs, training, level, replicates)
+        own = table_rows(table, judged, costs, training, level)
         rows = own.assign(photographed=False)
         if table.number == TABLE_2.number and len(photographed):  # no map's truth is known of real photographs
-            real = photographed_rows(table, photographed, judged, costs, training, level, replicates)
+            real = photographed_rows(table, photographed, judged, costs, training, level)
             rows = pd.concat([rows, real.assign(photographed=True)], ignore_index=True)
         written += write_document(out, f"table{table.number}", rows.assign(level=level), notes(judged, own))
     return written

@@ -1,56 +1,54 @@
 """The readings that the paper leaves open: what changing one of them does, and which default that supports."""
 
-import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from sftdec.evaluation import Interval
-from sftdec.experiments.tables.ablation import (
-    Difference,
+from sftdec.experiments.tables.differences import (
+    ROW,
     Measure,
+    Row,
     Trained,
+    cell_figures,
     check_table,
-    difference,
-    mean_of_seeds,
-    number,
+    decided,
+    difference_row,
+    shown,
 )
 from sftdec.reporting import Document, Sheet
 
 DEFAULT = "default"
 DECIMALS: dict[Measure, int] = {"psnr": 3, "ssim": 4, "mae": 4}
 TITLES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mae": "map MAE"}
-BETTER: dict[Measure, int] = {"psnr": 1, "ssim": 1, "mae": -1}
+SUPPORTS = {"holds": "the other reading", "doesn't hold": "the default", "can't be told": "neither"}
 SAID = {
-    "the default": "the figures support the default.",
-    "the other reading": "the figures support the other reading.",
-    "neither": "which is better can't be told at this scale, and the default stays.",
+    "holds": "the figures support the other reading.",
+    "doesn't hold": "the figures support the default.",
+    "can't be told": "which is better can't be told at this scale, and the default stays.",
 }
 
 
-def supports(pair: Difference) -> str:
-    """Which reading a difference (another reading minus the default) supports."""
-    verdict = pair.verdict(BETTER[pair.measure])
-    return {"holds": "the other reading", "doesn't hold": "the default", "can't be told": "neither"}[verdict]
+def readings_rows(table: pd.DataFrame, labels: Mapping[str, str], stage: str, level: float) -> pd.DataFrame:
+    """The rows of the CSV file (``ROW``) from a per-image table (``differences.COLUMNS``): one a variant and measure.
 
-
-def readings_rows(
-    table: pd.DataFrame, labels: Mapping[str, str], stage: str, level: float, replicates: int
-) -> pd.DataFrame:
-    """The rows of the CSV file from a per-image table (``ablation.COLUMNS``): one a variant and measure.
-
-    ``labels`` name the variants to compare with ``default``, after ``stage``.
+    ``labels`` name the variants to compare with ``default``, after ``stage``. Verdicts are Holm's over the readings.
 
     Raises:
         ValueError: a table that can't be compared, or without the default.
     """
     default = _default(table, stage)
-    return pd.DataFrame(
-        _record(label, difference(table, Trained("equal_steps", variant, stage), default, key, level, replicates))
-        for variant, label in labels.items()
-        for key in DECIMALS
-    )
+    rows: list[Row] = []
+    for measure in DECIMALS:
+        own = [
+            difference_row(table, Trained("equal_steps", variant, stage), default, measure, level)
+            | {"budget": "equal_steps", "first": label, "second": DEFAULT}
+            for variant, label in labels.items()
+        ]
+        found = decided([[row] for row in own], level)
+        rows += [row | {"verdict": verdict} for row, (verdict, _) in zip(own, found, strict=True)]
+    order = list(labels.values())
+    rows.sort(key=lambda row: order.index(str(row["first"])))
+    return pd.DataFrame(rows, columns=ROW)
 
 
 def default_note(table: pd.DataFrame, stage: str) -> str:
@@ -59,14 +57,18 @@ def default_note(table: pd.DataFrame, stage: str) -> str:
     Raises:
         ValueError: a table that can't be compared, or without the default.
     """
-    default = _default(table, stage)
-    return f"The default: {', '.join(_level(table, default, key) for key in DECIMALS)}."
+    default, levels = _default(table, stage), []
+    for measure, digits in DECIMALS.items():
+        cell = cell_figures(table, default, measure)
+        spread: str = "" if pd.isna(cell["deviation"]) else f" ± {cell['deviation']:.{digits}f}"
+        levels.append(f"{TITLES[measure]} {cell['ours']:.{digits}f}{spread}")
+    return f"The default: {', '.join(levels)}."
 
 
 def _default(table: pd.DataFrame, stage: str) -> Trained:
     check_table(table)
     default = Trained("equal_steps", DEFAULT, stage)
-    if mean_of_seeds(table, default, "psnr") is None:
+    if not cell_figures(table, default, "psnr"):
         raise ValueError(f"per-image table has no rows of {DEFAULT} after {stage}; train it before comparing with it")
     return default
 
@@ -74,34 +76,13 @@ def _default(table: pd.DataFrame, stage: str) -> Trained:
 def readings_document(rows: pd.DataFrame, notes: Sequence[str]) -> Document:
     """What the rows of the CSV file say."""
     head = ["another reading, default"]
-    for key in DECIMALS:
-        head += [f"{TITLES[key]}: effect", "interval"]
+    for measure in DECIMALS:
+        head += [f"{TITLES[measure]}: effect", "interval"]
     body, points = [], []
-    for label, own in rows.groupby("label", sort=False):
-        supported = str(own.loc[own["measure"] == "psnr", "supports"].iloc[0])
-        body.append([str(label), *(cell for row in own.to_dict("records") for cell in _shown(row)), supported])
-        points.append(f"{label}: {SAID[supported]}")
+    for label, own in rows.groupby("first", sort=False):
+        figures = [shown(row, DECIMALS[row["measure"]], "not trained") for row in own.to_dict("records")]
+        verdict = str(own.loc[own["measure"] == "psnr", "verdict"].iloc[0])
+        body.append([str(label), *(cell for pair in figures for cell in pair), SUPPORTS[verdict]])
+        points.append(f"{label}: {SAID[verdict]}")
     opening = (Sheet([*head, "PSNR supports"], body), points)
     return Document("The readings that the paper leaves open", notes, {}, opening)
-
-
-def _level(table: pd.DataFrame, trained: Trained, measure: Measure) -> str:
-    cell = mean_of_seeds(table, trained, measure)
-    assert cell is not None
-    digits = DECIMALS[measure]
-    spread = "" if cell.deviation is None else f" ± {cell.deviation:.{digits}f}"
-    return f"{TITLES[measure]} {cell.mean:.{digits}f}{spread}"
-
-
-def _shown(row: Mapping[Hashable, Any]) -> list[str]:
-    if pd.isna(row["effect"]):
-        return ["not trained", "—"]
-    effect, low, high = (number(row[part], DECIMALS[row["measure"]]) for part in ("effect", "low", "high"))
-    return [effect, f"{low} … {high}"]
-
-
-def _record(label: str, pair: Difference) -> dict[str, object]:
-    ends = pair.interval or Interval(math.nan, math.nan, math.nan)
-    counted = {"seeds": len(pair.seeds), "scenes": pair.scenes, "photos": pair.photos, "above_0": pair.photos_above}
-    row = {"variant": pair.first.variant, "label": label, "measure": pair.measure, **counted}
-    return row | {"supports": supports(pair), "effect": ends.mean, "low": ends.low, "high": ends.high}

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import pandas as pd
 
+from sftdec.experiments.tables.differences import difference
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     FLOOR,
@@ -15,7 +16,6 @@ from sftdec.experiments.tables.methods import (
     Table,
     trained_model,
 )
-from sftdec.experiments.tables.pairing import paired_difference
 from sftdec.experiments.tables.photographed import of_newest_pictures
 
 Row = dict[str, object]
@@ -34,17 +34,18 @@ def missing(method: Method, trained: Collection[str]) -> str:
 def columns_of(table: Table) -> list[str]:
     """The columns of the table's rows.
 
-    ``paper_X`` and ``X`` for each measure; ``X_difference``, ``X_low``, ``X_high``: the difference to SFT-Dec and its
-    interval; ``better``: scenes of ``scenes`` in which the method is ahead of SFT-Dec in the first measure.
+    ``paper_X`` and ``X`` for each measure; ``X_difference``, ``X_low``, ``X_high``, ``X_chance``: the difference to
+    SFT-Dec, its interval and its two-sided p-value; ``better``: scenes of ``scenes`` in which the method is ahead of
+    SFT-Dec in the first measure.
     """
     first, second = table.measures
-    found = [f"{measure}{part}" for measure in (first, second) for part in ("_difference", "_low", "_high")]
+    found = [f"{measure}{part}" for measure in (first, second) for part in ("_difference", "_low", "_high", "_chance")]
     return ["dataset", "budget", "method", "title", f"paper_{first}", f"paper_{second}", first, second, *found,
             "better", "scenes", "photos", *COSTS, *TRAINING, "weights", "status"]  # fmt: skip
 
 
 def table_rows(
-    table: Table, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame, level: float, replicates: int
+    table: Table, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame, level: float
 ) -> pd.DataFrame:
     """The rows of one table (``columns_of``): for each data set and budget the floor, then the methods in their order.
 
@@ -57,12 +58,12 @@ def table_rows(
     """
     if judged.empty:
         raise ValueError("no method was judged; train and judge at least one")
-    return _rows(table, judged["dataset"].unique(), judged, costs, training, level, replicates)
+    return _rows(table, judged["dataset"].unique(), judged, costs, training, level)
 
 
 def photographed_rows(
     table: Table, photographed: pd.DataFrame, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float, replicates: int,
+    level: float,
 ) -> pd.DataFrame:  # fmt: skip
     """As ``table_rows`` of photographed pairs, without the true map's row, which nobody can have.
 
@@ -74,7 +75,7 @@ def photographed_rows(
     marked = photographed.merge(today, on=["model", "budget"], how="left", suffixes=("", "_today"))
     current = (marked["weights"].fillna("") == marked["weights_today"].fillna("")).to_numpy()
     datasets = photographed["dataset"].unique()
-    rows = _rows(table, datasets, photographed[current], costs, training, level, replicates)
+    rows = _rows(table, datasets, photographed[current], costs, training, level)
     stale = set(marked.loc[~current, ["dataset", "model", "budget"]].itertuples(index=False, name=None))
     keys = zip(rows["dataset"], rows["method"], rows["budget"], strict=True)
     said = pd.Series([OTHER_WEIGHTS if key in stale else NOT_MEASURED for key in keys], rows.index, dtype=object)
@@ -84,22 +85,20 @@ def photographed_rows(
 
 def _rows(
     table: Table, datasets: Iterable[str], judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float, replicates: int,
+    level: float,
 ) -> pd.DataFrame:  # fmt: skip
     rows = [
         row
         for dataset in datasets
         for budget in BUDGET_TITLES
-        for row in _section(
-            table, dataset, budget, judged[judged["dataset"] == dataset], costs, training, level, replicates
-        )
+        for row in _section(table, dataset, budget, judged[judged["dataset"] == dataset], costs, training, level)
     ]
     return pd.DataFrame(rows, columns=columns_of(table))
 
 
 def _section(
     table: Table, dataset: str, budget: str, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float, replicates: int,
+    level: float,
 ) -> Iterator[Row]:  # fmt: skip
     """One data set and budget."""
     there = {str(model): rows for model, rows in judged[judged["budget"].isin([budget, UNTRAINED])].groupby("model")}
@@ -109,7 +108,7 @@ def _section(
         any_method = next(iter(there.values()))
         own = dict(zip(table.measures, table.floor.columns, strict=True))
         floor = any_method.assign(**{measure: any_method[column] for measure, column in own.items()})
-        figures = _figures(table, floor, there.get(REFERENCE), level, replicates)
+        figures = _figures(table, floor, there.get(REFERENCE), level)
         yield head | {"method": FLOOR, "title": table.floor.title, "status": ""} | figures
     for method in table.methods:
         row = head | {"method": method.judged, "title": method.title, "status": ""} | _paper(table, method)
@@ -122,7 +121,7 @@ def _section(
             yield row | {"status": missing(method, trained)}
             continue
         reference = None if method.judged == REFERENCE else there.get(REFERENCE)
-        yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference, level, replicates)
+        yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference, level)
 
 
 def _paper(table: Table, method: Method) -> Row:
@@ -135,17 +134,19 @@ def _looked_up(figures: pd.DataFrame, key: dict[str, str], wanted: list[str]) ->
     return {} if chosen.empty else {column: chosen.iloc[0][column] for column in wanted}
 
 
-def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, level: float, replicates: int) -> Row:
+def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, level: float) -> Row:
     """Means over the rows, and the differences to those of the reference if there is one."""
     found: Row = {"scenes": len(rows), "photos": rows["photo"].nunique()}
     for measure in table.measures:
         found[measure] = rows[measure].mean()
         if reference is None:
             continue
-        pair = paired_difference(rows, reference, measure, level, replicates)
+        pair = difference(rows, reference, measure)
         found[f"{measure}_difference"] = pair.mean
-        if pair.interval is not None:
-            found |= {f"{measure}_low": pair.interval.low, f"{measure}_high": pair.interval.high}
+        if pair.estimate is not None:
+            ends, chance = pair.estimate.interval(level), pair.estimate.chance
+            found |= {f"{measure}_low": ends.low, f"{measure}_high": ends.high}
+            found[f"{measure}_chance"] = min(1.0, 2 * min(chance(1), chance(-1)))
         if measure == table.measures[0]:
             found["better"] = pair.better
     return found

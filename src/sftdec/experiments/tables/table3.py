@@ -1,19 +1,23 @@
 """The paper's table 3 beside ours, and what our figures say of each statement of its sec. 4.3."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sftdec.experiments.tables.ablation import (
+from sftdec.evaluation import Interval, Verdict
+from sftdec.experiments.tables.differences import (
+    ROW,
     Measure,
+    Row,
     Trained,
+    cell_figures,
     check_table,
-    difference,
-    mean_of_seeds,
+    decided,
+    difference_row,
     number,
-    sentence,
+    shown,
+    spanned,
     together,
 )
 from sftdec.reporting import Block, Document, Sheet
@@ -37,20 +41,21 @@ PAPER: dict[tuple[str, str], dict[Measure, float]] = {
     for variant, cell in zip(NAMES, row, strict=True)
 } | {(FINAL, "end_to_end"): {"psnr": 26.1143, "ssim": 0.8259}}
 
-COLUMNS = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "seeds",
-           "scenes", "photos", "photos_above_0", "verdict"]  # fmt: skip
-
 Place = tuple[str, str]  # variant, stage
-Row = dict[Any, Any]  # of ``COLUMNS``
 Rows = Mapping[tuple[str, str, str, str], Row]  # by budget, first, second ("" of a cell), measure
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What the paper says, and the pairs of which the first is to be above the second for it to hold."""
+    """What the paper says, the pairs of which the first is to be above the second for it to hold, and by how much.
+
+    ``by``: the size that the sentence names, by measure; ``short``: what it says of the sign, in a word or two.
+    """
 
     text: str
+    short: str
     above: tuple[tuple[Place, Place], ...]
+    by: Mapping[Measure, float] = field(default_factory=dict)
 
 
 def _at(stages: Sequence[str], first: str, second: str) -> tuple[tuple[Place, Place], ...]:
@@ -60,31 +65,46 @@ def _at(stages: Sequence[str], first: str, second: str) -> tuple[tuple[Place, Pl
 STATEMENTS = (
     Statement(
         "“For all these methods, the performance increases after each stage training.”",
+        "Each stage above the one before",
         tuple(((name, late), (name, early)) for name in NAMES for early, late in (("s1", "s2"), ("s2", "s3"))),
     ),
     Statement(
         "“The final model baseline+SFT-Dec-s3 achieves the best performance compared with other ablated networks.”",
+        "SFT-Dec s3 above all others",
         tuple(((FINAL, "s3"), place) for place in PAPER if place != (FINAL, "s3")),
     ),
     Statement(
         "“If the final model is trained in an end-to-end manner, the performance decreases by a large margin.”",
+        "Training in stages above end-to-end",
         (((FINAL, "s3"), (FINAL, "end_to_end")),),
     ),
     Statement(
         "“By introducing the SFT, the performance increases about 0.4db in PSNR and 0.02 in SSIM compared with the "
         "baseline model.”",
+        "SFT above the baseline",
         _at(("s1", "s2", "s3"), "sft", "baseline"),
+        {"psnr": 0.4, "ssim": 0.02},
     ),
     Statement(
         "“While incorporating the decomposition method, the performance increases by about 0.6db in PSNR and 0.03 in "
         "SSIM compared with the baseline model.”",
+        "SFT-Dec above the baseline",
         _at(("s1", "s2", "s3"), FINAL, "baseline"),
+        {"psnr": 0.6, "ssim": 0.03},
     ),
-    Statement("The decomposition is above the plain SFT at s2 and s3 (table 3).", _at(("s2", "s3"), FINAL, "sft")),
-    Statement("The decomposition is not above the plain SFT at s1 (table 3).", _at(("s1",), "sft", FINAL)),
+    Statement(
+        "The decomposition is above the plain SFT at s2 and s3 (table 3).",
+        "SFT-Dec above SFT",
+        _at(("s2", "s3"), FINAL, "sft"),
+    ),
+    Statement(
+        "The decomposition is not above the plain SFT at s1 (table 3).", "SFT above SFT-Dec", _at(("s1",), "sft", FINAL)
+    ),
     Statement(
         "“If we also apply the decomposition method to the β, the performance drops about 0.1db in PSNR.”",
+        "SFT-Dec above SFT-FDec",
         _at(("s1", "s2", "s3"), FINAL, "sft_fdec"),
+        {"psnr": 0.1},
     ),
 )
 
@@ -94,8 +114,9 @@ def paper_difference(first: Place, second: Place, measure: Measure) -> float:
     return PAPER[first][measure] - PAPER[second][measure]
 
 
-def table3_rows(table: pd.DataFrame, level: float, replicates: int) -> pd.DataFrame:
-    """The rows of the CSV file from a per-image table (``ablation.COLUMNS``): one a cell, one a difference.
+def table3_rows(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """The rows of the CSV file (``ROW``) from a per-image table (``differences.COLUMNS``): one a cell, one a
+    difference, one a statement.
 
     Cells that are missing have no figures and make no statement hold.
 
@@ -103,8 +124,6 @@ def table3_rows(table: pd.DataFrame, level: float, replicates: int) -> pd.DataFr
         ValueError: a table that can't be compared, or has no rows.
     """
     check_table(table)
-    if table.empty:
-        raise ValueError("per-image table has no rows; train at least one cell")
     rows = [_cell(table, budget, place, measure) for budget in BUDGET_TITLES for place in PAPER for measure in MEASURES]
     compared = {
         _key(budget, measure, *pair): (measure, *pair)
@@ -113,8 +132,27 @@ def table3_rows(table: pd.DataFrame, level: float, replicates: int) -> pd.DataFr
         for measure in MEASURES
         for pair in statement.above
     }
-    rows += [_difference(table, key, *pair, level, replicates) for key, pair in compared.items()]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    of = {key: _difference(table, key, *pair, level) for key, pair in compared.items()}
+    rows += of.values()
+    for budget in BUDGET_TITLES:
+        for measure in MEASURES:
+            parts = [_pairs(of, budget, statement, measure) for statement in STATEMENTS]
+            for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts, level), strict=True):
+                key: Row = {"kind": "statement", "budget": budget, "first": statement.short, "measure": measure}
+                rows.append(key | {"above": chance, "verdict": verdict} | _size(statement, own, measure))
+    return pd.DataFrame(rows, columns=ROW)
+
+
+def _size(statement: Statement, parts: Sequence[Row], measure: Measure) -> Row:
+    """Whether each part's interval lies above the size that the statement names."""
+    by = statement.by.get(measure)
+    if by is None:
+        return {}
+    verdicts: list[Verdict] = [
+        Interval(part["ours"] - by, part["low"] - by, part["high"] - by).verdict() if "low" in part else "can't be told"
+        for part in parts
+    ]
+    return {"paper": by, "size": together(verdicts)}
 
 
 def _key(budget: str, measure: Measure, first: Place, second: Place) -> tuple[str, str, str, str]:
@@ -128,22 +166,16 @@ def _trained(budget: str, place: Place) -> Trained:
 
 
 def _cell(table: pd.DataFrame, budget: str, place: Place, measure: Measure) -> Row:
-    cell = mean_of_seeds(table, _trained(budget, place), measure)
-    ours: Row = {} if cell is None else {"ours": cell.mean, "deviation": cell.deviation, "seeds": cell.seeds}
     key: Row = {"kind": "cell", "budget": budget, "first": " ".join(place), "measure": measure}
-    return key | {"paper": PAPER[place][measure]} | ours
+    return key | {"paper": PAPER[place][measure]} | cell_figures(table, _trained(budget, place), measure)
 
 
 def _difference(
-    table: pd.DataFrame, key: tuple[str, str, str, str], measure: Measure, first: Place, second: Place,
-    level: float, replicates: int,
-) -> Row:  # fmt: skip
-    pair = difference(table, _trained(key[0], first), _trained(key[0], second), measure, level, replicates)
-    interval = pair.interval
-    ours = {} if interval is None else {"ours": interval.mean, "low": interval.low, "high": interval.high}
-    row: Row = {"kind": "difference", **dict(zip(("budget", "first", "second", "measure"), key, strict=True))}
-    row |= {"paper": paper_difference(first, second, measure), "seeds": len(pair.seeds), "scenes": pair.scenes}
-    return row | {"photos": pair.photos, "photos_above_0": pair.photos_above, "verdict": pair.verdict()} | ours
+    table: pd.DataFrame, key: tuple[str, str, str, str], measure: Measure, first: Place, second: Place, level: float
+) -> Row:
+    own = difference_row(table, _trained(key[0], first), _trained(key[0], second), measure, level)
+    named = dict(zip(("budget", "first", "second", "measure"), key, strict=True))
+    return own | named | {"paper": paper_difference(first, second, measure)}
 
 
 def table3_document(rows: pd.DataFrame, notes: Sequence[str]) -> Document:
@@ -155,7 +187,7 @@ def table3_document(rows: pd.DataFrame, notes: Sequence[str]) -> Document:
         parts[title] = [_cells(of, budget, measure) for measure in MEASURES]
         for statement in STATEMENTS:
             pairs = {measure: _pairs(of, budget, statement, measure) for measure in MEASURES}
-            parts[title] += [f"**{statement.text}**", _verdict_line(pairs), _parts(statement, pairs)]
+            parts[title] += [f"**{statement.text}**", _verdict_line(of, budget, statement), _parts(statement, pairs)]
     return Document("Table 3 of the paper, and ours", notes, parts, opening=[_summary(of)])
 
 
@@ -164,20 +196,40 @@ def _pairs(of: Rows, budget: str, statement: Statement, measure: Measure) -> lis
 
 
 def _summary(of: Rows) -> Sheet:
-    """Each statement once, with what PSNR says of it on either budget."""
-    rows = []
+    """Each statement once, with what PSNR says on either budget of its sign, and of its size if it names one."""
+    head = ["What the paper says, and what our PSNR does"]
+    for title in BUDGET_TITLES.values():
+        head += [title, "interval (dB)", "by as much"]
+    body = []
     for statement in STATEMENTS:
-        found = (_pairs(of, budget, statement, "psnr") for budget in BUDGET_TITLES)
-        rows.append([statement.text, *(together(pair["verdict"] for pair in pairs) for pairs in found)])
-    return Sheet(["What the paper says, by our PSNR", *BUDGET_TITLES.values()], rows)
+        body.append([statement.text])
+        for budget in BUDGET_TITLES:
+            verdict, ends, size = _said(of, budget, statement, "psnr")
+            body[-1] += [verdict, ends or "—", size or "—"]
+    return Sheet(head, body)
 
 
-def _verdict_line(pairs: dict[Measure, list[Row]]) -> str:
-    """The plain sentence."""
-    said = [f"{sentence([pair['verdict'] for pair in parts])} by {name.upper()}" for name, parts in pairs.items()]
-    missing = sum(pd.isna(pair["ours"]) for pair in pairs["psnr"])
-    more = f" Not trained with two seeds or more: {missing} of {len(pairs['psnr'])} parts." if missing else ""
-    return f"At this scale it {' and '.join(said)}.{more}"
+def _said(of: Rows, budget: str, statement: Statement, measure: Measure) -> tuple[str, str, str]:
+    """The verdict on the sign, from where to where the parts' intervals reach, and the verdict on the size."""
+    found = of[budget, statement.short, "", measure]
+    parts = [part for part in _pairs(of, budget, statement, measure) if not pd.isna(part["low"])]
+    lows, highs = ([float(part[end]) for part in parts] for end in ("low", "high"))
+    unit = " dB" if measure == "psnr" else ""
+    size: str = "" if pd.isna(found["size"]) else f"by {found['paper']:g}{unit}: {found['size']}"
+    return found["verdict"], spanned(min(lows), max(highs), DECIMALS[measure]) if parts else "", size
+
+
+def _verdict_line(of: Rows, budget: str, statement: Statement) -> str:
+    """The plain sentences."""
+    lines = []
+    for measure in MEASURES:
+        verdict, ends, size = _said(of, budget, statement, measure)
+        line = f"{statement.short} by {measure.upper()}: {verdict}{f' ({ends})' if ends else ''}"
+        lines.append(f"{line}; {size} at this scale." if size else f"{line}.")
+    parts = _pairs(of, budget, statement, "psnr")
+    missing = sum(pd.isna(part["ours"]) for part in parts)
+    more = f" Not trained on two folds or more: {missing} of {len(parts)} parts." if missing else ""
+    return " ".join(lines) + more
 
 
 def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
@@ -193,11 +245,8 @@ def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
 
 def _shown(pair: Row) -> list[str]:
     digits = DECIMALS[pair["measure"]]
-    paper = number(pair["paper"], digits)
-    if pd.isna(pair["ours"]):
-        return [paper, "—", "—", "—", pair["verdict"]]
-    ours, low, high = (number(pair[part], digits) for part in ("ours", "low", "high"))
-    return [paper, ours, f"{low} … {high}", f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}", pair["verdict"]]
+    counted: str = "—" if pd.isna(pair["ours"]) else f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}"
+    return [number(pair["paper"], digits), *shown(pair, digits), counted, pair["verdict"]]
 
 
 def _name(place: Place) -> str:

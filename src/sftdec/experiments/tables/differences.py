@@ -1,0 +1,203 @@
+"""Two trainings, or two methods, compared picture by picture: the one difference that all tables show.
+
+A table has a row a picture and training; a picture is judged by the one training of a fold that didn't see its photo.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sftdec.evaluation import Estimate, Verdict, clustered, holm
+
+PICTURE = ["dataset", "scene"]
+COLUMNS = ["budget", "variant", "stage", "fold", "machine", *PICTURE, "photo", "psnr", "ssim", "mae"]
+ROW = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "above", "below",
+       "trainings", "pictures", "photos", "photos_above_0", "unchanged", "verdict", "size"]  # fmt: skip
+
+Measure = Literal["psnr", "ssim", "mae", "mse"]
+BETTER: dict[Measure, int] = {"psnr": 1, "ssim": 1, "mae": -1, "mse": -1}
+Row = dict[Any, Any]  # of ``ROW``
+
+
+class Trained(NamedTuple):
+    """A variant after a stage of training on a budget; its folds taken together."""
+
+    budget: str
+    variant: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second of one measure, over the pictures of the folds that both have.
+
+    ``estimate`` is None where it can't be told how sure the mean is. ``better``: pictures in which the first is ahead;
+    ``photos_above``: photos whose mean difference is above 0; ``unchanged``: folds in which no picture differs.
+    """
+
+    mean: float
+    estimate: Estimate | None
+    trainings: int
+    pictures: int
+    photos: int
+    photos_above: int
+    better: int
+    unchanged: int
+
+
+def check_table(table: pd.DataFrame) -> None:
+    """Refuse a table that can't be compared.
+
+    Raises:
+        ValueError: no rows, a column is missing, a picture stands twice in one variant, or a figure is not finite.
+    """
+    if missing := [column for column in COLUMNS if column not in table.columns]:
+        raise ValueError(f"per-image table lacks {', '.join(missing)}; expected the columns {', '.join(COLUMNS)}")
+    if table.empty:
+        raise ValueError("per-image table has no rows; train at least one cell")
+    key = ["budget", "variant", "stage", *PICTURE]
+    if table.duplicated(key).any():
+        twice = table.loc[table.duplicated(key), [*key, "fold"]].iloc[0].to_dict()
+        raise ValueError(f"per-image table has a row twice: {twice}; expected a picture in one fold alone")
+    if not np.isfinite(table[["psnr", "ssim", "mae"]].to_numpy(float)).all():
+        raise ValueError("per-image table holds figures that are NaN or infinite; leave those scenes out")
+
+
+def rows_of(table: pd.DataFrame, trained: Trained) -> pd.DataFrame:
+    """A cell's rows of a table; none where nothing was trained."""
+    return table[(table[["budget", "variant", "stage"]] == list(trained)).all(axis="columns")]
+
+
+def difference(first: pd.DataFrame, second: pd.DataFrame, measure: Measure, what: str = "") -> Difference:
+    """One table's figures minus another's, matched by picture; columns ``PICTURE``, ``photo``, and ``measure``.
+
+    With a column ``fold`` the folds that both have are compared, and one alone has no ``estimate``: of how far another
+    training is from this one it says nothing. Without it (one training) pictures of one photo have none.
+
+    Raises:
+        ValueError: the two were not judged on the same pictures, one stands twice, or a figure is not finite.
+    """
+    if folded := "fold" in first:
+        common = set(first["fold"]) & set(second["fold"])
+        first, second = (rows[rows["fold"].isin(common)] for rows in (first, second))
+        if not common:
+            return Difference(math.nan, None, 0, 0, 0, 0, 0, 0)
+    mine, theirs = (rows.set_index(PICTURE).sort_index() for rows in (first, second))
+    if not mine.index.is_unique or not mine.index.equals(theirs.index):
+        raise ValueError(
+            f"{what or measure}: found {len(mine)} and {len(theirs)} rows, not of the same pictures, once each; judge "
+            "both again on one set of scenes"
+        )
+    if "psnr_blurred" in mine and not np.allclose(mine["psnr_blurred"], theirs["psnr_blurred"], atol=1e-5):
+        raise ValueError(f"{what or measure}: judged on other pictures of the same names; judge both again on one set")
+    gains = mine[measure] - theirs[measure]
+    if not np.isfinite(gains).all():
+        scene = gains.index[~np.isfinite(gains.to_numpy(float))][0]
+        raise ValueError(f"{measure} of {'/'.join(scene)} is not a finite number; leave that scene out")
+    folds = mine["fold"] if folded else pd.Series(0, mine.index)
+    photos, trainings = gains.groupby(mine["photo"]).mean(), folds.nunique()
+    enough = trainings > 1 if folded else len(photos) > 1
+    return Difference(
+        float(gains.mean()),
+        clustered(gains, mine["photo"].astype(str), folds) if enough else None,
+        trainings,
+        len(gains),
+        len(photos),
+        int((photos > 0).sum()),
+        int((BETTER[measure] * gains > 0).sum()),
+        int((gains == 0).groupby(folds).all().sum()),
+    )
+
+
+def difference_row(table: pd.DataFrame, first: Trained, second: Trained, measure: Measure, level: float) -> Row:
+    """A difference as a row (``ROW``): its interval, the chances of a true one of the other sign, and its verdict.
+
+    Raises:
+        ValueError: as ``difference``, or the two were trained on different kinds of machine.
+    """
+    what, rows = (
+        " and ".join("/".join(each) for each in (first, second)),
+        (rows_of(table, first), rows_of(table, second)),
+    )
+    if len(kinds := set(pd.concat(rows)["machine"])) > 1:
+        raise ValueError(f"{what}: trained on {' and '.join(sorted(kinds))}; train both on one kind of machine")
+    found = difference(*rows, measure, what)
+    row: Row = {"kind": "difference", "measure": measure, "trainings": found.trainings, "pictures": found.pictures}
+    row |= {"photos": found.photos, "photos_above_0": found.photos_above, "unchanged": found.unchanged}
+    if found.estimate is None:
+        return row | {"verdict": "can't be told"}
+    ends, chance = found.estimate.interval(level), found.estimate.chance
+    row |= {"ours": ends.mean, "low": ends.low, "high": ends.high, "above": chance(1), "below": chance(-1)}
+    return row | {"verdict": ends.verdict(BETTER[measure])}
+
+
+def cell_figures(table: pd.DataFrame, trained: Trained, measure: Measure) -> Row:
+    """The mean over all pictures, and the standard deviation of the folds' means, or nothing."""
+    rows = rows_of(table, trained)
+    if rows.empty:
+        return {}
+    means = rows.groupby("fold")[measure].mean()
+    deviation = float(means.std(ddof=1)) if len(means) > 1 else math.nan
+    return {"ours": float(rows[measure].mean()), "deviation": deviation, "trainings": len(means)}
+
+
+def decided(claims: Sequence[Sequence[Row]], level: float) -> list[tuple[Verdict, float]]:
+    """What a table's claims come to, with the p-value of each: Holm's, over all of them.
+
+    A claim is that each of its differences is better. It holds where its unlikeliest part does, and doesn't where the
+    likeliest part to fail does, by Bonferroni over its parts; a part without figures lets no claim hold.
+    """
+
+    def chances(parts: Sequence[Row]) -> tuple[float, float]:
+        ends = [[row.get(end, math.nan) for end in ("above", "below")][:: BETTER[row["measure"]]] for row in parts]
+        above, below = np.nan_to_num(np.array(ends, float).T, nan=1.0)
+        return float(above.max()), min(1.0, len(parts) * float(below.min()))
+
+    sides = [chances(parts) for parts in claims]
+    adjusted = holm([min(1.0, 2 * min(side)) for side in sides])
+    return [
+        ("can't be told" if chance >= 1 - level else "holds" if above < below else "doesn't hold", chance)
+        for (above, below), chance in zip(sides, adjusted, strict=True)
+    ]
+
+
+def together(verdicts: Iterable[Verdict]) -> Verdict:
+    """A claim of several parts: it holds if all do, doesn't if one doesn't, else it can't be told.
+
+    Raises:
+        ValueError: there is no part.
+    """
+    found = list(verdicts)
+    if not found:
+        raise ValueError("a claim without parts; expected at least one difference")
+    if "doesn't hold" in found:
+        return "doesn't hold"
+    return "holds" if set(found) == {"holds"} else "can't be told"
+
+
+def number(value: float, decimals: int) -> str:
+    """A figure with its sign, a true minus among them; a rounded zero has none.
+
+    Of its six decimals, which are all that a CSV file keeps, a half is rounded away from 0.
+    """
+    rounded = Decimal(f"{value:.6f}").quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return f"{rounded:+f}".replace("-", "−") if rounded else f"{abs(rounded):f}"
+
+
+def spanned(low: float, high: float, decimals: int) -> str:
+    """An interval's ends."""
+    return f"{number(low, decimals)} … {number(high, decimals)}"
+
+
+def shown(row: Row, decimals: int, missing: str = "—") -> list[str]:
+    """A difference and its interval; that no picture differs is said in their place."""
+    if pd.isna(row["ours"]):
+        return [missing, "—"]
+    if row["unchanged"] == row["trainings"]:
+        return ["no picture differs", "—"]
+    return [number(row["ours"], decimals), spanned(row["low"], row["high"], decimals)]
