@@ -64,7 +64,7 @@ NOT_RUN = {
     "drift": "tests/commands/test_drift.py: the training's scenes",
     "evaluate --all": "tests/experiments: results of the pipeline",
     "--dataset": "tests/test_cli.py: scenes of the pipeline",
-    "ifan=": "nowhere: IFAN's weights aren't ours to ship; tests/commands/test_evaluate_published.py has NAFNet's layout",
+    "ifan=": "nowhere: IFAN's weights aren't ours to ship; test_evaluate_published.py has NAFNet's layout",
     "build/": "tests/test_cli.py: weights of a training",
     "data/dpdd": "nowhere: DPDD isn't ours to ship; tests/datasets has its layout",
     "openvino": "tests/inference: a process of its own",
