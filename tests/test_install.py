@@ -135,6 +135,7 @@ def test_the_wheel_holds_the_package_its_model_and_nothing_else(base):
         ".pyi",
         ".typed",
         ".jinja",
+        ".jpg",
         ".safetensors",
         ".md",
         ".txt",

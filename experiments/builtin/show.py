@@ -14,12 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 from sftdec import Deblurrer
 
 OUT = Path("docs/before-after.jpg")
-CORNER, SIDE, GAP = (780, 330), (436, 470), 8  # px of the photo, which are px of the picture
+CORNER, SIDE, GAP = (1182, 560), (436, 470), 8  # px of the photo, which are px of the picture
 INK, PAPER = "white", "#000c"
+SAVED: dict[str, int] = {"quality": 93, "subsampling": 0}
 
 
 def sides() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The same part of the photo, before and after; what is around it is wide enough for the network's reach."""
+    """The same part of the photo, before and after; the whole of it is deblurred."""
     with files("sftdec.demo").joinpath("page/bee.jpg").open("rb") as opened:
         photo = np.asarray(Image.open(opened).convert("RGB"))
     deblurred = Deblurrer.load("builtin", precision="fp32", runtime="torch")(photo).image
@@ -38,7 +39,7 @@ def main() -> None:
         box = draw.textbbox((left + 20, height - 36), name, font=font)
         draw.rounded_rectangle((box[0] - 9, box[1] - 6, box[2] + 9, box[3] + 7), 5, fill=PAPER)
         draw.text((left + 20, height - 36), name, font=font, fill=INK)
-    picture.save(OUT, quality=93, subsampling=0)
+    picture.save(OUT, **SAVED)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 from sftdec.deblurrer import Deblurrer
 from sftdec.demo.app import Desk, file_name, make_app
 from sftdec.demo.choices import Choice, Choices
+from sftdec.demo.server import address_of, open_socket
 from sftdec.demo.work import checking, deblurring, defocus_colours
 from tests.tiny import tiny_weights
 
@@ -194,3 +196,28 @@ def test_the_page_and_all_it_loads_come_from_here(client: TestClient) -> None:
 )
 def test_a_name_that_was_sent_becomes_one_for_a_file(sent: str, name: str) -> None:
     assert file_name(sent) == name
+
+
+def test_with_a_word_only_who_brings_it_is_let_in(tiny: Path, tmp_path: Path) -> None:
+    choices = Choices(tmp_path, Choice(str(tiny), tiny.name), Deblurrer.load)
+    desk = Desk(choices, deblurring(choices, MEGAPIXELS), checking(MEGAPIXELS), MEGAPIXELS, defocus_colours())
+    with TestClient(make_app(desk, "sesame"), base_url="http://192.168.0.7:7860") as opened:
+        for address in ("/", "/page/demo.js", "/models", "/?word=", "/?word=sesam\u00e9"):
+            answer = opened.get(address)
+            assert answer.status_code == 403 and "its word" in answer.json()["message"]
+        assert opened.post("/photos", content=b"", headers={"X-File-Name": "a.png"}).status_code == 403
+        answer = opened.get("/?word=sesame")
+        assert answer.status_code == 200 and "word" not in str(answer.url)  # nor in what the page links to
+        assert opened.get("/page/bee.jpg").content[:2] == b"\xff\xd8"
+        finished(opened, give(opened, png(1)[0]))
+
+
+def test_the_address_that_is_printed_is_one_that_others_reach() -> None:
+    with open_socket(0) as opened:
+        assert address_of(opened) == f"http://127.0.0.1:{opened.getsockname()[1]}"
+        with pytest.raises(OSError, match=r"can't be had .*give another: --port"):
+            open_socket(opened.getsockname()[1])
+    with open_socket(0, "0.0.0.0") as opened:
+        assert "0.0.0.0" not in address_of(opened) or not psutil.net_if_addrs().keys() - {"lo"}
+    with pytest.raises(OSError, match="--host"):
+        open_socket(0, "203.0.113.9")

@@ -2,7 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sftdec.reporting.data_figures import Distribution, bins, choose_scenes, coloured, histograms, pixel_distribution
+from sftdec.reporting.data_figures import (
+    Distribution,
+    bins,
+    choose_scenes,
+    coloured,
+    histograms,
+    levels,
+    pixel_distribution,
+)
 from sftdec.reporting.style import png_bytes
 from tests.evaluation.scenes import make_scenes, texts
 
@@ -73,3 +81,8 @@ def test_a_data_set_with_a_dollar_in_its_name_is_drawn():
 def test_a_map_is_black_in_focus_and_bright_at_the_largest_blur():
     dark, bright = coloured(np.array([0.0, 1.0], np.float32)).astype(int).sum(axis=1)
     assert dark < 20 and bright > 600
+
+
+def test_levels_are_read_back_from_their_colours():
+    given = np.linspace(0, 1, 30 * 30, dtype=np.float32).reshape(30, 30)
+    assert levels(coloured(given)) == pytest.approx(given[::3, ::3].ravel(), abs=1 / 255)

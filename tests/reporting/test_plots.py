@@ -1,11 +1,12 @@
 import io
+import itertools
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from sftdec.reporting.plots import gain_plot, training_curves
+from sftdec.reporting.plots import gain_plot, map_calibration, time_against_quality, training_curves
 from sftdec.reporting.style import png_bytes
 from tests.evaluation.scenes import make_curve, make_per_image, texts
 
@@ -72,3 +73,25 @@ def test_a_table_without_rows_or_columns_is_refused():
         gain_plot(make_per_image([]))
     with pytest.raises(ValueError, match="lacks psnr_blurred"):
         gain_plot(make_per_image([1.0]).drop(columns="psnr_blurred"))
+
+
+def test_the_maps_chart_has_the_median_where_there_are_pixels():
+    truth = np.repeat([0.5, 3.0], 100)
+    figure = map_calibration(truth, np.concatenate([np.linspace(0.4, 0.6, 100), np.full(100, 1.5)]))
+    (line,) = (line for line in figure.axes[0].lines if line.get_marker() == "o")
+    assert line.get_ydata() == pytest.approx([0.5, 1.5]) and line.get_xdata() == pytest.approx([0.5, 3.0], abs=0.07)
+
+
+@pytest.mark.parametrize("width", [9.6, 3.3])
+def test_the_names_of_systems_stand_on_the_picture_and_apart(width):
+    systems = pd.DataFrame({"title": ["SFT-Dec's map, deconvolution", "$a", "b"], "seconds": [1.0, 1.0, 30.0]})
+    figure = time_against_quality(systems.assign(own=[True, False, False], gain=[1.0, 1.0, 0.99]), width)
+    png_bytes(figure)
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
+    assert all(one.y1 <= other.y0 for one, other in itertools.pairwise(boxes))
+
+
+def test_a_mean_gain_has_its_interval_beside_it():
+    assert len(gain_plot(make_per_image([0.5, 0.6, 0.7])).axes[0].collections) == 1
+    assert not gain_plot(make_per_image([0.5])).axes[0].collections

@@ -97,12 +97,12 @@ class Page:
         """Press what has this label for readers of the screen."""
         self.run(f"document.querySelector({json.dumps(f'[aria-label={json.dumps(label)}]')}).click()")
 
-    def give(self, selector: str, file: Path) -> None:
-        """Choose a file in the form's field, as a visitor does, once it is there."""
+    def give(self, selector: str, *given: Path) -> None:
+        """Choose files in the form's field, as a visitor does, once it is there."""
         field = f"document.querySelector({json.dumps(selector)})"
         wait_until(lambda: bool(self.run(f"!!{field}")), selector, SECONDS)
         found = self.call("Runtime.evaluate", expression=field)["result"]["objectId"]
-        self.call("DOM.setFileInputFiles", files=[str(file)], objectId=found)
+        self.call("DOM.setFileInputFiles", files=[str(each) for each in given], objectId=found)
 
     def drag(self, selector: str, start: float, end: float) -> None:
         """Drag the mouse across an element; ``start`` and ``end`` in 0..1 of its width, at half its height."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 from skimage import data
@@ -22,6 +23,7 @@ from tests.tracking.recorded import free_port
 pytestmark = pytest.mark.services
 SCREENSHOTS = "SFTDEC_SCREENSHOTS"  # the folder that gets the pictures, such as docs
 FORMATS = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP or JPEG 2000"
+SAMPLE = Path(__file__).parents[2] / "src/sftdec/demo/page/bee.jpg"
 WIDTHS = {"desktop": (1280, 620), "phone": (390, 844)}
 
 
@@ -105,7 +107,6 @@ def test_a_photo_is_given_compared_and_taken_home_as_the_command_writes_it(
     assert page.run("document.querySelector('#map').naturalWidth") == 480
     page.wait_for("blur in px (σ)")
     assert page.run("document.querySelector('#ticks').lastChild.textContent") == "6"
-    shot(page, "demo.png", tmp_path)
     for selector, file in (("#download", coffee.name), ("#download-map", f"{coffee.stem}_defocus.png")):
         got = page.download(selector, tmp_path / selector.removeprefix("#"))
         assert got.name == file and got.read_bytes() == (expected / file).read_bytes()
@@ -121,7 +122,6 @@ def test_a_registered_version_can_be_chosen(demo: Demo, page: Page, coffee: Path
     page.click("Deblur like this")
     page.wait_for("Version 1 · challenger · champion · ")
     assert page.run("document.documentElement.scrollWidth") <= WIDTHS["phone"][0]
-    shot(page, "demo-phone.png", tmp_path)
     got = page.download("#download", tmp_path / "got")
     assert got.read_bytes() == (expected / coffee.name).read_bytes()
 
@@ -141,7 +141,7 @@ def test_strength_and_place_are_chosen_and_give_what_the_command_writes(
     page.run(SET.format(id="only", value="blurred"))
     page.give("#mask", tmp_path / "mask.png")
     page.click("Deblur like this")
-    page.wait_for("Another photo")
+    page.wait_for("Other photos")
     got = page.download("#download", tmp_path / "got")
     assert got.read_bytes() == (expected / coffee.name).read_bytes()
 
@@ -158,6 +158,44 @@ CHOOSE = """(() => {{
 }})()"""
 
 
+def test_the_sample_is_looked_at_closely_and_a_part_of_it_painted(demo: Demo, page: Page, tmp_path: Path) -> None:
+    page.open(demo.address, 1280, 760)
+    page.click("Try a sample")
+    page.wait_for("Download photo", "1620 × 1280 px")
+    page.click("100 %")
+    page.drag("#stage", 0.85, 0.45)
+    shot(page, "demo.png", tmp_path)
+    page.click("200 %")
+    assert page.run("document.querySelector('#after').getBoundingClientRect().width") == 2 * 1620
+    page.click("400 %")
+    assert page.run("document.querySelector('#after').getBoundingClientRect().width") == 4 * 1620
+    page.click("Fit")
+    page.click("Paint a mask")
+    page.drag("#stage", 0.5, 0.6)
+    page.wait_for("Deblur like this")
+    page.click("Deblur like this")
+    page.wait_for("Other photos")
+    given, got = (Image.open(each) for each in (SAMPLE, page.download("#download", tmp_path / "got")))
+    changed = (np.abs(np.asarray(given).astype(int) - np.asarray(got)).max(-1) > 24).mean(1)  # JPEG written anew
+    assert changed[:400].max() == 0 < changed[600:700].max()  # the drag went along the middle
+
+
+def test_several_photos_are_deblurred_one_after_the_other(demo: Demo, page: Page, coffee: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    Image.open(coffee).rotate(180).save(other)
+    (tmp_path / "no photo.jpg").write_text("a text")
+    page.open(demo.address, *WIDTHS["phone"])
+    page.give("#file", coffee, tmp_path / "no photo.jpg", other)
+    page.wait_for("Download photo", "no photo.jpg: found 6 bytes")
+    wait_until(lambda: page.run("document.querySelectorAll('#row .done').length") == 2, "both are deblurred")
+    assert coffee.name in page.text().split("Download")[0]
+    page.click("other.png")
+    page.wait_for("other.png · 320 × 480 px")
+    assert page.download("#download", tmp_path / "got").name == "other.png"
+    assert page.run("document.documentElement.scrollWidth") <= WIDTHS["phone"][0]
+    shot(page, "demo-phone.png", tmp_path)
+
+
 def test_other_files_get_a_sentence_and_the_page_goes_on(demo: Demo, page: Page, coffee: Path, tmp_path: Path) -> None:
     files = {name: tmp_path / name for name in ("notes.txt", "empty.jpg", "huge.png")}
     files["notes.txt"].write_text("hello, this is a text")
@@ -170,7 +208,7 @@ def test_other_files_get_a_sentence_and_the_page_goes_on(demo: Demo, page: Page,
         ("huge.png", "found 10000×6000 px, 60 megapixels, expected 25 at most"),
     ):
         page.give("#file", files[name])
-        page.wait_for(f"{name}: {sentence}", "Choose a photo")
+        page.wait_for(f"{name}: {sentence}", "Choose photos")
     shot(page, "demo-refusal.png", tmp_path)
     page.give("#file", coffee)
     page.wait_for("Download photo")

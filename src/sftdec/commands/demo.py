@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import secrets
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sftdec.commands.printing import say_wait
 from sftdec.registry import DEFAULT_MODEL
 
-PORT = 7860
+HOST, PORT = "127.0.0.1", 7860
 MAX_MEGAPIXELS = 25.0
 
 
@@ -18,9 +19,17 @@ def add_demo(commands: Any) -> None:
     demo = commands.add_parser(
         "demo",
         help="a web page to deblur photos with",
-        description="Show a web page on this machine, and to it alone, that deblurs photos; Ctrl-C ends it.",
+        description="Show a web page that deblurs photos, to this machine alone unless --host says otherwise; "
+        "Ctrl-C ends it.",
     )
     demo.add_argument("--port", type=int, default=PORT, help="0 takes any free one (default: %(default)s)")
+    demo.add_argument(
+        "--host",
+        default=HOST,
+        metavar="ADDRESS",
+        help="of this machine, for other devices: 0.0.0.0 is all of them. The address that is printed then holds a "
+        "word which each visitor needs; the way there is not encrypted (default: %(default)s)",
+    )
     demo.add_argument(
         "--model",
         metavar="MODEL",
@@ -46,7 +55,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         )
     from sftdec.demo import Choices, default_choice, open_socket, serve
 
-    opened = open_socket(arguments.port)  # a port that is taken is told before seconds of loading
+    opened = open_socket(arguments.port, arguments.host)  # a port that is taken is told before seconds of loading
     with opened:
         from sftdec.deblurrer import Deblurrer
         from sftdec.demo import Desk, checking, deblurring, defocus_colours, make_app
@@ -62,5 +71,6 @@ def _demo(arguments: argparse.Namespace) -> int:
         warnings.simplefilter("ignore")
         limit = arguments.max_megapixels
         desk = Desk(choices, deblurring(choices, limit), checking(limit), limit, defocus_colours())
-        serve(make_app(desk), opened, not arguments.no_browser)
+        word = "" if arguments.host in (HOST, "localhost", "::1") else secrets.token_urlsafe(16)
+        serve(make_app(desk, word), opened, not arguments.no_browser, word)
     return 0

@@ -104,7 +104,8 @@ def _published(arguments: argparse.Namespace) -> int:
             table.to_csv(temporary, index=False)
     means = {str(measure): round(float(value), 6) for measure, value in table.mean(numeric_only=True).items()}
     script = SCRIPTS[arguments.protocol]
-    print(json.dumps({"protocol": f"{script.says} ({script.source})", "images": len(table), **means}, indent=2))
+    told = {"protocol": f"{script.says} ({script.source})", "images": len(table), **means}
+    print(json.dumps(told, indent=2, ensure_ascii=False))
     return 0
 
 

@@ -1,6 +1,7 @@
 """The page's addresses: what a visitor's browser may ask for and what it is answered."""
 
 import re
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sftdec.demo.choices import Choices
@@ -38,7 +39,8 @@ MASK_HEADER = "x-mask-bytes"
 BYTES_PER_PIXEL = 8  # RGBA of 16 bits
 MORE_BYTES = 16 * 1024 * 1024  # for what a file holds beside its pixels
 STEM_BYTES = 160  # file systems take 255, and results' names are longer
-PAGE_FILES = {"demo.css": "text/css", "demo.js": "text/javascript"}
+PAGE_FILES = {"demo.css": "text/css", "demo.js": "text/javascript", "bee.jpg": "image/jpeg"}
+COOKIE = "sftdec-demo"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Page:
 
     async def page(self, request: Request) -> Response:
         """The page itself."""
-        template = jinja2.Template(_text("page.html.jinja"), autoescape=True)
+        template = jinja2.Template(_read("page.html.jinja").decode(), autoescape=True)
         choices, desk = self.desk.choices, self.desk
         shown = {"choices": choices.at_hand(), "default": choices.default.name, "limit": f"{desk.max_megapixels:g}"}
         strongest = round(100 * STRONGEST)
@@ -198,11 +200,12 @@ async def static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in PAGE_FILES:
         raise HTTPException(404, "there is no such file")
-    return Response(_text(name), media_type=PAGE_FILES[name])
+    return Response(_read(name), media_type=PAGE_FILES[name])
 
 
-def make_app(desk: Desk) -> Starlette:
-    """The page as an ASGI application."""
+def make_app(desk: Desk, word: str = "") -> Starlette:
+    """The page as an ASGI application; with a ``word``, for those who bring it, under any name of this machine."""
+    guard = Middleware(_Word, word) if word else Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     page = Page(desk)
     token = "/photos/{token}"
     return Starlette(
@@ -216,7 +219,7 @@ def make_app(desk: Desk) -> Starlette:
             Route(token + "/leave", page.leave, methods=["POST"]),  # all that a page which closes can send
             Route(token + "/{file}", page.file),
         ],
-        middleware=[Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+        middleware=[Middleware(_Headers), guard],
         exception_handlers={HTTPException: _refusal},
         lifespan=page.open,
     )
@@ -235,6 +238,27 @@ class _Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+class _Word:
+    """Lets in who brings the word: once in the page's address, then in the cookie that is answered with."""
+
+    def __init__(self, app: Any, word: str) -> None:
+        self._app, self._word = app, word
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            request = Request(scope)
+            told = request.query_params.get("word", "")
+            known = [told, request.cookies.get(COOKIE, "")]
+            if not any(secrets.compare_digest(each.encode(), self._word.encode()) for each in known):
+                message = "open the whole address that sftdec demo has printed, with its word"
+                return await JSONResponse({"message": message}, status_code=403)(scope, receive, send)
+            if told:
+                answer = RedirectResponse("/", status_code=303)
+                answer.set_cookie(COOKIE, self._word, httponly=True, samesite="lax")
+                return await answer(scope, receive, send)
+        await self._app(scope, receive, send)
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
@@ -257,5 +281,5 @@ def sentence(message: str, visit: Visit) -> str:
     return message.replace(str(visit.source), visit.name).replace(str(visit.folder), "")
 
 
-def _text(name: str) -> str:
-    return files("sftdec.demo").joinpath("page", name).read_text(encoding="utf-8")
+def _read(name: str) -> bytes:
+    return files("sftdec.demo").joinpath("page", name).read_bytes()

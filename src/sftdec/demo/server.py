@@ -1,4 +1,4 @@
-"""Running the page on loopback until it is stopped."""
+"""Running the page until it is stopped: on loopback, or for a network, to those who have its address."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -17,24 +18,35 @@ HOST = "127.0.0.1"
 PREFIX = "sftdec-demo-"
 
 
-def open_socket(port: int) -> socket.socket:
-    """A socket that listens on loopback alone; port 0 takes any free one. Raises ``OSError`` naming a taken port."""
-    opened = socket.socket()
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def open_socket(port: int, host: str = HOST) -> socket.socket:
+    """A socket that listens on an address of this machine; port 0 takes any free one.
+
+    Raises ``OSError`` naming a taken port, or an address that isn't this machine's.
+    """
     try:
-        opened.bind((HOST, port))
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
     except OSError as error:
-        opened.close()
-        raise OSError(
-            error.errno, f"port {port} of {HOST} can't be had ({error.strerror}); give another: --port"
-        ) from error
-    opened.listen()
-    return opened
+        mend = "give another: --port" if host == HOST else "give another --port, or an address of this machine: --host"
+        raise OSError(error.errno, f"port {port} of {host} can't be had ({error.strerror}); {mend}") from error
 
 
-def serve(app: ASGIApp, opened: socket.socket, browse: bool) -> None:
-    """Answer on ``opened`` until Ctrl-C, SIGTERM or the terminal's end; ``browse`` opens the user's browser."""
-    address = f"http://{HOST}:{opened.getsockname()[1]}"
+def address_of(opened: socket.socket) -> str:
+    """Where others find the page: for a socket on all addresses, the one that leads out of this machine."""
+    host, port = opened.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking, suppress(OSError):
+            asking.connect(("192.0.2.1", 9))  # sends nothing
+            host = asking.getsockname()[0]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(app: ASGIApp, opened: socket.socket, browse: bool, word: str = "") -> None:
+    """Answer on ``opened`` until Ctrl-C, SIGTERM or the terminal's end; ``browse`` opens the user's browser.
+
+    ``word`` is what the page asks of each visitor, in its address.
+    """
+    address = address_of(opened) + (f"/?word={word}" if word else "")
     print(f"{address} shows the page; Ctrl-C ends it", flush=True)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from sftdec.evaluation import paired_interval
 from sftdec.reporting.style import (
     AMBER,
     BETTER,
@@ -23,6 +24,7 @@ from sftdec.reporting.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 LOSSES = {
     "loss": ("total loss", INK),
@@ -190,8 +192,11 @@ def _named_bars(axes: "Axes", gains: "pd.Series[float]") -> None:
         beside, side = (gain + room / 2, "left") if gain >= 0 else (gain - room / 2, "right")
         axes.text(beside, row, _signed(gain), ha=side, va="center", fontsize=7.5, color=MUTED)
     axes.axvline(float(gains.mean()), color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+    if len(gains) > 1:
+        interval = paired_interval(np.asarray(gains, np.float64), 0.95)
+        axes.fill_betweenx(axes.get_ylim(), interval.low, interval.high, color=INK, alpha=0.08, linewidth=0, zorder=0)
     axes.axvline(0, color=MUTED, linewidth=0.8)
-    axes.set_xlabel("PSNR gain, dB   (dashed: mean)")
+    axes.set_xlabel("PSNR gain, dB   (dashed: mean; grey: its 95 % interval, over pictures)")
     bare(axes)
     axes.tick_params(axis="y", length=0, labelcolor=INK, pad=4)
     axes.grid(axis="y", visible=False)
@@ -208,6 +213,60 @@ def _plain_bars(axes: "Axes", gains: "pd.Series[float]") -> None:
     axes.set(xlim=(-0.6, len(gains) - 0.4), xticks=[], ylabel="PSNR gain, dB")
     axes.set_xlabel(f"{len(gains)} pictures, sorted   (dashed: mean)")
     bare(axes)
+
+
+def map_calibration(truth: "NDArray[np.float64]", estimate: "NDArray[np.float64]", width: float = 9.6) -> "Figure":
+    """What the map reads (median, and where the middle two thirds of pixels lie) where the true sigma is so much.
+
+    ``truth`` and ``estimate``: px of sigma of the same pixels, one or more, flat. ``width`` in inches.
+    """
+    top = max(float(truth.max()), float(estimate.max()), 1e-6)
+    edges = np.linspace(0, top, 25)
+    placed = np.clip(np.digitize(truth, edges) - 1, 0, 23)
+    with house_style():
+        figure = new_figure(width, 3.4)
+        axes = figure.add_axes((0.62 / width, 0.16, 1 - 0.82 / width, 0.7))
+        axes.plot((0, top), (0, top), color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="as it should be")
+        found = [(edges[each : each + 2].mean(), estimate[placed == each]) for each in np.unique(placed)]
+        low, middle, high = np.transpose([np.percentile(read, (16.7, 50, 83.3)) for _, read in found])
+        at = [centre for centre, _ in found]
+        axes.fill_between(at, low, high, color=AMBER, alpha=0.25, linewidth=0, label="two thirds of the pixels")
+        axes.plot(at, middle, color=AMBER, marker="o", markersize=4, linewidth=1.5, label="median")
+        axes.set(xlim=(0, top), ylim=(0, top), xlabel="true σ, px", ylabel="estimated σ, px")
+        bare(axes)
+        legend_above(figure, *axes.get_legend_handles_labels(), 3, 0.62, 1.4)
+    return figure
+
+
+def time_against_quality(systems: pd.DataFrame, width: float = 9.6) -> "Figure":
+    """Each system's gain (dB) over its seconds a megapixel, on a logarithmic axis; SFT-Dec in colour.
+
+    ``systems`` needs ``title``, ``own``, ``gain``, ``seconds``. ``width`` in inches.
+    """
+    systems = systems.sort_values("gain", kind="stable")
+    with house_style():
+        figure = new_figure(width, 3.4)
+        axes = figure.add_axes((0.55 / width, 0.16, 1 - 2.6 / width, 0.78))
+        colours = [BETTER if own else MUTED for own in systems["own"]]
+        axes.scatter(systems["seconds"], systems["gain"], s=34, c=colours, zorder=3)
+        axes.set(xscale="log", xlabel="seconds a megapixel", ylabel="PSNR gain, dB")
+        axes.set_xlim(systems["seconds"].min() / 1.6, systems["seconds"].max() * 1.6)
+        heights = np.linspace(0.02, 0.98, len(systems))  # names stand beside the axes, and so never on one another
+        named = zip(systems["title"], systems["seconds"], systems["gain"], heights, colours, strict=True)
+        for title, seconds, gain, height, colour in named:
+            text = axes.annotate(
+                title,
+                (seconds, gain),
+                (1 + 0.1 / (width - 2.6), height),
+                textcoords="axes fraction",
+                arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.7, "relpos": (0, 0.5)},
+                color=colour,
+                va="center",
+            )
+            text.set_parse_math(False)
+        axes.xaxis.set_major_formatter("{x:g}")
+        bare(axes)
+    return figure
 
 
 def _colours(gains: "pd.Series[float]") -> list[str]:

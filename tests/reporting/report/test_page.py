@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from sftdec.datasets import write_index, write_scene
 from sftdec.evaluation.evaluate import summarise
 from sftdec.params import load_params
 from sftdec.reporting.document import Document, Sheet
@@ -148,7 +149,7 @@ def test_a_page_names_every_scene_even_those_without_a_picture(tmp_path, gallery
     table = pd.concat([make_per_image([1.0, -1.0, 0.5]), make_per_image([0.1] * 30, "many")])
     page = write(tmp_path / "report.html", table, comparisons=gallery.comparisons)
     assert all(scene in page for scene in table["scene"])
-    assert "2 of 33 pictures are shown" in page
+    assert "2 of 33 pictures are shown, one of each photo" in page
 
 
 def test_the_cards_and_the_sentences_say_what_the_metrics_say(tmp_path):
@@ -210,6 +211,21 @@ def test_at_most_twelve_pictures_get_a_slider(tmp_path):
     page = write(tmp_path / "report.html", table, comparisons=[noise_pair(name, 16) for name in table["scene"]])
     assert page.count('type="range"') == 12
     assert "12 of 14 pictures are shown" in page
+
+
+def test_pictures_of_one_photo_get_one_slider_and_count_as_one(tmp_path):
+    table = make_per_image([1.0, 1.0, 2.0, 2.0])
+    rows = [
+        write_scene(tmp_path / "scenes", replace(make_scene(name, seed=number), photo=f"photo {number // 2}"))
+        for number, name in enumerate(table["scene"])
+    ]
+    write_index(tmp_path / "scenes", [row | {"split": "test"} for row in rows])
+    pairs = [noise_pair(name, 16) for name in table["scene"]]
+    page = write(tmp_path / "report.html", table, comparisons=pairs, scenes=tmp_path / "scenes")
+    assert page.count('type="range"') == 2 and "2 of 4 pictures are shown, one of each photo" in page
+    assert "by its 2 photos" in page and '<div class="value equal">+1.50 dB</div>' in page  # two tell nothing
+    alone = write(tmp_path / "alone.html", table)
+    assert "95 % interval +0.58 to +2.42" in alone and '<div class="value better">+1.50 dB</div>' in alone
 
 
 def test_metrics_of_other_data_sets_than_the_tables_are_refused(tmp_path):

@@ -1,11 +1,12 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
 const bodyData = document.body.dataset;
-let file = null;      // the photo on the page, kept to deblur it again in another way
-let token = null;     // its name on the server
-let turn = 0;         // counts photos: answers of an earlier one are thrown away
+let row = [];         // the photos on the page, kept to deblur them again in another way; token: a name on the server
+let shown = null;     // the one that is looked at
+let turn = 0;         // counts what was given: answers of before are thrown away
 let factor = 1;       // screen px a photo px
-let view = { full: false, x: 0, y: 0, cut: 0.5 };
+let view = { zoom: 0, x: 0, y: 0, cut: 0.5 };  // zoom 0: the whole photo
+let painted = null;   // a mask from the brush, which goes before a file's
 
 function show(section) {
   for (const id of ["drop", "work", "result"]) $(id).hidden = id !== section;
@@ -26,59 +27,84 @@ async function ask(address, options) {
   return told;
 }
 function leave() {
-  if (token) fetch(`/photos/${token}`, { method: "DELETE", keepalive: true }).catch(() => {});
-  token = null;
+  for (const { token } of row) if (token) fetch(`/photos/${token}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  row = [];
 }
 
-// ------------------------------------------------------------------ a photo on its way
-async function give(photo) {
+// ------------------------------------------------------------------ photos on their way
+async function give(files) {
   const mine = ++turn;
   leave();
-  file = photo;
+  shown = null;
   complain("");
-  progress("Sending the photo");
-  preview(photo);
-  show("work");
-  try {
-    const wished = wishes();
-    const mask = $("mask").files[0];
-    const headers = { "X-File-Name": encodeURIComponent(photo.name), "Content-Type": "application/octet-stream" };
-    if (mask) headers["X-Mask-Bytes"] = String(mask.size);
-    const body = mask ? new Blob([photo, mask]) : photo;
-    $("facts").dataset.wishes = JSON.stringify(wished);
-    const { model, strength, only } = wished;
-    const given = await ask(`/photos?${new URLSearchParams({ model, strength, only })}`, { method: "POST", headers, body });
-    if (mine !== turn) return void fetch(`/photos/${given.token}`, { method: "DELETE" });
-    token = given.token;
-    const facts = await finished(mine);
-    if (facts) await present(facts, mine);
-  } catch (error) {
+  row = files.map((file) => ({ file, token: null, facts: null, button: document.createElement("button") }));
+  for (const each of row) {
+    each.button.textContent = each.file.name;
+    each.button.addEventListener("click", () => { if (each.facts) present(each, turn); });
+  }
+  $("row").replaceChildren(...row.map((each) => each.button));
+  $("row").hidden = row.length < 2;
+  const wished = [wishes(), mask()];
+  $("facts").dataset.wishes = JSON.stringify(wished[0]);
+  for (const each of [...row]) {
+    try {
+      await deblur(each, mine, ...wished);
+    } catch (error) {
+      if (mine !== turn) return;
+      each.button.className = "failed";
+      complain([$("message").textContent, error.message].filter(Boolean).join(" "));
+    }
     if (mine !== turn) return;
+  }
+  if (!shown) {
     leave();
-    complain(error.message);
     show("drop");
+    $("row").hidden = true;
   }
 }
+async function deblur(each, mine, { model, strength, only }, masked) {
+  if (!shown) {
+    preview(each.file);
+    show("work");
+  }
+  progress(each, "Sending the photo");
+  const headers = { "X-File-Name": encodeURIComponent(each.file.name), "Content-Type": "application/octet-stream" };
+  if (masked) headers["X-Mask-Bytes"] = String(masked.size);
+  const body = masked ? new Blob([each.file, masked]) : each.file;
+  const given = await ask(`/photos?${new URLSearchParams({ model, strength, only })}`, { method: "POST", headers, body });
+  if (mine !== turn) return void fetch(`/photos/${given.token}`, { method: "DELETE" });
+  each.token = given.token;
+  each.facts = await finished(each, mine);
+  if (mine !== turn) return;
+  each.button.className = "done";
+  each.button.textContent = each.file.name;
+  if (!shown) await present(each, mine);
+}
+function mask() {
+  return painted || $("mask").files[0];
+}
 function wishes() {
-  const mask = $("mask").files[0];
-  const masked = mask ? [mask.name, mask.size, mask.lastModified] : [];
+  const given = mask();
+  const masked = given ? [given.name, given.size, given.lastModified] : [];
   return { model: $("model").value, strength: $("strength").value / 100, only: $("only").value, mask: masked };
 }
-async function finished(mine) {
+async function finished(each, mine) {
   for (;;) {
-    const told = await ask(`/photos/${token}`);
+    const told = await ask(`/photos/${each.token}`);
     if (mine !== turn) return null;
     if (told.state === "done") return told.facts;
     if (told.state === "failed") throw new Error(told.message);
     const others = told.ahead === 1 ? "One photo is" : `${told.ahead} photos are`;
-    if (told.state === "waiting") progress(told.ahead ? `${others} being deblurred before this one` : "Waiting");
-    else progress(told.step, told.done, told.of);
+    if (told.state === "waiting") progress(each, told.ahead ? `${others} being deblurred before this one` : "Waiting");
+    else progress(each, told.step, told.done, told.of);
     await new Promise((resolve) => setTimeout(resolve, 250));
     if (mine !== turn) return null;
   }
 }
-function progress(step, done = 0, of = 0) {
-  $("step").textContent = of ? `${step}: ${Math.floor((100 * done) / of)} %` : `${step} …`;
+function progress(each, step, done = 0, of = 0) {
+  const share = of ? `${Math.floor((100 * done) / of)} %` : "…";
+  $("step").textContent = of ? `${step}: ${share}` : `${step} …`;
+  each.button.textContent = `${each.file.name} ${share}`;
   if (of) $("bar").value = done / of;
   else $("bar").removeAttribute("value");
 }
@@ -92,22 +118,27 @@ function cancel() {
   turn++;
   leave();
   show("drop");
+  $("row").hidden = true;
 }
 
 // ------------------------------------------------------------------ the result
-async function present(facts, mine) {
-  const at = (name) => `/photos/${token}/${name}`;
+async function present(each, mine) {
+  const { facts } = each;
+  const at = (name) => `/photos/${each.token}/${name}`;
+  shown = each;
+  for (const { button } of row) button.setAttribute("aria-pressed", String(button === each.button));
   for (const name of ["before", "after", "map"]) $(name).src = at(name);
   await Promise.all(["before", "after", "map"].map((name) => $(name).decode().catch(() => {})));
-  if (mine !== turn) return;
+  if (mine !== turn || shown !== each) return;
   $("download").href = at("photo");
   $("download-map").href = at("defocus");
   const megapixels = ((facts.width * facts.height) / 1e6).toFixed(1);
   $("facts").textContent = `${facts.name} · ${facts.width} × ${facts.height} px (${megapixels} MP) · ${facts.model} · ${duration(facts.seconds)}`;
   scale(facts.sigma_max);
   Object.assign($("stage"), { facts });
-  view = { full: false, x: 0, y: 0, cut: 0.5 };
+  view = { zoom: 0, x: 0, y: 0, cut: 0.5 };
   $("cut").value = 50;
+  if (!painted) Object.assign($("painted"), { width: facts.width, height: facts.height });
   show("result");
   again();
   draw();
@@ -135,30 +166,31 @@ function draw() {
   const fitted = Math.min(room / facts.width, high / facts.height, Math.max(1, 480 / Math.max(facts.width, facts.height)));
   const width = Math.max(Math.round(facts.width * fitted), Math.min(room, 200));
   const height = Math.round(facts.height * fitted);
-  factor = view.full ? 1 / window.devicePixelRatio : fitted;
+  factor = view.zoom ? view.zoom / window.devicePixelRatio : fitted;
   const layer = { width: facts.width * factor, height: facts.height * factor };
-  stage.style.width = `${view.full ? room : width}px`;
+  stage.style.width = `${view.zoom ? room : width}px`;
   stage.style.height = `${height}px`;
-  const outer = view.full ? room : width;
+  const outer = view.zoom ? room : width;
   const held = (value, shown, all) => (all <= shown ? (shown - all) / 2 : Math.min(0, Math.max(shown - all, value)));
   view.x = held(view.x, outer, layer.width);
   view.y = held(view.y, height, layer.height);
-  stage.classList.toggle("full", view.full);
+  stage.classList.toggle("full", view.zoom > 0);
+  stage.classList.toggle("close", view.zoom > 1);
   Object.assign($("layer").style, {
     width: `${layer.width}px`, height: `${layer.height}px`, transform: `translate(${view.x}px, ${view.y}px)`,
   });
   const cut = view.cut * outer;
   $("line").style.left = `${cut}px`;
   $("before").style.clipPath = `inset(0 ${Math.max(0, layer.width - (cut - view.x))}px 0 0)`;
-  $("fit").setAttribute("aria-pressed", String(!view.full));
-  $("full").setAttribute("aria-pressed", String(view.full));
+  for (const each of document.querySelectorAll("[data-zoom]"))
+    each.setAttribute("aria-pressed", String(+each.dataset.zoom === view.zoom));
 }
-function enlarge(full, atX, atY) {
-  if (full === view.full) return;
+function enlarge(zoom, atX, atY) {
+  if (zoom === view.zoom) return;
   const stage = $("stage").getBoundingClientRect();
   const [x, y] = [atX ?? stage.width / 2, atY ?? stage.height / 2];
   const [px, py] = [(x - view.x) / factor, (y - view.y) / factor];
-  view.full = full;
+  view.zoom = zoom;
   draw();
   const now = $("stage").getBoundingClientRect();
   view.x = now.width / 2 - px * factor;
@@ -179,45 +211,86 @@ function showMap() {
 function again() {
   $("percent").textContent = `${$("strength").value} %`;
   const other = !$("result").hidden && $("facts").dataset.wishes !== JSON.stringify(wishes());
-  $("another").textContent = other ? "Deblur like this" : "Another photo";
+  $("another").textContent = other ? "Deblur like this" : "Other photos";
   $("another").classList.toggle("again", other);
 }
 
 // ------------------------------------------------------------------ what a visitor does
 let drag = null;
+function paint(event) {  // a round brush of 44 px on the screen, at any zoom
+  const box = $("painted").getBoundingClientRect();
+  const brush = $("painted").getContext("2d");
+  const [x, y] = [(event.clientX - box.left) / factor, (event.clientY - box.top) / factor];
+  Object.assign(brush, { strokeStyle: "white", lineWidth: 44 / factor, lineCap: "round" });
+  brush.beginPath();
+  brush.moveTo(...(drag.at || [x, y]));
+  brush.lineTo(x, y);
+  brush.stroke();
+  drag.at = [x, y];
+}
+function keepPaint() {
+  const whole = document.createElement("canvas");
+  Object.assign(whole, { width: $("painted").width, height: $("painted").height });
+  const drawn = whole.getContext("2d");
+  drawn.fillRect(0, 0, whole.width, whole.height);  // black: a mask has no alpha
+  drawn.drawImage($("painted"), 0, 0);
+  whole.toBlob((blob) => { painted = new File([blob], "painted.png"); again(); });
+}
 $("stage").addEventListener("pointerdown", (event) => {
   if (event.button) return;
   event.preventDefault();
-  const moves = view.full && event.target !== $("line");
+  if ($("brush").checked) {
+    drag = { paints: true };
+    $("stage").setPointerCapture(event.pointerId);
+    return paint(event);
+  }
+  const moves = view.zoom > 0 && event.target !== $("line");
   drag = { moves, x: event.clientX - view.x, y: event.clientY - view.y };
   $("stage").setPointerCapture(event.pointerId);
   if (!moves) setCut(event.clientX);
 });
 $("stage").addEventListener("pointermove", (event) => {
   if (!drag) return;
+  if (drag.paints) return paint(event);
   if (!drag.moves) return setCut(event.clientX);
   view.x = event.clientX - drag.x;
   view.y = event.clientY - drag.y;
   draw();
 });
-for (const end of ["pointerup", "pointercancel"]) $("stage").addEventListener(end, () => { drag = null; });
+for (const end of ["pointerup", "pointercancel"]) $("stage").addEventListener(end, () => {
+  if (drag?.paints) keepPaint();
+  drag = null;
+});
 $("stage").addEventListener("dblclick", (event) => {
   const box = $("stage").getBoundingClientRect();
-  enlarge(!view.full, event.clientX - box.left, event.clientY - box.top);
+  enlarge(view.zoom ? 0 : 1, event.clientX - box.left, event.clientY - box.top);
 });
 $("cut").addEventListener("input", () => { view.cut = $("cut").value / 100; draw(); });
-$("fit").addEventListener("click", () => enlarge(false));
-$("full").addEventListener("click", () => enlarge(true));
+for (const each of document.querySelectorAll("[data-zoom]")) each.addEventListener("click", () => enlarge(+each.dataset.zoom));
+$("brush").addEventListener("change", () => {
+  $("painted").hidden = !$("brush").checked;
+  $("stage").classList.toggle("painting", $("brush").checked);
+  if (!$("brush").checked) {
+    painted = null;
+    $("painted").getContext("2d").clearRect(0, 0, $("painted").width, $("painted").height);
+    again();
+  }
+});
 $("show-map").addEventListener("change", showMap);
 $("opacity").addEventListener("input", showMap);
 $("cancel").addEventListener("click", cancel);
 for (const id of ["model", "strength", "only", "mask"]) $(id).addEventListener("input", again);
-$("another").addEventListener("click", () => ($("another").classList.contains("again") ? give(file) : $("file").click()));
+$("another").addEventListener("click", () => ($("another").classList.contains("again") ? give(row.map(({ file }) => file)) : $("file").click()));
+function bring(files) {
+  if ($("brush").checked) $("brush").click();  // what is painted is of the photo before
+  give(files);
+}
 function chosen() {
-  if ($("file").files.length) give($("file").files[0]);
+  if ($("file").files.length) bring([...$("file").files]);
   $("file").value = "";
 }
 $("file").addEventListener("change", chosen);
+$("sample").addEventListener("click", async () => bring([new File([await (await fetch("/page/bee.jpg")).blob()], "bee.jpg")]));
 let inside = 0;  // dragenter and dragleave come for every element that is crossed
 const hasFile = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
 window.addEventListener("dragenter", (event) => { if (hasFile(event)) { inside++; $("over").hidden = false; } });
@@ -228,13 +301,12 @@ window.addEventListener("drop", (event) => {
   inside = 0;
   $("over").hidden = true;
   const dropped = event.dataTransfer?.files || [];
-  if (dropped.length > 1) complain("One photo at a time, please: the first one is taken.");
-  if (dropped.length) give(dropped[0]);
+  if (dropped.length) bring([...dropped]);
 });
 window.addEventListener("resize", draw);
-window.addEventListener("pagehide", () => { if (token) navigator.sendBeacon(`/photos/${token}/leave`); });
+window.addEventListener("pagehide", () => { for (const { token } of row) if (token) navigator.sendBeacon(`/photos/${token}/leave`); });
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-setInterval(() => { if (token) fetch(`/photos/${token}`).catch(() => {}); }, 60000);  // still here
+setInterval(() => { for (const { token } of row) if (token) fetch(`/photos/${token}`).catch(() => {}); }, 60000);  // still here
 
 const colours = bodyData.colours.split(",");
 const context = $("colours").getContext("2d");

@@ -1,8 +1,8 @@
 """How the network was trained, and how to make everything again."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,6 +12,9 @@ from sftdec.reporting.plots import training_curves
 from sftdec.reporting.report.material import Material
 from sftdec.reporting.style import png_bytes
 from sftdec.runtime import dump_yaml
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LEARNED = {"lambda_1": "map L1", "lambda_2": "picture L1", "lambda_3": "picture weighted L2"}  # eq. 7 and 8
 
@@ -31,8 +34,13 @@ def training_part(material: Material) -> dict[str, Any] | None:
         "epochs": sum(stage["epochs"] or 0.0 for stage in stages),
         "batch": material.params.train.common.batch_size if material.params else None,
         "crop": material.params.train.common.crop if material.params else None,
-        "charts": [png_uri(png_bytes(training_curves(curves, width))) for width in (9.6, 4.4)],
+        "charts": charts(lambda width: training_curves(curves, width)),
     }
+
+
+def charts(draw: Callable[[float], "Figure"]) -> list[str]:
+    """A figure as pictures for a wide page and a phone's, on both of which its letters have 11 px or more."""
+    return [png_uri(png_bytes(draw(width))) for width in (9.6, 3.3)]
 
 
 def _stage(stage: str, table: pd.DataFrame, params: Params | None, scenes: int | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sftdec.reporting.embedding import page_environment
 from sftdec.reporting.report.data import data_part, example_groups, map_scale
 from sftdec.reporting.report.making import making_part, training_part
 from sftdec.reporting.report.material import FIDELITIES, Fidelity, Material
-from sftdec.reporting.report.panels import figure_files, shown_comparisons, typical
+from sftdec.reporting.report.panels import calibration, figure_files, shown_comparisons, typical
 from sftdec.reporting.report.result import Rows, key_figures, parameters, picture_rows
 from sftdec.reporting.report.standing import read_standings
 from sftdec.runtime import atomic_path
@@ -70,6 +70,7 @@ def _content(material: Material, rows: Rows) -> dict[str, Any]:
         "standings": read_standings(material.published / "table2.csv") if material.published else [],
         "network": material.params.network if material.params else None,
         "scale": map_scale(sigma_max) if sigma_max else None,
+        "calibration": calibration(material, sigma_max),
         "training": training_part(material),
         "data": data_part(material),
         "making": making_part(material),

@@ -3,14 +3,18 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sftdec.reporting.data_figures import thumbnail
+import numpy as np
+
+from sftdec.reporting.data_figures import levels, thumbnail
 from sftdec.reporting.embedding import file_uri, jpeg_uri
 from sftdec.reporting.figures import reduced
 from sftdec.reporting.gallery import Comparison, file_name
+from sftdec.reporting.plots import map_calibration
+from sftdec.reporting.report.making import charts
 from sftdec.reporting.report.material import Fidelity, Material
-from sftdec.reporting.report.result import Rows
+from sftdec.reporting.report.result import Rows, photos_of
 
-SHOWN = 12  # pictures with a slider; all of them stand in the table
+SHOWN = 12  # photos with a slider; all pictures stand in the table
 MAP_WIDTH = 300  # px
 
 
@@ -28,10 +32,12 @@ class Shown(NamedTuple):
 
 
 def shown_comparisons(material: Material, rows: Rows, fidelity: Fidelity) -> list[Shown]:
-    """The first 12 comparisons, encoded at one fidelity."""
+    """The first comparison of each photo, 12 at most, encoded at one fidelity."""
+    photos, first = photos_of(material), dict[tuple[str, str], Comparison]()
+    for pair in material.comparisons:
+        first.setdefault((pair.dataset, photos.get((pair.dataset, pair.scene), pair.scene)), pair)
     return [
-        _shown(pair, rows[pair.dataset, pair.scene], material.figures, fidelity)
-        for pair in material.comparisons[:SHOWN]
+        _shown(pair, rows[pair.dataset, pair.scene], material.figures, fidelity) for pair in [*first.values()][:SHOWN]
     ]
 
 
@@ -47,6 +53,15 @@ def _shown(pair: Comparison, row: dict[str, Any], figures: Path | None, fidelity
         pair.blurred.shape[1],
         pair.blurred.shape[0],
     )
+
+
+def calibration(material: Material, sigma_max: float) -> list[str]:
+    """The chart of true against estimated sigma, over all comparisons' maps; none without them or a unit."""
+    if not material.comparisons or not sigma_max:
+        return []
+    pairs = [[sigma_max * levels(each) for each in (pair.defocus, pair.estimate)] for pair in material.comparisons]
+    truth, estimate = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    return charts(lambda width: map_calibration(truth, estimate, width))
 
 
 def typical(shown: list[Shown]) -> Shown | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sftdec.datasets import read_index
-from sftdec.evaluation import paired_interval
+from sftdec.evaluation import Interval, paired_interval
 from sftdec.reporting.report.material import Material
 
 LEVEL = 0.95  # of the intervals that a figure's colour goes by
@@ -49,36 +49,52 @@ def key_figures(material: Material, rows: Rows) -> list[Row]:
 
     `less` is by how much (0..1) the squared error fell, the geometric mean over pictures; errors of maps are also
     given in px of sigma where `scenes` are there to say what 1 stands for. `verdicts`: of each measure, better or
-    worse where the interval over the pictures lies on one side of what it is compared with, else equal.
+    worse where the interval over the photos lies on one side of what it is compared with, else equal; `interval` is
+    that of the gain. Where `scenes` don't say whose pictures are of one photo, each counts as one.
     """
-    judged = _judged(material)
+    judged, photos = _judged(material), photos_of(material)
     found = []
     for name, values in material.metrics.items():
         mine = sorted((row for (dataset, _), row in rows.items() if dataset == name), key=lambda row: row["gain"])
         gain = values["psnr"] - values["psnr_blurred"]
-        photos, sigma_max = judged.get(name, (None, None))
+        count, sigma_max = judged.get(name, (None, None))
+        units = [photos.get((name, row["scene"]), row["scene"]) for row in mine]
+        intervals = {measure: _interval(mine, units, measure, other) for measure, (other, _) in _COMPARED.items()}
         found.append(
             {
                 "name": name,
                 "values": values,
                 "gain": gain,
-                "verdicts": {measure: _verdict(mine, measure, *other) for measure, other in _COMPARED.items()},
+                "verdicts": {
+                    measure: _COLOURS[interval.verdict(_COMPARED[measure][1])] if interval else "equal"
+                    for measure, interval in intervals.items()
+                },
+                "interval": intervals["psnr"],
                 "less": 1 - 10 ** (-gain / 10),
                 "improved": round(values["improved"] * values["images"]),
                 "least": mine[0],
                 "most": mine[-1],
-                "photos": photos,
+                "photos": count,
                 "sigma_max": sigma_max,
             }
         )
     return found
 
 
-def _verdict(rows: list[Row], measure: str, beside: str, sign: int) -> str:
-    differences = np.array([row.get(measure, np.nan) - row[beside] for row in rows], float)
-    if len(differences) < 2 or not np.isfinite(differences).all():
-        return "equal"
-    return _COLOURS[paired_interval(differences, LEVEL).verdict(sign)]
+def _interval(rows: list[Row], units: list[str], measure: str, beside: str) -> Interval | None:
+    """Of the mean difference, one a photo; None for less than two photos, or where a figure is missing."""
+    differences = pd.Series([row.get(measure, np.nan) - row[beside] for row in rows], dtype=float)
+    if len(set(units)) < 2 or not np.isfinite(differences).all():
+        return None
+    return paired_interval(differences.groupby(units).mean().to_numpy(), LEVEL)
+
+
+def photos_of(material: Material) -> Mapping[tuple[str, str], str]:
+    """Which photo a picture, by (data set, scene), is of; empty without ``scenes``."""
+    if material.scenes is None:
+        return {}
+    index = read_index(material.scenes)
+    return dict(zip(zip(index["dataset"], index["scene"], strict=True), index["photo"], strict=True))
 
 
 def _judged(material: Material) -> dict[str, tuple[int, float]]:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from sftdec.reporting.plots import time_against_quality
+from sftdec.reporting.report.making import charts
 from sftdec.reporting.report.result import gain_bars
 
 COLUMNS = {"dataset", "budget", "method", "title", "psnr", "psnr_low", "psnr_high"}
@@ -24,6 +26,7 @@ class Standing(NamedTuple):
     behind: list[str]
     beside: list[str]
     ahead: list[str]
+    charts: list[str]  # gain over time, where times were measured
 
 
 def read_standings(path: Path) -> list[Standing]:
@@ -53,4 +56,8 @@ def _standing(dataset: str, rows: pd.DataFrame) -> Standing | None:
     others = systems[~systems["method"].str.startswith(TOLD) & (systems["method"] != OWN)]
     behind, ahead = others["psnr_high"] < 0, others["psnr_low"] > 0
     named = [list(others.loc[which, "title"]) for which in (behind, ~behind & ~ahead, ahead)]
-    return Standing(dataset, lines, *(named if (systems["method"] == OWN).any() else ([], [], [])))
+    if not (systems["method"] == OWN).any():
+        named = [[], [], []]
+    timed = systems.assign(own=systems["method"] == OWN, seconds=systems.get("seconds")).dropna(subset="seconds")
+    drawn = charts(lambda width: time_against_quality(timed, width)) if len(timed) > 1 else []
+    return Standing(dataset, lines, named[0], named[1], named[2], drawn)
