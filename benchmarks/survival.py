@@ -79,9 +79,9 @@ def kills(folder: Path, given: argparse.Namespace) -> list[str]:
         (folder / name).mkdir()
         project = prepare(folder / name)
         told = kill_often(project, count, given.flow, given.stages, given.seed, given.minutes * 60)
-        found.append(results(project, given.flow))
         if told.faults:
             return [*told.faults, (folder / name / "said.log").read_text(errors="replace")[-3000:]]
+        found.append(results(project, given.flow))
         kinds = ", ".join(f"{number} of {how}" for how, number in sorted(told.kills.items())) or "none"
         print(
             f"{name}: {sum(told.kills.values())} kills ({kinds}); {told.ends} executions ended in between", flush=True

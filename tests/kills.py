@@ -56,6 +56,7 @@ def start(project: Path, flow: bool, stages: Sequence[str]) -> "subprocess.Popen
     """An execution, by DVC alone or as the flow."""
     module = ["pipelines.flows.retrain"] if flow else ["dvc", "repro"]
     environ = environment() | {"PYTHONPATH": os.pathsep.join([str(project / "src"), str(project)])}
+    environ |= {"SFTDEC_PHOTOS": ""}
     environ |= {"PREFECT_HOME": str(project.parent / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     subprocess.run([sys.executable, "-m", "pipelines.dvc.locks"], cwd=project, env=environ, check=True)
     with (project.parent / "said.log").open("ab") as log:

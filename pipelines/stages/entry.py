@@ -39,6 +39,9 @@ def _end_with_dvc() -> None:
     signal.signal(signal.SIGTERM, _end)
     if sys.platform == "linux" and "DVC_STAGE" in os.environ:  # a shell's end is no reason to stop: nohup
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        own = os.getsid(0)  # of torchrun's processes each has one
+        if own not in (os.getpid(), os.getsid(os.getppid())):  # whoever takes orphans: DVC died meanwhile
+            signal.raise_signal(signal.SIGTERM)
 
 
 def _end(number: int, _: Any) -> None:

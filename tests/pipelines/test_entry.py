@@ -12,6 +12,7 @@ import pytest
 from pipelines.stages.entry import _track_in_the_checkout, run_stage
 
 ROOT = Path(__file__).parents[2]
+OF_DVC = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "DVC_STAGE": "train_s1"}
 STAGE = """
 import os, pathlib, subprocess, sys, time
 from pipelines.stages.entry import run_stage
@@ -30,8 +31,7 @@ DVC = "import subprocess, sys; subprocess.run([sys.executable, 'stage.py'])"
 @pytest.mark.parametrize("told", ["the stage", "its DVC"])
 def test_a_sigterm_ends_a_stage_and_all_that_it_has_started(tmp_path: Path, told: str) -> None:
     (tmp_path / "stage.py").write_text(STAGE)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_STAGE": "train_s1"}
-    with subprocess.Popen([sys.executable, "-c", DVC], cwd=tmp_path, env=environment) as dvc:
+    with subprocess.Popen([sys.executable, "-c", DVC], cwd=tmp_path, env=OF_DVC) as dvc:
         deadline = time.monotonic() + 60
         while not (tmp_path / "pids").is_file() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -52,6 +52,25 @@ def test_a_stage_of_dvc_says_at_its_end_how_long_it_took(
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     run_stage(lambda: None)
     assert capsys.readouterr().out == "train_s1: done in 1 min 15 s\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody hears of a parent's end")
+def test_a_stage_whose_dvc_was_killed_while_it_started_does_not_begin(tmp_path: Path) -> None:
+    late = "import os, pathlib, time\npathlib.Path('started').touch()\nparent = os.getppid()\n"
+    late += "while os.getppid() == parent:\n    time.sleep(0.01)\n"
+    main = "pathlib.Path('ended').write_text('by itself')"
+    end = f"from pipelines.stages.entry import run_stage\nrun_stage(lambda: {main})\n"
+    (tmp_path / "stage.py").write_text(late + end)
+    code = "import os, sys; os.spawnv(os.P_WAIT, sys.executable, ['python', 'stage.py'])"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=OF_DVC, start_new_session=True) as dvc:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "started").is_file() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (stage,) = psutil.Process(dvc.pid).children()
+        dvc.kill()
+    _, alive = psutil.wait_procs([stage], timeout=60)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+    assert not (tmp_path / "ended").exists()
 
 
 @pytest.mark.parametrize("folder", [".dvc/tmp/exps/standalone/tmpabc", ".dvc/tmp/exps/tmpabc"])

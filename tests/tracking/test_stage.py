@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import sys
 import time
 import types
@@ -199,6 +200,18 @@ def test_a_spool_that_can_not_be_written_does_not_stop_the_stage(
     with track_stage("fetch", root, settings=settings) as tracker:
         tracker.metrics({"loss": 1.0}, 0)
     assert "untracked" in caplog.text
+
+
+def test_a_disk_that_takes_nothing_more_costs_records_and_not_the_stage(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with track_stage("fetch", root, settings=TrackingSettings("http://127.0.0.1:9", None)) as tracker:
+        (spool,) = (path.parent for path in (root / ".tracking").glob("*/events.jsonl"))
+        shutil.rmtree(spool)
+        tracker.metrics({"loss": 1.0}, 0)
+        tracker.picture("validation", np.zeros((4, 4), np.uint8))
+        tracker.artifact(root / "params.yaml")
+    assert "validation is not among the run's pictures" in caplog.text and "'close' is lost" in caplog.text
 
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK])

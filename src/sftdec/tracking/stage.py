@@ -95,8 +95,11 @@ class StageTracker:
             return
         from PIL import Image
 
-        file = self._spool.new_file("picture.png")
-        Image.fromarray(image).save(file, format="PNG")
+        try:
+            Image.fromarray(image).save(file := self._spool.new_file("picture.png"), format="PNG")
+        except OSError as error:
+            LOG.warning("%s is not among the run's pictures: %s", key, error)
+            return
         named = re.sub(r"[^a-zA-Z0-9_\-./ ]", "_", key)
         self._record("picture", file=self._place(file), key=named, step=int(step), row=row)
 
@@ -182,15 +185,16 @@ def track_stage(
     inputs = {_relative(root, path): root / path for path in reads}
     background = Background(spool, settings, root, inputs, started)
     background.start()
+    tracker = StageTracker(root, spool)
     try:
-        yield StageTracker(root, spool)
+        yield tracker
     except BaseException as error:
         clean_exit = isinstance(error, SystemExit) and not error.code
-        _close(spool, background, deadline, None if clean_exit else f"{type(error).__name__}: {error}")
+        _close(tracker, background, deadline, None if clean_exit else f"{type(error).__name__}: {error}")
         raise
     if changed := _tell_changed_code(stage, root, code):
-        StageTracker(root, spool).tags({CHANGED: changed})
-    _close(spool, background, deadline, None)
+        tracker.tags({CHANGED: changed})
+    _close(tracker, background, deadline, None)
 
 
 def _tell_changed_code(stage: str, root: Path, before: Mapping[str, str]) -> str:
@@ -250,12 +254,10 @@ def _free_spool(folder: Path, uid: str) -> Spool:
         number += 1
 
 
-def _close(spool: Spool, background: Background, deadline: float, error: str | None) -> None:
+def _close(tracker: StageTracker, background: Background, deadline: float, error: str | None) -> None:
     background.stop_recording()
-    event: Event = {"kind": "close", "time": _now(), "status": "FAILED" if error else "FINISHED"}
-    if error:
-        event["error"] = _cut(error)
-    spool.append(event)
+    status = {"status": "FAILED", "error": _cut(error)} if error else {"status": "FINISHED"}
+    tracker._record("close", **status)
     background.finish(deadline)
 
 
