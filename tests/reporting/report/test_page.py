@@ -225,7 +225,9 @@ def test_pictures_of_one_photo_get_one_slider_and_count_as_one(tmp_path):
     assert page.count('type="range"') == 2 and "2 of 4 pictures are shown, one of each photo" in page
     assert "by its 2 photos" in page and '<div class="value equal">+1.50 dB</div>' in page  # two tell nothing
     alone = write(tmp_path / "alone.html", table)
-    assert "95 % interval +0.58 to +2.42" in alone and '<div class="value better">+1.50 dB</div>' in alone
+    reached = alone.partition("<dt>Reached</dt>")[2].partition("</dd>")[0]
+    assert "+1.50 dB</b> over the blurred photo, 95 % interval +0.58 to +2.42;" in reached
+    assert "95 % interval +0.58 to +2.42<" in alone and '<div class="value better">+1.50 dB</div>' in alone
 
 
 def test_metrics_of_other_data_sets_than_the_tables_are_refused(tmp_path):
