@@ -4,7 +4,6 @@ Each execution is a process group of its own: now all of it is killed, now one p
 What is left has to be gone a little later, the next execution goes on, and the last one is left alone.
 """
 
-import json
 import os
 import random
 import re
@@ -160,9 +159,9 @@ def left(project: Path) -> list[str]:
     found = [f"left: {path}" for path in project.rglob("*.part")]
     found += [f"left: {path}" for path in (project / ".git").rglob("*.lock")]
     found += [f"left: {path}" for path in (project / ".checkpoints").glob("*/step-*")]
-    for note in project.rglob(".dvc/tmp/rwlock"):
-        if json.loads(note.read_text() or "{}"):
-            found.append(f"left: {note}")
+    for note in project.rglob(".dvc/tmp/rwlock"):  # DVC keeps the names of dead readers, and heeds them no more
+        holders = {int(number) for number in re.findall(r'"pid": (\d+)', note.read_text())}
+        found += [f"{note} is held by a living process" for number in holders if psutil.pid_exists(number)]
     if (project / "mlflow.db").is_file():
         with closing(sqlite3.connect(project / "mlflow.db")) as database:
             (running,) = database.execute("SELECT count(*) FROM runs WHERE status = 'RUNNING'").fetchone()

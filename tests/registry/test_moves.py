@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,22 @@ def test_the_history_is_in_the_order_of_what_happened_whatever_the_clock_says(
     for number in (1, 2):  # whatever the time, nothing serves before it was registered
         of_it = everything[everything["version"] == number]
         assert of_it["event"].iloc[0] == "registered"
+
+
+def test_moves_that_someone_had_follow_each_other_in_a_circle_are_told_once_each() -> None:
+    one, other = (Move(f"2026-01-01T00:00:0{number}+00:00", number, None, "gate", "") for number in (1, 2))
+    circle = [replace(one, follows=other.key), replace(other, follows=one.key)]
+    last = Move("2025-01-01T00:00:00+00:00", 3, 2, "gate", "", follows=other.key)
+    assert [move.version for move in moves._in_turn([last, *circle])] == [3, 1, 2]
+
+
+def test_many_moves_are_put_in_order_without_comparing_each_with_each() -> None:
+    made = [Move("2026-01-01T00:00:00+00:00", 0, None, "gate", "")]
+    for number in range(1, 3000):
+        made.append(Move(f"2026-01-01T00:00:00+00:{number:04}", number, None, "gate", "", follows=made[-1].key))
+    before = time.process_time()
+    assert moves._in_turn(made[::-1]) == made
+    assert time.process_time() - before < 2  # s; a hundredth of that, where it was eight
 
 
 def test_which_moves_happened_is_told_by_what_came_after() -> None:

@@ -1,6 +1,7 @@
 """One at a time moves the champion, on a database of one's own and behind a server."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from sftdec.registry import Judge, RegistryError, history, moves, promote, regis
 from sftdec.registry.promotion import rebase
 from sftdec.registry.turn import TURN, own_turn
 from sftdec.tracking import TrackingSettings, open_client
+from tests.registry.races import REFUSED, compare
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,3 +106,17 @@ def test_two_promotes_a_register_and_a_kill_at_once_lose_no_move_and_invent_none
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and "12 rounds" in done.stdout, done.stdout + done.stderr
     assert "was killed" in done.stdout and not list(tmp_path.iterdir())
+
+
+def test_the_races_checker_sees_what_is_lost_and_what_is_invented() -> None:
+    def seen(*versions: int, witness: tuple[int, ...], event: str = "promoted") -> dict[str, object]:
+        told = [(1, None), *zip(versions, (1, *versions), strict=False)]
+        rows = [{"event": event, "version": to, "previous": was, "reason": f"to {to}"} for to, was in told]
+        return {"moves": rows, "witness": list(witness), "champions": 1}
+
+    killed = -signal.SIGKILL
+    assert compare(seen(2, 3, witness=(2, 3)), {"to 2": (2, 0), "to 3": (3, killed), "to 4": (4, killed)}) == []
+    assert "the history says [2], what served is [2, 3]" in compare(seen(2, witness=(2, 3)), {})
+    assert "to 2, which went well, stands there 0 times" in compare(seen(3, witness=(3,)), {"to 2": (2, 0)})
+    assert "to 2, which was refused, stands there 1 times" in compare(seen(2, witness=(2,)), {"to 2": (2, REFUSED)})
+    assert any("an invented move" in fault for fault in compare(seen(2, witness=(2,), event="moved outside"), {}))

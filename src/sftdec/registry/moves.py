@@ -10,9 +10,11 @@ here has the turn (``own_turn``): of two that move at once neither could tell wh
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Literal
 
 from sftdec.registry.store import MODEL, RegistryError, Version, find_version, now, tag_decision
@@ -74,13 +76,17 @@ def read_moves(client: "MlflowClient") -> list[Move]:
 
 def _in_turn(moves: Sequence[Move]) -> list[Move]:
     """Each after the one that it follows; else, and of earlier releases, by the clock."""
-    waiting, placed = list(moves), list[Move]()
-    while waiting:
-        awaited = {move.key for move in waiting}
-        free = [move for move in waiting if move.follows not in awaited]
-        placed.append((free or waiting)[0])
-        waiting.remove(placed[-1])
-    return placed
+    keys, placed = {move.key for move in moves}, dict[int, Move]()
+    free, after = list[int](), defaultdict[str | None, list[int]](list)
+    for number, move in enumerate(moves):
+        (after[move.follows] if move.follows in keys else free).append(number)
+    while len(placed) < len(moves):
+        number = heappop(free) if free else next(each for each in range(len(moves)) if each not in placed)
+        placed[number] = moves[number]
+        for follower in after.pop(moves[number].key, []):
+            if follower not in placed:
+                heappush(free, follower)
+    return list(placed.values())
 
 
 def read_settled(client: "MlflowClient") -> list[Move]:
