@@ -1,5 +1,5 @@
 from .classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
-from .clustered import Estimate, clustered, holm
+from .clusters import Estimate, clustered, holm
 from .evaluate import COLUMNS, MEASURES, evaluate_network, summarise, training_window, write_metrics, write_per_image
 from .metrics import Picture, map_errors, psnr, ssim, to_uint8
 from .protocol import PROTOCOL

@@ -1,8 +1,7 @@
 """The figures that papers print, of one model on one published data set; what was measured is remembered, and a run."""
 
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,12 @@ import pandas as pd
 from sftdec.evaluation import PROTOCOLS, measure_pair
 from sftdec.experiments.grid.code import code_checksum
 from sftdec.experiments.grid.data import pairs_digest
-from sftdec.experiments.grid.store import cell_key
-from sftdec.runtime import atomic_path, checksum
+from sftdec.experiments.grid.store import CellStore, cell_key
+from sftdec.runtime import checksum
+from sftdec.tracking import CellRun, CellRuns, now_ms
 
 if TYPE_CHECKING:
+    from sftdec.datasets import Entry
     from sftdec.peers import AnyNetwork
 
 FOLDER = Path("build/published")
@@ -38,39 +39,42 @@ def measure_published(
     pairs = find_pairs(folder)
     code = [code_checksum("peer"), code_checksum("sft_dec"), checksum(Path(__file__))]
     deciding = {"model": weights, "pictures": pairs_digest(pairs), "protocol": protocol, "code": " ".join(code)}
-    key = cell_key(deciding)
-    kept = root / FOLDER / f"{key}.csv"
-    if kept.is_file():
-        return pd.read_csv(kept, dtype={"scene": str})
+    store, key = CellStore(root / FOLDER, _means), cell_key(deciding)
+    cell = store.find(key)
+    if cell is None:
+        (network, device), began = load(), now_ms()
+        table = _measured(network, device, pairs, protocol)
+        cell = store.keep(key, table, {**deciding, "began": began, "ended": now_ms(), "device": device})
+    if "MLFLOW_TRACKING_URI" in os.environ or (root / "dvc.yaml").is_file():
+        about = cell.about
+        run = CellRun(
+            key=key,
+            name=f"{model} × {folder.name}, {protocol}",
+            began=about["began"],
+            ended=about["ended"],
+            params={"model": model, "dataset": folder.name, "protocol": protocol, "device": about["device"]},
+            tags={f"hash.{what}": deciding[what] for what in ("model", "pictures", "code")},
+            metrics=cell.figures,
+            dataset=(folder.name, folder, deciding["pictures"], len(pairs)),
+            table=cell.table,
+        )
+        runs = CellRuns(root)
+        runs.add(run)
+        runs.finish()
+    return pd.read_parquet(cell.table)
+
+
+def _means(table: pd.DataFrame) -> dict[str, float]:
+    return {str(name): round(float(mean), 6) for name, mean in table.mean(numeric_only=True).items()}
+
+
+def _measured(network: "AnyNetwork", device: str, pairs: "Sequence[Entry]", protocol: str) -> pd.DataFrame:
     from tqdm import tqdm
 
     from sftdec.inference import deblur_array
-
-    (network, device), began = load(), int(time.time() * 1000)
 
     def restore(blurred: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> np.ndarray:
         return deblur_array(network, blurred, device)[0]
 
     bar = tqdm(pairs, desc="evaluate", unit="photo", disable=None)
-    table = pd.DataFrame([measure_pair(PROTOCOLS[protocol], pair, restore) for pair in bar]).round(6)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(kept) as temporary:
-        table.to_csv(temporary, index=False)
-    if "MLFLOW_TRACKING_URI" in os.environ or (root / "dvc.yaml").is_file():
-        from sftdec.tracking import CellRun, CellRuns, now_ms
-
-        run = CellRun(
-            key=key,
-            name=f"{model} × {folder.name}, {protocol}",
-            began=began,
-            ended=now_ms(),
-            params={"model": model, "dataset": folder.name, "protocol": protocol, "device": device},
-            tags={f"hash.{what}": value for what, value in deciding.items() if what != "protocol"},
-            metrics={str(name): float(mean) for name, mean in table.mean(numeric_only=True).items()},
-            dataset=(folder.name, folder, deciding["pictures"], len(table)),
-            table=kept,
-        )
-        runs = CellRuns(root)
-        runs.add(run)
-        runs.finish()
-    return table
+    return pd.DataFrame([measure_pair(PROTOCOLS[protocol], pair, restore) for pair in bar]).round(6)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sftdec import evaluation
 from sftdec.evaluation.evaluate import evaluate_network
-from sftdec.experiments.grid import data_at_hand, fill_grid, models_at_hand
+from sftdec.experiments import data_at_hand, fill_grid, models_at_hand
+from sftdec.experiments.tables import judging
 from sftdec.tracking import TrackingSettings
 from sftdec.tracking.cell_runs import EXPERIMENT
 from sftdec.tracking.settings import experiment_id, open_client
@@ -37,7 +37,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(1)
         return evaluate_network(*given, **named)
 
-    monkeypatch.setattr(evaluation, "evaluate_network", measure)
+    monkeypatch.setattr(judging, "evaluate_network", measure)
     return calls
 
 

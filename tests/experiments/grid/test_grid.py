@@ -15,8 +15,11 @@ from sftdec.commands.evaluate import CLASSICAL
 from sftdec.datasets import find_pairs, load_scenes
 from sftdec.evaluation.evaluate import evaluate_network, summarise
 from sftdec.evaluation.metrics import psnr
-from sftdec.experiments.grid import CellStore, data_at_hand, fill, fill_grid
+from sftdec.experiments.grid import fill
 from sftdec.experiments.grid.code import code_checksum
+from sftdec.experiments.grid.data import data_at_hand
+from sftdec.experiments.grid.fill import fill_grid
+from sftdec.experiments.grid.store import CellStore
 from sftdec.networks import load_weights
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import TrackingSettings, read_settings, send_pending

@@ -9,7 +9,9 @@ import torch
 
 from sftdec.datasets import load_scenes
 from sftdec.evaluation.evaluate import evaluate_network
-from sftdec.experiments.grid import GridModel, data_at_hand, fill_grid, models_at_hand
+from sftdec.experiments.grid.data import data_at_hand
+from sftdec.experiments.grid.fill import fill_grid
+from sftdec.experiments.grid.models import GridModel, models_at_hand
 from sftdec.experiments.grid.table import failure_lines
 from sftdec.peers import build_peer, save_peer
 from sftdec.registry import versions

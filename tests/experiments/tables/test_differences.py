@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
-from sftdec.evaluation.clustered import holm
+from sftdec.evaluation.clusters import holm
 from sftdec.experiments.tables.differences import (
     Trained,
     cell_figures,

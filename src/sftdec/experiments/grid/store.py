@@ -1,9 +1,9 @@
-"""The cells that were measured, a table a cell below ``build/grid``."""
+"""The cells that were measured, a table a cell: the grid's below ``build/grid``, of protocols below another folder."""
 
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 class Cell:
     """A cell's means over its pictures, and what it was measured of.
 
-    ``figures``: ``evaluate.MEASURES`` that it has, ``psnr_gain`` (dB), ``improved`` (share, 0..1), ``images``.
+    ``figures``: what the store's ``figures`` makes of the table; of the grid ``figures_of``.
     ``about``: what makes up the key, and when it was measured (ms since 1970). ``table``: the file of its pictures.
     """
 
@@ -39,9 +39,13 @@ def cell_key(parts: Mapping[str, str]) -> str:
 def figures_of(per_image: pd.DataFrame) -> dict[str, float]:
     """The means of a table, a row a picture; measures that it has of no picture are left out.
 
+    They are ``evaluate.MEASURES``, ``psnr_gain`` (dB), ``improved`` (share, 0..1), and ``images``.
+
     Raises:
-        ValueError: no rows, or a mean that is no finite number.
+        ValueError: no rows, a column is missing, or a mean that is no finite number.
     """
+    if missing := set(COLUMNS) - set(per_image.columns):
+        raise ValueError(f"its table lacks {', '.join(sorted(missing))}")
     if per_image.empty:
         raise ValueError("no pictures were measured")
     means = per_image[MEASURES].dropna(axis=1, how="all").mean(skipna=False)
@@ -56,8 +60,8 @@ def figures_of(per_image: pd.DataFrame) -> dict[str, float]:
 class CellStore:
     """The folder of cells. A cell is there once its ``.json`` is: that is written last, and knows its table's hash."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, figures: Callable[[pd.DataFrame], Mapping[str, float]] = figures_of) -> None:
+        self.folder, self._figures = folder, figures
 
     def find(self, key: str) -> Cell | None:
         """The cell, or None where it has to be measured; a warning says so of one that is damaged."""
@@ -69,9 +73,7 @@ class CellStore:
             if written["key"] != key or written["table_sha256"] != checksum(table):
                 raise ValueError("its table is not the one that was written")
             per_image = pd.read_parquet(table)
-            if missing := set(COLUMNS) - set(per_image.columns):
-                raise ValueError(f"its table lacks {', '.join(sorted(missing))}")
-            return Cell(key, figures_of(per_image), written["about"], table)
+            return Cell(key, self._figures(per_image), written["about"], table)
         except (OSError, ValueError, KeyError, TypeError) as error:
             LOG.warning("%s: a damaged cell (%s); it is measured anew", note, error)
             return None
@@ -82,7 +84,7 @@ class CellStore:
         Raises:
             ValueError: a table without pictures, or a measure that is no finite number.
         """
-        figures, table = figures_of(per_image), self._table(key)
+        figures, table = self._figures(per_image), self._table(key)
         write_per_image(table, per_image)
         note = {"key": key, "about": dict(about), "table_sha256": checksum(table)}
         with atomic_path(self._note(key)) as temporary:

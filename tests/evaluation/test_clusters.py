@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.intervals import coverage, half_width
-from sftdec.evaluation.clustered import Estimate, clustered, holm
+from sftdec.evaluation.clusters import Estimate, clustered, holm
 
 
 def test_of_one_training_it_is_students_t_over_photos_means():
