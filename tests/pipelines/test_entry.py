@@ -30,7 +30,8 @@ DVC = "import subprocess, sys; subprocess.run([sys.executable, 'stage.py'])"
 @pytest.mark.parametrize("told", ["the stage", "its DVC"])
 def test_a_sigterm_ends_a_stage_and_all_that_it_has_started(tmp_path: Path, told: str) -> None:
     (tmp_path / "stage.py").write_text(STAGE)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_STAGE": "train_s1"}
+    path = os.pathsep.join(map(str, (ROOT / "src", ROOT)))
+    environment = {**os.environ, "PYTHONPATH": path, "DVC_STAGE": "train_s1"}
     with subprocess.Popen([sys.executable, "-c", DVC], cwd=tmp_path, env=environment) as dvc:
         deadline = time.monotonic() + 60
         while not (tmp_path / "pids").is_file() and time.monotonic() < deadline:
