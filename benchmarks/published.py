@@ -33,14 +33,14 @@ def make(folder: Path, pictures: int) -> None:
             write_picture(folder / name / f"{number:03d}.png", levels)
 
 
-def run(command: list[str]) -> tuple[float, float]:
-    """Seconds and MiB at most of a command."""
+def run(command: list[str]) -> tuple[float, float, float]:
+    """Seconds, those of a core among them, and MiB at most of a command."""
     began = time.monotonic()
     process = os.posix_spawn(command[0], command, os.environ)
     _, status, usage = os.wait4(process, 0)
     if status:
         sys.exit(f"the command failed: {' '.join(command)}")
-    return time.monotonic() - began, usage.ru_maxrss / 1024
+    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -56,11 +56,9 @@ def main() -> None:
         command = [sys.executable, "-m", "sftdec.cli", "evaluate", "--model", given.model]
         command += ["--data", str(Path(folder, "test_c")), "--protocol", given.protocol]
         for call in ("first", "second"):
-            seconds, memory = run(command)
-            print(
-                f"{call} call: {seconds:.1f} s, {seconds / given.pictures:.2f} s a picture, {memory:.0f} MiB",
-                flush=True,
-            )
+            seconds, core, memory = run(command)
+            each = f"{seconds / given.pictures:.2f} s a picture"
+            print(f"{call} call: {seconds:.1f} s ({core:.1f} s of a core), {each}, {memory:.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":
