@@ -84,7 +84,11 @@ def belongings(tmp_path_factory):
         (folder / name).parent.mkdir(exist_ok=True)
         Image.fromarray(generator.integers(0, 256, (48, 64, 3), np.uint8)).save(folder / name)
     Image.linear_gradient("L").resize((64, 48)).save(folder / "mask.png")
-    for pair in ("data/mine/blurred/a.png data/mine/sharp/a.png", "DPDD/test_c/source/1.png DPDD/test_c/target/2.png"):
+    mine, published = (
+        "data/mine/blurred/a.png data/mine/sharp/a.png",
+        "DPDD/test_c/source/1.png DPDD/test_c/target/2.png",
+    )
+    for pair in (mine, published, "FOLDER/input/a.png FOLDER/ground_truth/a.png"):
         levels = generator.integers(0, 65536, (48, 64, 3), np.uint16)
         for path, change in zip(map(folder.joinpath, pair.split()), (1, 0), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
