@@ -12,7 +12,7 @@ import pytest
 from sftdec.lineage import lineage
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import NetworkConfig
-from sftdec.registry import Judge
+from sftdec.registry import Judge, promote, register
 from sftdec.runtime import checksum
 from sftdec.tracking import WEIGHTS, TrackingSettings, experiment_id, open_client, read_settings
 from tests.registry.small import brightening, make_scenes
@@ -87,3 +87,12 @@ def bright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("bright")
     levels = {"worst": 0.01, "worse": 0.02, "good": 0.03, "better": 0.06, "best": 0.08, "corrupt": float("nan")}
     return {name: brightening(folder / f"{name}.safetensors", level) for name, level in levels.items()}
+
+
+@pytest.fixture
+def two(root: Path, settings: TrackingSettings, bright: dict[str, Path]) -> Path:
+    """A registry of two versions, whose first serves."""
+    for name in ("good", "better"):
+        register(bright[name], None, {}, root, settings=settings)
+    promote(1, "the first", root, settings)
+    return root

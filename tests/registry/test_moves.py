@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sftdec.registry import RegistryError, history, moves, promote, register, set_champion, versions
+from sftdec.registry import RegistryError, history, moves, promote, set_champion, versions
 from sftdec.registry.moves import (
     FORMER,
     LONGEST_REASON,
@@ -28,15 +28,6 @@ from sftdec.tracking.settings import open_client
 
 ROOT = Path(__file__).parents[2]
 POSTGRES_LIMIT = 5000  # characters of a registered model's tag in MLflow's tables
-
-
-@pytest.fixture
-def two(root: Path, settings: TrackingSettings, bright: dict[str, Path]) -> Path:
-    """A registry of two versions, whose first serves."""
-    for name in ("good", "better"):
-        register(bright[name], None, {}, root, settings=settings)
-    promote(1, "the first", root, settings)
-    return root
 
 
 @pytest.mark.services

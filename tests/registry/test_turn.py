@@ -6,27 +6,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from sftdec.registry import Judge, RegistryError, history, moves, promote, register, turn
+from sftdec.registry import Judge, RegistryError, history, moves, promote, turn
 from sftdec.registry.promotion import rebase
 from sftdec.registry.turn import TURN, own_turn
 from sftdec.tracking import TrackingSettings, open_client
 from tests.registry.races import REFUSED, compare
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def two(root: Path, settings: TrackingSettings, bright: Mapping[str, Path]) -> Path:
-    """A registry of two versions, whose first serves."""
-    for name in ("good", "better"):
-        register(bright[name], None, {}, root, settings=settings)
-    promote(1, "the first", root, settings)
-    return root
 
 
 @pytest.mark.parametrize("behind_a_server", [False, True])
