@@ -7,8 +7,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from sftdec.registry import Judge, RegistryError, history, moves, promote, turn
 from sftdec.registry.promotion import rebase
@@ -42,6 +44,29 @@ def test_who_comes_second_waits_for_the_first(
     second = "other" if first == "one" else "one"
     assert told == [f"{first} begins", f"{first} ends", f"{second} begins", f"{second} ends"]
     assert TURN not in open_client(settings).get_registered_model("sft-dec").tags
+
+
+def test_of_two_first_names_at_once_the_one_that_the_registry_refuses_waits(
+    two: Path, settings: TrackingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "SETTLING", 0.1)
+    client = open_client(settings)
+    plain, overtaken = client.set_registered_model_tag, []
+
+    def be_overtaken(name: str, key: str, value: str) -> None:
+        if overtaken:
+            return plain(name, key, value)
+        plain(name, key, "who was quicker")
+        overtaken.append(threading.Timer(0.3, client.delete_registered_model_tag, (name, key)))
+        overtaken[0].start()
+        raise MlflowException("UNIQUE constraint failed: registered_model_tags.key")
+
+    monkeypatch.setattr(client, "set_registered_model_tag", be_overtaken)
+    with turn._by_tag(client):
+        assert not overtaken[0].is_alive()
+    monkeypatch.setattr(client, "set_registered_model_tag", Mock(side_effect=MlflowException("the disk is full")))
+    with pytest.raises(MlflowException, match="the disk is full"), turn._by_tag(client):
+        pass
 
 
 def test_a_name_whose_owner_died_is_passed_over_after_a_while(

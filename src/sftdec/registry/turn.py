@@ -41,7 +41,7 @@ def _by_tag(client: "MlflowClient") -> Iterator[None]:
     while True:
         there = _holder(client)
         if there is None or (there == seen and time.monotonic() - since > LEASE):
-            client.set_registered_model_tag(MODEL, TURN, mine)
+            _write(client, mine)
             time.sleep(SETTLING)
             if _holder(client) == mine:
                 break
@@ -53,6 +53,17 @@ def _by_tag(client: "MlflowClient") -> Iterator[None]:
     finally:
         if _holder(client) == mine:
             client.delete_registered_model_tag(MODEL, TURN)
+
+
+def _write(client: "MlflowClient", name: str) -> None:
+    """`name` into the tag. Of two who write the first name at once MLflow refuses one, whose turn it then isn't."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_registered_model_tag(MODEL, TURN, name)
+    except MlflowException:
+        if _holder(client) is None:
+            raise
 
 
 def _holder(client: "MlflowClient") -> str | None:
