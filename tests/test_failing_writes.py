@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TRAIN = pytest.param(
-    "train", marks=pytest.mark.xfail(reason="a disk that is full as weights are written: safetensors' own error")
-)
 
 
 @pytest.mark.services
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None, reason="what fails writes has to be compiled")
-@pytest.mark.parametrize("case", ["promote", "register", TRAIN, "checkout"])
+@pytest.mark.parametrize("case", ["promote", "register", "train", "checkout"])
 def test_a_write_that_fails_is_an_error_and_leaves_what_was_before_or_after(case: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "TMPDIR": str(tmp_path)}
     environment["DVC_NO_ANALYTICS"] = "true"  # of which `dvc init` leaves a file

@@ -34,10 +34,16 @@ def save_weights(network: SFTDec, path: Path) -> None:
 
 
 def write_tensors(network: nn.Module, described: dict[str, Any], path: Path) -> None:
-    """Write any network's tensors, and what the file is to say of itself, whole or not at all."""
+    """Write any network's tensors, and what the file is to say of itself, whole or not at all.
+
+    Raises ``OSError`` where it can't be written, as every file does: safetensors' own error is of another kind.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(network.state_dict().items())}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: json.dumps(described, sort_keys=True)})
+        try:
+            save_file(tensors, temporary, metadata={_KEY: json.dumps(described, sort_keys=True)})
+        except SafetensorError as error:
+            raise OSError(f"{path}: the weights can't be written ({error}); make room or name another place") from error
 
 
 def read_config(path: Path) -> NetworkConfig:
