@@ -1,6 +1,5 @@
 """A store that is away, and processes that die."""
 
-import sys
 import time
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
-from sftdec.tracking import TrackingSettings, send_pending, track_stage
+from sftdec.tracking import TrackingSettings, background, send_pending, track_stage
 from sftdec.tracking.settings import EXPERIMENT
 from sftdec.tracking.spool import pending_spools
 from tests.tracking.recorded import only, picture_of, run_python, stage_runs, steps
@@ -130,7 +129,7 @@ def test_the_sending_imports_no_mlflow_for_a_server_that_is_away(root: Path, awa
 def test_a_stage_runs_on_where_no_process_can_be_started(
     root: Path, settings: TrackingSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sys, "executable", str(root / "no-python"))
+    monkeypatch.setattr(background, "SENDS", [str(root / "no-python")])
     with track_stage("train_s1", root, settings=settings) as tracker:
         tracker.metrics({"loss": 3.0}, 0)
     assert "no process that sends could be started" in caplog.text and "the run waits in" in caplog.text
@@ -138,6 +137,7 @@ def test_a_stage_runs_on_where_no_process_can_be_started(
     assert steps(settings, only(stage_runs(settings)), "loss") == [(0, 3.0)]
 
 
+@pytest.mark.own_process
 def test_a_process_that_sends_and_is_killed_leaves_the_rest_to_the_next_stage(
     root: Path, settings: TrackingSettings, caplog: pytest.LogCaptureFixture
 ) -> None:

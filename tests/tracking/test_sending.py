@@ -115,6 +115,7 @@ def test_runs_wait_while_the_experiment_is_deleted(
     assert only(stage_runs(settings)).info.status == "FINISHED"
 
 
+@pytest.mark.own_process
 def test_a_closing_stage_gives_a_database_that_can_not_serve_just_now_its_time(
     root: Path, settings: TrackingSettings
 ) -> None:

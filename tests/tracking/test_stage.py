@@ -238,6 +238,7 @@ def test_an_input_that_is_not_there_is_left_out_of_the_lineage(
     assert "missing.bin: not part of" in capfd.readouterr().err
 
 
+@pytest.mark.own_process
 def test_the_machine_is_sampled_while_a_stage_runs(root: Path, settings: TrackingSettings) -> None:
     with track_stage("train_s1", root, settings=settings):
         mine = psutil.Process().memory_info().rss / 1e6

@@ -20,6 +20,7 @@ from sftdec.tracking.settings import TrackingSettings
 from sftdec.tracking.spool import Spool
 
 LOG = logging.getLogger(__name__)
+SENDS = (sys.executable, "-m", "sftdec.tracking.delivering")
 GRACE = 5.0  # s beyond the deadline that the process has to give its answer
 
 
@@ -72,7 +73,7 @@ class Background:
         package = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
-            [sys.executable, "-m", "sftdec.tracking.delivering"],
+            SENDS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
