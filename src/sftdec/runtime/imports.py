@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 _OURS = Path(__file__).parents[2]
+_ADDRESS = re.compile(r"[\w.]*\.[\w.]*\w", re.ASCII)  # of a module, or a file beside the one that names it
 TEMPLATES = "templates"  # the folder beside a package from which jinja's PackageLoader takes pages
 
 
@@ -69,14 +70,15 @@ class Imports:
         if file.suffix != ".py":
             return frozenset()
         found: set[Path] = set()
-        for node in _nodes(ast.parse(file.read_text("utf-8"))):
+        state = file.stat()
+        for node in _leading(file, state.st_mtime_ns, state.st_size):
             if isinstance(node, ast.Import):
                 found.update(*(self._imported(alias.name) for alias in node.names))
             elif isinstance(node, ast.ImportFrom):
                 found.update(*(self._imported(self._absolute(file, node), alias.name) for alias in node.names))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.update(self._named(file, node.value))
-            elif isinstance(node, ast.Call) and getattr(node.func, "id", None) == "PackageLoader":
+            elif isinstance(node, ast.Constant):
+                found.update(self._named(file, str(node.value)))
+            elif isinstance(node, ast.Call):
                 found.update(self._pages(node))
         return frozenset(found - {file})
 
@@ -91,8 +93,6 @@ class Imports:
 
     def _named(self, file: Path, text: str) -> Iterator[Path]:
         """What a text in a file stands for: a module that is imported later, or a file beside it."""
-        if not re.fullmatch(r"[\w.]*\.[\w.]*\w", text, re.ASCII):
-            return
         yield from self.of_name(text)
         if (file.parent / text).is_file() and not text.startswith("__init__."):
             yield file.parent / text
@@ -111,6 +111,20 @@ class Imports:
         place = next(place for name, place in self.places.items() if place / name in file.parents)
         parts = file.relative_to(place).parts
         return ".".join([*parts[: len(parts) - node.level], *filter(None, [node.module])])
+
+
+@cache
+def _leading(file: Path, changed: int, size: int) -> tuple[ast.AST, ...]:
+    """What in a file may lead to another one: read once a process while it stays as it is."""
+    return tuple(node for node in _nodes(ast.parse(file.read_text("utf-8"))) if _leads(node))
+
+
+def _leads(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and bool(_ADDRESS.fullmatch(node.value))
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "id", None) == "PackageLoader"
+    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
