@@ -88,9 +88,9 @@ def test_a_name_is_the_same_in_both_of_unicodes_forms(tmp_path):
 
 def test_many_names_take_time_in_proportion(tmp_path):
     folders = [touched(tmp_path / side, *(f"{number}.png" for number in range(3000))) for side in ("left", "right")]
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(by_name(folders)[0]) == 3000
-    assert time.perf_counter() - start < 4  # 20 s where each name was looked for among all
+    assert time.process_time() - start < 4  # 20 s where each name was looked for among all
 
 
 def test_what_both_sides_have_and_is_not_read_is_a_fault_and_sidecars_are_a_line_an_ending(tmp_path):
