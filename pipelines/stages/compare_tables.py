@@ -12,11 +12,9 @@ from sftdec.experiments import (
     BUDGETS,
     PANEL_BUDGET,
     Comparison,
-    Measured,
     Trained,
     load_comparison,
     read_judged,
-    read_photographed,
     write_panels,
     write_tables,
 )
@@ -42,12 +40,10 @@ def main() -> None:
     report = comparison.report
     judged = read_judged(BUILD / "judged")
     costs = pd.read_csv(BUILD / "costs.csv")
-    photographed = read_photographed(FOLDER / "photographed.csv")
     tables = BUILD / "tables"
     shutil.rmtree(tables, ignore_errors=True)
     training = trainings(comparison)
-    measured = Measured(judged[judged["split"] == report.split], costs, training, photographed)
-    written = write_tables(measured, tables, report.level)
+    written = write_tables(judged[judged["split"] == report.split], costs, training, tables, report.level)
     trained = set(training.loc[(training["budget"] == PANEL_BUDGET) & training["trained"], "model"])
     places = (BUILD / "pictures", tables / "panels")
     shown = write_panels(Path("build/scenes"), report.split, *places, comparison.models, trained)

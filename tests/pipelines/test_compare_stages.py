@@ -14,7 +14,6 @@ from sftdec.evaluation.evaluate import write_per_image
 from sftdec.experiments.comparison import load_comparison
 from sftdec.experiments.definition import BUDGETS
 from sftdec.experiments.tables.methods import CLASSICAL, MAP_ALSO_DECONVOLVED
-from sftdec.experiments.tables.photographed import COLUMNS, read_photographed
 from tests.evaluation.scenes import make_scene
 from tests.experiments.tables.planted import costs, judged_rows
 
@@ -43,10 +42,6 @@ def test_every_network_that_is_trained_is_judged_and_every_file_that_a_stage_rea
     for name in ("judge", "deconvolution", "classical", "costs", "tables"):
         read = [path for path in STAGES[name]["deps"] if not path.startswith("build/")]
         assert [path for path in read if not (ROOT / path).exists()] == []
-
-
-def test_the_committed_file_of_real_pairs_has_the_columns_that_are_read():
-    assert list(read_photographed(FOLDER / "photographed.csv").columns) == COLUMNS
 
 
 def test_steps_and_minutes_follow_from_the_parameters():

@@ -31,14 +31,13 @@ _COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
 
 
 def comparison_document(table: Table, rows: pd.DataFrame, notes: Sequence[str]) -> Document:
-    """What the rows of the table's CSV file say (``rows.table_rows``, and then ``rows.photographed_rows``).
+    """What the rows of the table's CSV file say (``rows.table_rows``).
 
     ``notes``: what is said before the figures. A row without figures says why, and never is left out.
     """
     rows, parts = rows.fillna({"status": ""}), {}
-    for (dataset, budget, photographed), section in rows.groupby(["dataset", "budget", "photographed"], sort=False):
-        kind = ", real photographs" if photographed else ""
-        parts[f"{BUDGET_TITLES[str(budget)]}: {dataset}{kind}"] = _section(table, section)
+    for (dataset, budget), section in rows.groupby(["dataset", "budget"], sort=False):
+        parts[f"{BUDGET_TITLES[str(budget)]}: {dataset}"] = _section(table, section)
     title = f"Table {table.number} of the paper, and ours: {table.title}"
     footnotes = (f"{ADDED} Not in the paper's table. {_footnote(table)}", f"Measured so: {PROTOCOL}")
     return Document(title, notes, parts, footnotes=footnotes)

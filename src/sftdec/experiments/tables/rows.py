@@ -1,7 +1,7 @@
 """The figures of a table, a row a method, data set and budget: what its CSV file holds and its page shows."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
@@ -9,21 +9,18 @@ from sftdec.experiments.tables.differences import difference
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     FLOOR,
-    ORACLE,
     REFERENCE,
     UNTRAINED,
     Method,
     Table,
     trained_model,
 )
-from sftdec.experiments.tables.photographed import of_newest_pictures
 
 Row = dict[str, object]
 
 COSTS = ["parameters", "gmacs", "seconds", "memory"]  # million; and a megapixel: GMAC, s, MiB
 TRAINING = ["steps", "minutes"]
 NOT_TRAINED, NOT_JUDGED = "not trained", "not judged"
-NOT_MEASURED, OTHER_WEIGHTS = "not measured", "measured with other weights"
 
 
 def missing(method: Method, trained: Collection[str]) -> str:
@@ -50,46 +47,16 @@ def table_rows(
     """The rows of one table (``columns_of``): for each data set and budget the floor, then the methods in their order.
 
     ``judged``: ``judging.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
-    ``budget``, ``TRAINING`` and whether the weights
-    are there (``trained``). What isn't there is NaN, and ``status`` says why a row has no figures.
+    ``budget``, ``TRAINING`` and whether the weights are there (``trained``). What isn't there is NaN, and ``status`` says why a row has no figures.
 
     Raises:
         ValueError: nothing was judged, or two methods not on the same scenes.
     """
     if judged.empty:
         raise ValueError("no method was judged; train and judge at least one")
-    return _rows(table, judged["dataset"].unique(), judged, costs, training, level)
-
-
-def photographed_rows(
-    table: Table, photographed: pd.DataFrame, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float,
-) -> pd.DataFrame:  # fmt: skip
-    """As ``table_rows`` of photographed pairs, without the true map's row, which nobody can have.
-
-    ``photographed``: ``photographed.COLUMNS``. A figure counts only where it was measured with the weights that
-    ``judged`` has, and on the data set's newest pictures.
-    """
-    photographed = of_newest_pictures(photographed)
-    today = judged[["model", "budget", "weights"]].drop_duplicates()
-    marked = photographed.merge(today, on=["model", "budget"], how="left", suffixes=("", "_today"))
-    current = (marked["weights"].fillna("") == marked["weights_today"].fillna("")).to_numpy()
-    datasets = photographed["dataset"].unique()
-    rows = _rows(table, datasets, photographed[current], costs, training, level)
-    stale = set(marked.loc[~current, ["dataset", "model", "budget"]].itertuples(index=False, name=None))
-    keys = zip(rows["dataset"], rows["method"], rows["budget"], strict=True)
-    said = pd.Series([OTHER_WEIGHTS if key in stale else NOT_MEASURED for key in keys], rows.index, dtype=object)
-    rows = rows.assign(status=rows["status"].where(rows["status"] == "", said))
-    return rows[rows["method"] != ORACLE].reset_index(drop=True)
-
-
-def _rows(
-    table: Table, datasets: Iterable[str], judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float,
-) -> pd.DataFrame:  # fmt: skip
     rows = [
         row
-        for dataset in datasets
+        for dataset in judged["dataset"].unique()
         for budget in BUDGET_TITLES
         for row in _section(table, dataset, budget, judged[judged["dataset"] == dataset], costs, training, level)
     ]
