@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
-from pipelines.stages.made_from import record
-from pipelines.stages.publish import REPORTS, publish
+from pipelines.stages.made_from import REPORTS, copies, publish
 from sftdec.experiments import (
     BUDGETS,
     PANEL_BUDGET,
@@ -49,11 +48,8 @@ def main() -> None:
     shown = write_panels(Path("build/scenes"), report.split, *places, comparison.models, trained)
     figures = REPORTS / "figures" / "comparison"
     shutil.rmtree(figures, ignore_errors=True)
-    record("comparison", BUILD.rglob("*.safetensors"), REPORTS)
-    publish(written)
-    publish(sorted((tables / "panels").iterdir()), figures)
-    for path in written:
-        print(REPORTS / path.name)
+    publish("comparison", written)
+    copies(sorted((tables / "panels").iterdir()), figures)
     print(f"{judged['model'].nunique()} methods compared; panels of {', '.join(shown)}")
 
 

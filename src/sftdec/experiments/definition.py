@@ -143,22 +143,6 @@ def read_cells(experiment: Experiment, build: Path) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
-    """What a page says of its folds, pictures and intervals, as ``table`` (``read_cells``) has them."""
-    folds, photos, pictures = len(experiment.folds), table["photo"].nunique(), len(table[["scene"]].drop_duplicates())
-    counts = table.drop_duplicates(["budget", "variant", "stage", "fold"])["machine"].value_counts()
-    machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
-    return [
-        f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds: each cell is "
-        f"trained {folds} times, each time without a fold's photos and with a seed of its own, and judged on those, "
-        "the network's own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
-        "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
-        f"{experiment.report.level:.0%} interval is Student's t over the folds' means, which holds both what other "
-        "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
-        "truth); in how many photos the difference is above 0 stands beside it.",
-    ]
-
-
 def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
     """The parameters of a cell: the file ``base`` with the experiment's, the variant's and the cell's changes.
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from sftdec.experiments.definition import Experiment, read_cells
 from sftdec.experiments.tables.methods import TABLE_1, TABLE_2
 from sftdec.experiments.tables.pages import comparison_document
-from sftdec.experiments.tables.readings import readings_document
-from sftdec.experiments.tables.table3 import table3_document
+from sftdec.experiments.tables.readings import readings_document, readings_notes, readings_rows
+from sftdec.experiments.tables.table3 import table3_document, table3_notes, table3_rows
 from sftdec.reporting import Document, markdown
 from sftdec.runtime import DataError, atomic_path
 
@@ -22,6 +23,19 @@ _MAKERS: dict[str, Callable[[pd.DataFrame, Sequence[str]], Document]] = {
     "table3": table3_document,
     "readings": readings_document,
 }
+
+
+def write_cells(name: str, experiment: Experiment, build: Path, folder: Path) -> list[Path]:
+    """``write_document`` of the cells of table3 or readings that are below ``build``.
+
+    Raises:
+        ValueError: there is none, or they can't be compared.
+    """
+    table, level = read_cells(experiment, build), experiment.report.level
+    if name == "table3":
+        return write_document(folder, name, table3_rows(table, level), table3_notes(experiment, table))
+    rows = readings_rows(table, experiment.labels, level)
+    return write_document(folder, name, rows, readings_notes(experiment, table))
 
 
 def write_document(folder: Path, name: str, rows: pd.DataFrame, notes: Sequence[str]) -> list[Path]:

@@ -47,7 +47,8 @@ def table_rows(
     """The rows of one table (``columns_of``): for each data set and budget the floor, then the methods in their order.
 
     ``judged``: ``judging.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
-    ``budget``, ``TRAINING`` and whether the weights are there (``trained``). What isn't there is NaN, and ``status`` says why a row has no figures.
+    ``budget``, ``TRAINING`` and whether the weights are there (``trained``). What isn't there is NaN, and ``status``
+    says why a row has no figures.
 
     Raises:
         ValueError: nothing was judged, or two methods not on the same scenes.
