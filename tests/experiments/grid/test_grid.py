@@ -19,7 +19,7 @@ from sftdec.experiments.grid import fill
 from sftdec.experiments.grid.code import code_checksum
 from sftdec.experiments.grid.data import data_at_hand
 from sftdec.experiments.grid.fill import fill_grid
-from sftdec.experiments.grid.store import CellStore
+from sftdec.experiments.store import CellStore
 from sftdec.networks import load_weights
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import TrackingSettings, read_settings, send_pending

@@ -4,16 +4,16 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sftdec.evaluation import MEASURES
+from sftdec.evaluation import MAP_MEASURES
 from sftdec.experiments.grid.code import code_checksum
 from sftdec.experiments.grid.data import GridData
 from sftdec.experiments.grid.models import GridModel, Measure
-from sftdec.experiments.grid.store import Cell, CellStore, cell_key
-from sftdec.tracking import CellRun, CellRuns, now_ms
+from sftdec.experiments.store import CellStore, Judged
+from sftdec.tracking import CellRun, CellRuns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sftdec.tracking import TrackingSettings
 
 FOLDER = Path("build/grid")
-_OF_MAPS = [measure for measure in MEASURES if measure.startswith(("mae", "mse"))]
 OnCell = Callable[[GridModel, GridData], None]
 
 
@@ -34,7 +33,7 @@ class Grid:
 
     models: Sequence[GridModel]
     data: Sequence[GridData]
-    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    cells: dict[tuple[str, str], Judged] = field(default_factory=dict)
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
     measured: int = 0
 
@@ -92,7 +91,7 @@ class _Row:
             self.grid.cells[place] = cell
             self.runs.add(_run_of(cell, self.model, data))
 
-    def _cell(self, data: GridData) -> Cell:
+    def _cell(self, data: GridData) -> Judged:
         if self.model.digest is None:
             raise ValueError(self._problem)
         deciding = {
@@ -101,17 +100,16 @@ class _Row:
             "code_sha256": self.code,
             "split": data.split,
         }
-        key = cell_key(deciding)
-        if found := self.store.find(key):
-            return found
-        measure = self._loaded()
-        if self.on_cell is not None:
-            self.on_cell(self.model, data)
-        began = now_ms()
-        per_image = measure(data.scenes())
-        self.grid.measured += 1
-        about = {**deciding, "began": began, "ended": now_ms(), "device": self.device}
-        return self.store.keep(key, per_image if data.has_maps else _without_maps(per_image), about)
+
+        def measured() -> "pd.DataFrame":
+            measure = self._loaded()
+            if self.on_cell is not None:
+                self.on_cell(self.model, data)
+            table = measure(data.scenes())
+            self.grid.measured += 1
+            return table if data.has_maps else table.assign(**dict.fromkeys(MAP_MEASURES, np.nan))
+
+        return self.store.judged(deciding, measured, self.device)
 
     def _loaded(self) -> Measure:
         if self._problem:  # it failed on the first data set
@@ -125,36 +123,22 @@ class _Row:
         return self._measure
 
 
-def _without_maps(per_image: "pd.DataFrame") -> "pd.DataFrame":
-    return per_image.assign(**dict.fromkeys(_OF_MAPS, np.nan))
-
-
 def _told(error: Exception, root: Path) -> str:
     """A failure in a line, paths as from ``root``; what isn't written for people gets its type's name before it."""
     text = (str(error).strip() or "no more is known").splitlines()[0].replace(f"{root}{os.sep}", "")
     return text if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {text}"
 
 
-def _run_of(cell: Cell, model: GridModel, data: GridData) -> CellRun:
-    about = cell.about
-    shown: dict[str, Any] = {"model": model.names[0], "dataset": data.name, "split": data.split, "kind": model.kind}
+def _run_of(cell: Judged, model: GridModel, data: GridData) -> CellRun:
+    shown = {"model": model.names[0], "dataset": data.name, "split": data.split, "kind": model.kind}
     tags = {
         "model": model.name,
         "model.source": ", ".join(model.sources),
         "dataset": data.name,
         "sftdec.cell": cell.key,
-        "hash.model": about["model_sha256"],
-        "hash.scenes": about["scenes_sha256"],
-        "hash.grid_code": about["code_sha256"],
+        "hash.model": cell.about["model_sha256"],
+        "hash.scenes": cell.about["scenes_sha256"],
+        "hash.grid_code": cell.about["code_sha256"],
     }
-    return CellRun(
-        key=cell.key,
-        name=f"{model.names[0]} × {data.name}",
-        began=int(about["began"]),
-        ended=int(about["ended"]),
-        params=shown | {"device": about["device"]},
-        tags=tags,
-        metrics=cell.figures,
-        dataset=(data.name, data.where, data.checksum, data.images),
-        table=cell.table,
-    )
+    dataset = (data.name, data.where, data.checksum, data.images)
+    return cell.run(f"{model.names[0]} × {data.name}", shown, tags, dataset)
