@@ -12,7 +12,7 @@ from .folds import NAME, fold_index, lay_out, write_fold
 from .grid.data import data_at_hand
 from .grid.fill import fill_grid
 from .grid.models import models_at_hand
-from .grid.table import grid_text, write_grid
+from .grid.table import grid_rows, grid_text, write_grid
 from .models import fresh_network
 from .published import measure_published
 from .tables.costs import measure_costs, measured_picture, own_peak
@@ -39,6 +39,7 @@ __all__ = [
     "fill_grid",
     "fold_index",
     "fresh_network",
+    "grid_rows",
     "grid_text",
     "judge_classical",
     "judge_model",

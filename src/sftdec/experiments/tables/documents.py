@@ -43,14 +43,20 @@ def write_document(folder: Path, name: str, rows: pd.DataFrame, notes: Sequence[
 
     ``notes`` are paragraphs. Figures have six decimals.
     """
-    figures, said, page = (folder / f"{name}.{ending}" for ending in ("csv", "txt", "md"))
-    with atomic_path(figures) as temporary:
-        rows.to_csv(temporary, index=False, float_format="%.6f")
+    said = folder / f"{name}.txt"
     with atomic_path(said) as temporary:
         temporary.write_text("\n\n".join(notes) + "\n", "utf-8")
+    return [said, *write_page(folder, name, rows, lambda written: _MAKERS[name](written, notes))]
+
+
+def write_page(folder: Path, name: str, rows: pd.DataFrame, make: Callable[[pd.DataFrame], Document]) -> list[Path]:
+    """Write ``rows`` as NAME.csv, and what ``make`` says of that file as NAME.md; returns both."""
+    figures, page = (folder / f"{name}.{ending}" for ending in ("csv", "md"))
+    with atomic_path(figures) as temporary:
+        rows.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
     with atomic_path(page) as temporary:
-        temporary.write_text(markdown(_read(figures, said)), "utf-8")
-    return [figures, said, page]
+        temporary.write_text(markdown(make(_rows(figures))), "utf-8")
+    return [figures, page]
 
 
 def read_documents(folder: Path) -> dict[str, Document]:
@@ -72,6 +78,11 @@ def _read(figures: Path, said: Path) -> Document:
         raise DataError(f"{said}: there is no such file, which {figures.name} comes with; {mend}")
     notes = said.read_text("utf-8").strip().split("\n\n")
     try:
-        return _MAKERS[figures.stem](pd.read_csv(figures), notes)
+        return _MAKERS[figures.stem](_rows(figures), notes)
     except KeyError as error:
         raise DataError(f"{figures}: has no column or row {error}; {mend}") from error
+
+
+def _rows(figures: Path) -> pd.DataFrame:
+    """A CSV file's rows; what is empty isn't known, and a model may be called nan."""
+    return pd.read_csv(figures, keep_default_na=False, na_values=[""])
