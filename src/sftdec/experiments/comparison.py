@@ -10,23 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from sftdec.experiments.definition import Budget, ReportParams, read_typed
+from sftdec.experiments.definition import Budget, Positive, ReportParams
+from sftdec.params import Section, load_typed
 from sftdec.peers import RECIPES
 
 OURS = "sft_dec"
 _STAGES = ("s1", "s2", "s3")
 
 ModelName = Annotated[str, Field(pattern=r"^\w+$")]
-Positive = Annotated[float, Field(gt=0)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PartParams(_Section):
+class PartParams(Section):
     """One part of a network's training: a recipe of its own, or a stage of SFT-Dec's."""
 
     share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the budget
@@ -40,7 +36,7 @@ class JudgedParams(ReportParams):
     split: Literal["validation", "test"]
 
 
-class Comparison(_Section):
+class Comparison(Section):
     """What the comparison's params.yaml holds."""
 
     seed: Annotated[int, Field(ge=0)]
@@ -111,4 +107,4 @@ def load_comparison(path: Path) -> Comparison:
     Raises:
         ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
     """
-    return read_typed(Comparison, path)
+    return load_typed(Comparison, path)
