@@ -54,7 +54,7 @@ def test_steps_and_minutes_follow_from_the_parameters():
 
 
 def test_a_classical_method_is_judged_and_leaves_its_pictures(project, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["compare_judge", "classical", "oracle+deconvolution"])
+    monkeypatch.setattr(sys, "argv", ["compare_judge", "oracle+deconvolution"])
     compare_judge.main()
     assert "oracle+deconvolution, untrained" in capsys.readouterr().out
     comparison = project / "build/comparison"

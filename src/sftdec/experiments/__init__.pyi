@@ -17,16 +17,14 @@ from .models import fresh_network
 from .published import measure_published
 from .tables.costs import measure_costs, measured_picture, own_peak
 from .tables.documents import read_documents, write_cells
-from .tables.judged import read_judged
-from .tables.judging import judge_classical, judge_model
-from .tables.methods import DECONVOLVED, PANEL_BUDGET
+from .tables.judged import judge_method, read_judged
+from .tables.methods import PANEL_BUDGET, trained_model
 from .tables.publishing import write_panels, write_tables
 from .teaching import objectives
 from .training import train_models
 
 __all__ = [
     "BUDGETS",
-    "DECONVOLVED",
     "NAME",
     "OURS",
     "PANEL_BUDGET",
@@ -41,8 +39,7 @@ __all__ = [
     "fresh_network",
     "grid_rows",
     "grid_text",
-    "judge_classical",
-    "judge_model",
+    "judge_method",
     "lay_out",
     "load_comparison",
     "load_experiment",
@@ -56,6 +53,7 @@ __all__ = [
     "read_judged",
     "train_cell",
     "train_models",
+    "trained_model",
     "with_changes",
     "write_cells",
     "write_fold",

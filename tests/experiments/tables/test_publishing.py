@@ -8,7 +8,7 @@ import pytest
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.metrics import psnr
 from sftdec.evaluation.protocol import PROTOCOL
-from sftdec.experiments.tables.judging import Keeper
+from sftdec.experiments.tables.judged import Keeper
 from sftdec.experiments.tables.methods import TABLE_1, TABLE_2, trained_model
 from sftdec.experiments.tables.panels import Shown, comparison_panel, map_sheet
 from sftdec.experiments.tables.publishing import write_panels, write_tables
