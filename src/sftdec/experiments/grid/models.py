@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sftdec.builtin import NAME as BUILTIN
 from sftdec.builtin import builtin_weights
-from sftdec.experiments.tables.judging import measure_method, measure_network
+from sftdec.experiments.judging import measure_method, measure_network
 from sftdec.runtime import checksum
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sftdec.datasets import read_index, select_scenes
 from sftdec.evaluation import COLUMNS, Picture
-from sftdec.experiments.tables.judging import judge, measure_method, measure_network
+from sftdec.experiments.judging import judge, measure_method, measure_network
 from sftdec.experiments.tables.methods import BUDGET_TITLES, DECONVOLVED, PANEL_BUDGET, UNTRAINED, trained_model
 from sftdec.peers import load_network
 from sftdec.photos import defocus_levels, write_picture
@@ -56,7 +56,8 @@ def judge_method(
     """
     keeper = Keeper(pictures, panel_scenes(read_index(scenes), split))
     if trained_model(method) is None:
-        table = judge(partial(measure_method, method, on_scene=keeper), scenes, split)
+        source = method.removesuffix(DECONVOLVED)
+        table = judge(partial(measure_method, source, on_scene=keeper), scenes, split)
         return table.assign(model=method, budget=UNTRAINED, weights="")[JUDGED_COLUMNS]
     there = {budget: path for budget, path in weights.items() if path.is_file()}
     if not there:

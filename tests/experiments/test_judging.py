@@ -8,8 +8,8 @@ from sftdec.datasets import read_index
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.evaluate import write_per_image
 from sftdec.evaluation.metrics import map_errors, psnr
+from sftdec.experiments.judging import measure_method
 from sftdec.experiments.tables.judged import JUDGED_COLUMNS, judge_method, panel_scenes, read_judged
-from sftdec.experiments.tables.judging import measure_method
 from sftdec.experiments.tables.methods import trained_model
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import NetworkConfig

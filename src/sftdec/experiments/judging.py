@@ -8,7 +8,6 @@ import pandas as pd
 
 from sftdec.datasets import load_scenes, read_index
 from sftdec.evaluation import MAP_SOURCES, evaluate_deconvolution, evaluate_network, map_of_network
-from sftdec.experiments.tables.methods import DECONVOLVED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,10 +44,9 @@ def measure_method(method: str, scenes: "Iterable[Scene]", on_scene: "OnScene | 
     Raises:
         ValueError: a method that isn't known, or a scene that can't be measured.
     """
-    source = method.removesuffix(DECONVOLVED)
-    if source not in MAP_SOURCES:
+    if method not in MAP_SOURCES:
         raise ValueError(f"classical method: found {method!r}, expected one of {', '.join(MAP_SOURCES)}")
-    return evaluate_deconvolution(MAP_SOURCES[source], scenes, on_scene=on_scene)
+    return evaluate_deconvolution(MAP_SOURCES[method], scenes, on_scene=on_scene)
 
 
 def judge(measure: "Measure", scenes: Path, split: "Split") -> pd.DataFrame:
