@@ -217,7 +217,7 @@ def test_cells_wait_for_a_store_that_is_away_and_are_sent_once(
     models = networks(project, settings)
     for _ in range(2):
         fill_grid(models, data, project, settings=away)
-        assert "runs of the grid wait in" in caplog.text and len(pending_spools(project)) == 6
+        assert "runs wait in" in caplog.text and len(pending_spools(project)) == 6
     assert send_pending(project, settings) == 6 and len(cell_runs(settings)) == 6
     fill_grid(models, data, project, settings=away)  # it can't tell that another store has them
     assert send_pending(project, settings) == 6 and len(cell_runs(settings)) == 6

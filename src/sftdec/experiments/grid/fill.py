@@ -52,52 +52,50 @@ def fill_grid(
     ``failures``, with a sentence; the others go on.
     """
     grid, store, runs = Grid(models, data), CellStore(root / FOLDER), CellRuns(root, settings)
-    for model in models:
-        _Row(model, device, root, grid, store, runs, on_cell).fill()
-    runs.finish()
+    try:
+        for model in models:
+            _Row(model, device, root, grid, store, runs, on_cell, model.problem).fill()
+    finally:
+        runs.finish()
     return grid
 
 
+@dataclass
 class _Row:
     """One model over all data sets; it is loaded when the first cell wants it, and let go of with the row."""
 
-    def __init__(
-        self,
-        model: GridModel,
-        device: str,
-        root: Path,
-        grid: Grid,
-        store: CellStore,
-        runs: CellRuns,
-        on_cell: OnCell | None,
-    ) -> None:
-        self.model, self.device, self.root, self.grid = model, device, root, grid
-        self.store, self.runs, self.on_cell = store, runs, on_cell
-        self.code = code_checksum(model.kind)
-        self._measure: Measure | None = None
-        self._problem = model.problem
+    model: GridModel
+    device: str
+    root: Path
+    grid: Grid
+    store: CellStore
+    runs: CellRuns
+    on_cell: OnCell | None
+    problem: str
+    measure: Measure | None = None
 
     def fill(self) -> None:
         """The row's cells."""
+        code = code_checksum(self.model.kind)
         for data in self.grid.data:
             if self.model.wants_map and not data.has_maps:
                 continue
             place = (self.model.name, data.name)
             try:
-                cell = self._cell(data)
+                cell = self._cell(data, code)
             except Exception as error:  # whatever a model can fail with: the others are to be measured
                 self.grid.failures[place] = _told(error, self.root)
                 continue
             self.grid.cells[place] = cell
             self.runs.add(_run_of(cell, self.model, data))
 
-    def _cell(self, data: GridData) -> Judged:
+    def _cell(self, data: GridData, code: str) -> Judged:
         if self.model.digest is None:
-            raise ValueError(self._problem)
+            raise ValueError(self.problem)
         deciding = {
             "model_sha256": self.model.digest,
             "scenes_sha256": data.checksum,
-            "code_sha256": self.code,
+            "code_sha256": code,
             "split": data.split,
         }
 
@@ -112,15 +110,15 @@ class _Row:
         return self.store.judged(deciding, measured, self.device)
 
     def _loaded(self) -> Measure:
-        if self._problem:  # it failed on the first data set
-            raise ValueError(self._problem)
-        if self._measure is None:
+        if self.problem:  # it failed on the first data set
+            raise ValueError(self.problem)
+        if self.measure is None:
             try:
-                self._measure = self.model.load(self.device)
+                self.measure = self.model.load(self.device)
             except Exception as error:
-                self._problem = _told(error, self.root)
+                self.problem = _told(error, self.root)
                 raise
-        return self._measure
+        return self.measure
 
 
 def _told(error: Exception, root: Path) -> str:

@@ -196,8 +196,8 @@ def _of_release(root: Path, name: str, path: Path, shown: str) -> GridModel:
 
 def _method(name: str) -> GridModel:
     digest = hashlib.sha256(f"method {name}".encode()).hexdigest()
-    load = partial(_load_method, name)
-    return GridModel("method", (name,), ("classical",), digest, (load,), wants_map=name == "oracle")
+    loads = (lambda device: partial(measure_method, name),)
+    return GridModel("method", (name,), ("classical",), digest, loads, wants_map=name == "oracle")
 
 
 def _is_weights(path: Path) -> bool:
@@ -213,7 +213,3 @@ def _load(address: Callable[[], Path | str], device: str) -> Measure:
     from sftdec.registry import load_any_model
 
     return partial(measure_network, load_any_model(address(), device)[0], device=device)
-
-
-def _load_method(name: str, device: str) -> Measure:
-    return partial(measure_method, name)
