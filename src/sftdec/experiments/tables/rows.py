@@ -1,6 +1,5 @@
 """The figures of a table, a row a method, data set and budget: what its CSV file holds and its page shows."""
 
-import math
 from collections.abc import Collection, Iterator
 
 import pandas as pd
@@ -46,7 +45,7 @@ def table_rows(
 ) -> pd.DataFrame:
     """The rows of one table (``columns_of``): for each data set and budget the floor, then the methods in their order.
 
-    ``judged``: ``judging.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
+    ``judged``: ``judged.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
     ``budget``, ``TRAINING`` and whether the weights are there (``trained``). What isn't there is NaN, and ``status``
     says why a row has no figures.
 
@@ -93,7 +92,7 @@ def _section(
 
 
 def _paper(table: Table, method: Method) -> Row:
-    return dict(zip((f"paper_{measure}" for measure in table.measures), method.paper or (math.nan,) * 2, strict=True))
+    return dict(zip((f"paper_{measure}" for measure in table.measures), method.paper or (), strict=False))
 
 
 def _looked_up(figures: pd.DataFrame, key: dict[str, str], wanted: list[str]) -> Row:
