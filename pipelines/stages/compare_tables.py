@@ -42,7 +42,7 @@ def main() -> None:
     tables = BUILD / "tables"
     shutil.rmtree(tables, ignore_errors=True)
     training = trainings(comparison)
-    written = write_tables(judged[judged["split"] == report.split], costs, training, tables, report.level)
+    written = write_tables(judged[judged["split"] == report.split], costs, training, tables)
     trained = set(training.loc[(training["budget"] == PANEL_BUDGET) & training["trained"], "model"])
     places = (BUILD / "pictures", tables / "panels")
     shown = write_panels(Path("build/scenes"), report.split, *places, comparison.models, trained)

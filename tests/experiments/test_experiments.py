@@ -24,7 +24,6 @@ def values():
         "variants": {"plain": {"network.modulation": "baseline"}, "dec": {}},
         "equal_time": ["plain"],
         "step_cost": {"plain": {"s1": 0.4}},
-        "report": {"level": 0.95},
     }
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sftdec.experiments.definition import Budget, Positive, ReportParams
+from sftdec.experiments.definition import Budget, Positive
 from sftdec.params import Section, load_typed
 from sftdec.peers import RECIPES
 
@@ -30,7 +30,7 @@ class PartParams(Section):
     learning_rate: Positive | None = None  # of the short schedule; SFT-Dec's stand in params.yaml
 
 
-class JudgedParams(ReportParams):
+class ReportParams(Section):
     """How the comparison is judged."""
 
     split: Literal["validation", "test"]
@@ -45,7 +45,7 @@ class Comparison(Section):
     steps: Annotated[int, Field(ge=1)]  # on the budget equal_steps
     schedule: Literal["short", "published"]  # short: each network's own loss and optimiser, one fall of its rate
     models: Annotated[dict[ModelName, dict[str, PartParams]], Field(min_length=1)]  # by name, then by part
-    report: JudgedParams
+    report: ReportParams
 
     @model_validator(mode="after")
     def _known(self) -> Self:

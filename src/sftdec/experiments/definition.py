@@ -24,12 +24,6 @@ Positive = Annotated[float, Field(gt=0)]
 Changes = dict[str, Any]  # keys of params.yaml with dots → values
 
 
-class ReportParams(Section):
-    """How an experiment is judged."""
-
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # of the intervals
-
-
 class PhotosParams(Section):
     """Which photos an experiment learns from and is judged on."""
 
@@ -50,7 +44,6 @@ class Experiment(Section):
     s3_only: list[str] = Field(default=[])  # and those that start from another's s2
     step_cost: dict[str, dict[StageName, Positive]] = Field(default={})  # seconds a step, as a ratio
     labels: dict[str, str] = Field(default={})  # of variants, in the report
-    report: ReportParams
 
     @model_validator(mode="after")
     def _counted(self) -> Self:

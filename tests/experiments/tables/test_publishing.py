@@ -22,7 +22,7 @@ MISSING = ("mprnet", ("ifan", "equal_steps"), "oracle+deconvolution")
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     out = tmp_path_factory.mktemp("tables")
-    write_tables(all_judged(MISSING), costs(), training(MODELS), out, 0.95)
+    write_tables(all_judged(MISSING), costs(), training(MODELS), out)
     return out
 
 
@@ -56,7 +56,7 @@ def test_what_is_missing_is_a_row_of_its_own(written):
 
 
 def test_a_section_without_figures_says_so(tmp_path):
-    write_tables(judged_rows("sft_dec"), costs(), training(MODELS), tmp_path, 0.95)
+    write_tables(judged_rows("sft_dec"), costs(), training(MODELS), tmp_path)
     page = (tmp_path / "table2.md").read_text("utf-8")
     _, section = page.split("## Equal steps: sample")
     assert section.strip().startswith("Nothing is measured with the present weights.\n\n|") and "Nan" not in page

@@ -20,7 +20,7 @@ def trained(variant, stage="s3"):
 
 def report(effects, labels=LABELS):
     table = planted({trained(variant): effect for variant, effect in effects.items()}, fold_effect=0.02)
-    rows = readings_rows(table, labels, 0.95)
+    rows = readings_rows(table, labels)
     return markdown(readings_document(rows, readings_notes(EXPERIMENT, table))), rows
 
 
@@ -38,7 +38,7 @@ def test_each_reading_supports_what_its_interval_says():
 def test_of_a_maps_error_less_is_better():
     table = planted({trained("default"): 0.0, trained("better"): 0.0})
     table.loc[table["variant"] == "better", "mae"] = 0.05 + 0.001 * table["fold"] + 0.0001 * table["psnr"]
-    rows = readings_rows(table, {"better": "maps"}, 0.95)
+    rows = readings_rows(table, {"better": "maps"})
     assert rows.set_index("measure").loc["mae", "verdict"] == "holds"
 
 

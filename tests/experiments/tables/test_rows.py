@@ -13,12 +13,12 @@ from tests.experiments.tables.planted import LEVELS, all_judged, costs, judged_r
 
 
 def rows_of(table=TABLE_2, judged=None):
-    return all_rows(table) if judged is None else table_rows(table, judged, costs(), training(), 0.95)
+    return all_rows(table) if judged is None else table_rows(table, judged, costs(), training())
 
 
 @cache
 def all_rows(table):
-    return table_rows(table, all_judged(), costs(), training(), 0.95)
+    return table_rows(table, all_judged(), costs(), training())
 
 
 def one(rows, method, budget="equal_time"):
@@ -99,7 +99,7 @@ def test_nothing_judged_is_refused():
 
 def test_what_is_trained_and_not_judged_says_so():
     judged = judged_rows("sft_dec")
-    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)), 0.95)
+    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)))
     assert [one(rows, name)["status"] for name in ("ifan", "mprnet")] == ["not judged", "not trained"]
 
 
@@ -107,7 +107,7 @@ def test_the_page_names_the_methods_that_the_intervals_tell_from_ours():
     """The first is steadily better, the second steadily worse, and the third is better on one photo alone."""
     gains = {"ifan": 0.5 + 0.01 * LEVELS / 30, "mprnet": -0.5 - 0.01 * LEVELS / 30, "dpdnet": [0.9, 0.9, 0.9, 0, 0, 0]}
     judged = pd.concat([judged_rows(name, gains=list(each)) for name, each in gains.items()] + [judged_rows("sft_dec")])
-    rows = table_rows(TABLE_2, judged, costs(), training((*gains, "sft_dec")), 0.95).assign(level=0.95)
+    rows = table_rows(TABLE_2, judged, costs(), training((*gains, "sft_dec")))
     found = rows.set_index(["budget", "method"])
     assert (found.loc["equal_time"].loc[["ifan", "mprnet"], "psnr_chance"] < 0.01).all()
     said = "By PSNR, told from SFT-Dec ({}): better: IFAN, worse: blurred input; MPRNet. Can't be told from it: 1."

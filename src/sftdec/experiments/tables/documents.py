@@ -31,10 +31,10 @@ def write_cells(name: str, experiment: Experiment, build: Path, folder: Path) ->
     Raises:
         ValueError: there is none, or they can't be compared.
     """
-    table, level = read_cells(experiment, build), experiment.report.level
+    table = read_cells(experiment, build)
     if name == "table3":
-        return write_document(folder, name, table3_rows(table, level), table3_notes(experiment, table))
-    rows = readings_rows(table, experiment.labels, level)
+        return write_document(folder, name, table3_rows(table), table3_notes(experiment, table))
+    rows = readings_rows(table, experiment.labels)
     return write_document(folder, name, rows, readings_notes(experiment, table))
 
 

@@ -33,9 +33,7 @@ def planned(table: Table, models: Iterable[str]) -> Table:
     return table._replace(methods=tuple(each for each in table.methods if trained_model(each.judged) in wanted))
 
 
-def write_tables(
-    judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame, out: Path, level: float
-) -> list[Path]:
+def write_tables(judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame, out: Path) -> list[Path]:
     """Write the documents ``table1`` and ``table2``, of ``rows.table_rows``, below ``out`` and return their files.
 
     Raises:
@@ -43,8 +41,8 @@ def write_tables(
     """
     written = []
     for table in (planned(each, training["model"]) for each in TABLES.values()):
-        rows = table_rows(table, judged, costs, training, level)
-        written += write_document(out, f"table{table.number}", rows.assign(level=level), notes(judged, rows))
+        rows = table_rows(table, judged, costs, training)
+        written += write_document(out, f"table{table.number}", rows, notes(judged, rows))
     return written
 
 

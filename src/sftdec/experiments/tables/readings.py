@@ -30,7 +30,7 @@ SAID = {
 }
 
 
-def readings_rows(table: pd.DataFrame, labels: Mapping[str, str], level: float) -> pd.DataFrame:
+def readings_rows(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     """The rows of the CSV file (``ROW``) from a per-image table (``differences.COLUMNS``): one a variant and measure.
 
     ``labels`` name the variants to compare with ``default``, after s3. Verdicts are Holm's over the readings.
@@ -42,11 +42,11 @@ def readings_rows(table: pd.DataFrame, labels: Mapping[str, str], level: float) 
     rows: list[Row] = []
     for measure in DECIMALS:
         own = [
-            difference_row(table, Trained("equal_steps", variant, STAGE), default, measure, level)
+            difference_row(table, Trained("equal_steps", variant, STAGE), default, measure)
             | {"budget": "equal_steps", "first": label, "second": DEFAULT}
             for variant, label in labels.items()
         ]
-        found = decided([[row] for row in own], level)
+        found = decided([[row] for row in own])
         rows += [row | {"verdict": verdict} for row, (verdict, _) in zip(own, found, strict=True)]
     order = list(labels.values())
     rows.sort(key=lambda row: order.index(str(row["first"])))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 import pandas as pd
 
-from sftdec.experiments.tables.differences import difference
+from sftdec.experiments.tables.differences import LEVEL, difference
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     FLOOR,
@@ -40,9 +40,7 @@ def columns_of(table: Table) -> list[str]:
             "better", "scenes", "photos", *COSTS, *TRAINING, "weights", "status"]  # fmt: skip
 
 
-def table_rows(
-    table: Table, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame, level: float
-) -> pd.DataFrame:
+def table_rows(table: Table, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
     """The rows of one table (``columns_of``): for each data set and budget the floor, then the methods in their order.
 
     ``judged``: ``judged.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
@@ -58,14 +56,13 @@ def table_rows(
         row
         for dataset in judged["dataset"].unique()
         for budget in BUDGET_TITLES
-        for row in _section(table, dataset, budget, judged[judged["dataset"] == dataset], costs, training, level)
+        for row in _section(table, dataset, budget, judged[judged["dataset"] == dataset], costs, training)
     ]
     return pd.DataFrame(rows, columns=columns_of(table))
 
 
 def _section(
-    table: Table, dataset: str, budget: str, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float,
+    table: Table, dataset: str, budget: str, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame
 ) -> Iterator[Row]:  # fmt: skip
     """One data set and budget."""
     there = {str(model): rows for model, rows in judged[judged["budget"].isin([budget, UNTRAINED])].groupby("model")}
@@ -75,7 +72,7 @@ def _section(
         any_method = next(iter(there.values()))
         own = dict(zip(table.measures, table.floor.columns, strict=True))
         floor = any_method.assign(**{measure: any_method[column] for measure, column in own.items()})
-        figures = _figures(table, floor, there.get(REFERENCE), level)
+        figures = _figures(table, floor, there.get(REFERENCE))
         yield head | {"method": FLOOR, "title": table.floor.title, "status": ""} | figures
     for method in table.methods:
         row = head | {"method": method.judged, "title": method.title, "status": ""} | _paper(table, method)
@@ -88,7 +85,7 @@ def _section(
             yield row | {"status": missing(method, trained)}
             continue
         reference = None if method.judged == REFERENCE else there.get(REFERENCE)
-        yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference, level)
+        yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference)
 
 
 def _paper(table: Table, method: Method) -> Row:
@@ -101,7 +98,7 @@ def _looked_up(figures: pd.DataFrame, key: dict[str, str], wanted: list[str]) ->
     return {} if chosen.empty else {column: chosen.iloc[0][column] for column in wanted}
 
 
-def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, level: float) -> Row:
+def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None) -> Row:
     """Means over the rows, and the differences to those of the reference if there is one."""
     found: Row = {"scenes": len(rows), "photos": rows["photo"].nunique()}
     for measure in table.measures:
@@ -111,7 +108,7 @@ def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, l
         pair = difference(rows, reference, measure)
         found[f"{measure}_difference"] = pair.mean
         if pair.estimate is not None:
-            ends, chance = pair.estimate.interval(level), pair.estimate.chance
+            ends, chance = pair.estimate.interval(LEVEL), pair.estimate.chance
             found |= {f"{measure}_low": ends.low, f"{measure}_high": ends.high}
             found[f"{measure}_chance"] = min(1.0, 2 * min(chance(1), chance(-1)))
         if measure == table.measures[0]:

@@ -116,7 +116,7 @@ def paper_difference(first: Place, second: Place, measure: Measure) -> float:
     return PAPER[first][measure] - PAPER[second][measure]
 
 
-def table3_rows(table: pd.DataFrame, level: float) -> pd.DataFrame:
+def table3_rows(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the CSV file (``ROW``) from a per-image table (``differences.COLUMNS``): one a cell, one a
     difference, one a statement.
 
@@ -134,12 +134,12 @@ def table3_rows(table: pd.DataFrame, level: float) -> pd.DataFrame:
         for measure in MEASURES
         for pair in statement.above
     }
-    of = {key: _difference(table, key, *pair, level) for key, pair in compared.items()}
+    of = {key: _difference(table, key, *pair) for key, pair in compared.items()}
     rows += of.values()
     for budget in BUDGET_TITLES:
         for measure in MEASURES:
             parts = [_pairs(of, budget, statement, measure) for statement in STATEMENTS]
-            for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts, level), strict=True):
+            for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts), strict=True):
                 key: Row = {"kind": "statement", "budget": budget, "first": statement.short, "measure": measure}
                 rows.append(key | {"above": chance, "verdict": verdict} | _size(statement, own, measure))
     return pd.DataFrame(rows, columns=ROW)
@@ -173,9 +173,9 @@ def _cell(table: pd.DataFrame, budget: str, place: Place, measure: Measure) -> R
 
 
 def _difference(
-    table: pd.DataFrame, key: tuple[str, str, str, str], measure: Measure, first: Place, second: Place, level: float
+    table: pd.DataFrame, key: tuple[str, str, str, str], measure: Measure, first: Place, second: Place
 ) -> Row:
-    own = difference_row(table, _trained(key[0], first), _trained(key[0], second), measure, level)
+    own = difference_row(table, _trained(key[0], first), _trained(key[0], second), measure)
     named = dict(zip(("budget", "first", "second", "measure"), key, strict=True))
     return own | named | {"paper": paper_difference(first, second, measure)}
 
