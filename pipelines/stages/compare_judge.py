@@ -6,9 +6,8 @@ from pathlib import Path
 
 from pipelines.stages.entry import run_stage
 from sftdec.evaluation import MEASURES, write_per_image
-from sftdec.experiments import BUDGETS, DECONVOLVED, judge_classical, judge_model, load_comparison
+from sftdec.experiments import BUDGETS, Trained, judge_method, load_comparison, trained_model
 from sftdec.params import load_params
-from sftdec.peers import load_network
 from sftdec.runtime import choose_device
 from sftdec.tracking import track_stage
 
@@ -20,21 +19,14 @@ PARAMS = Path("experiments/comparison/params.yaml")
 def main() -> None:
     """Judge the method that the command names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("network", "deconvolution", "classical"))
-    parser.add_argument("method", help="a network of the comparison, or a classical method")
-    given = parser.parse_args()
+    parser.add_argument("method", help="a network, a classical method, or either with +deconvolution")
+    name = parser.parse_args().method
     device = str(choose_device(load_params(Path("params.yaml")).evaluate.device))
-    split = load_comparison(PARAMS).report.split
-    name = f"{given.method}{DECONVOLVED}" if given.kind == "deconvolution" else given.method
     pictures = BUILD / "pictures" / name
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)  # an out of the stage, whether or not the method makes pictures
-    if given.kind == "classical":
-        table = judge_classical(name, SCENES, split, pictures)
-    else:
-        weights: dict[str, Path] = {budget: BUILD / given.method / f"{budget}.safetensors" for budget in BUDGETS}
-        deconvolve = given.kind == "deconvolution"
-        table = judge_model(given.method, weights, load_network, SCENES, split, pictures, device, deconvolve=deconvolve)
+    weights = {budget: Trained(trained_model(name) or name, budget).weights(BUILD) for budget in BUDGETS}
+    table = judge_method(name, weights, SCENES, load_comparison(PARAMS).report.split, pictures, device)
     write_per_image(found := BUILD / "judged" / f"{name}.parquet", table)
     with track_stage(f"judged {name}", Path.cwd(), [SCENES], {"method": name}, experiment=EXPERIMENT) as tracker:
         tracker.log_means(table, ["budget", "dataset"], MEASURES)

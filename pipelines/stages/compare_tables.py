@@ -6,17 +6,14 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.stages.entry import run_stage
-from pipelines.stages.made_from import record
-from pipelines.stages.publish import REPORTS, publish
+from pipelines.stages.made_from import REPORTS, copies, publish
 from sftdec.experiments import (
     BUDGETS,
     PANEL_BUDGET,
     Comparison,
-    Measured,
     Trained,
     load_comparison,
     read_judged,
-    read_photographed,
     write_panels,
     write_tables,
 )
@@ -42,22 +39,17 @@ def main() -> None:
     report = comparison.report
     judged = read_judged(BUILD / "judged")
     costs = pd.read_csv(BUILD / "costs.csv")
-    photographed = read_photographed(FOLDER / "photographed.csv")
     tables = BUILD / "tables"
     shutil.rmtree(tables, ignore_errors=True)
     training = trainings(comparison)
-    measured = Measured(judged[judged["split"] == report.split], costs, training, photographed)
-    written = write_tables(measured, tables, report.level)
+    written = write_tables(judged[judged["split"] == report.split], costs, training, tables)
     trained = set(training.loc[(training["budget"] == PANEL_BUDGET) & training["trained"], "model"])
     places = (BUILD / "pictures", tables / "panels")
     shown = write_panels(Path("build/scenes"), report.split, *places, comparison.models, trained)
     figures = REPORTS / "figures" / "comparison"
     shutil.rmtree(figures, ignore_errors=True)
-    record("comparison", BUILD.rglob("*.safetensors"), REPORTS)
-    publish(written)
-    publish(sorted((tables / "panels").iterdir()), figures)
-    for path in written:
-        print(REPORTS / path.name)
+    publish("comparison", written)
+    copies(sorted((tables / "panels").iterdir()), figures)
     print(f"{judged['model'].nunique()} methods compared; panels of {', '.join(shown)}")
 
 

@@ -1,4 +1,4 @@
-"""What the results in reports/ were made from: a few lines of made_from.yaml beside them, which Git keeps too."""
+"""Results in reports/, which Git keeps, and what they were made from: a few lines of made_from.yaml beside them."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,12 +11,33 @@ from sftdec.lineage import lineage
 from sftdec.runtime import atomic_path, below, checksum
 
 NAME = "made_from.yaml"
-SCENES, PARAMS = Path("build/scenes"), Path("params.yaml")
+SCENES, PARAMS, REPORTS = Path("build/scenes"), Path("params.yaml"), Path("reports")
 HEAD = """\
 # What each experiment's results in this folder were made from. Written by the stage that publishes them.
 # code: of all source that its stages in experiments/NAME/dvc.yaml depend on; changed: it wasn't all committed.
 # null: not known. md5: as dvc.lock had it, of results from before this file.
 """
+
+
+def publish(experiment: str, files: Iterable[Path]) -> None:
+    """Note what an experiment's results were made from, and copy its pages to where Git keeps them.
+
+    They are no outs of DVC's there: the main pipeline's page shows them, and were they outs of an experiment, a plain
+    ``dvc repro`` would run its trainings first.
+    """
+    record(experiment, Path("build", experiment).rglob("*.safetensors"), REPORTS)
+    for path in copies(files, REPORTS):
+        print(path)
+
+
+def copies(files: Iterable[Path], folder: Path) -> list[Path]:
+    """Copy files, whole or not at all, and return where they lie."""
+    copied = []
+    for file in files:
+        with atomic_path(folder / file.name) as temporary:
+            temporary.write_bytes(file.read_bytes())
+        copied.append(folder / file.name)
+    return copied
 
 
 def record(experiment: str, weights: Iterable[Path], reports: Path) -> None:

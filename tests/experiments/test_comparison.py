@@ -84,7 +84,7 @@ def with_models(models):
         (with_models({"ifan": {"ifan": {"seconds": 1}}}), r"models\.ifan\.ifan\.learning_rate: the key is missing"),
         (with_models({"ifan": {"ifan": {"share": 0.5, "seconds": 1}}}), r"models\.ifan: its parts' shares add up"),
         ({"minutes": 0}, r"minutes: found 0"),
-        ({"minuets": 1}, r"minuets: found 1"),
+        ({"minuets": 1}, r"minuets: there is no such key \(found 1\)"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, changes, message):

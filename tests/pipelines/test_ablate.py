@@ -52,7 +52,6 @@ def experiment(tmp_path):
         },
         "equal_time": ["baseline"],
         "step_cost": {"baseline": {"s1": 0.5}},
-        "report": {"level": 0.95},
     }
     path = tmp_path / "experiment.yaml"
     path.write_text(yaml.safe_dump(values))

@@ -14,7 +14,6 @@ from sftdec.evaluation.evaluate import write_per_image
 from sftdec.experiments.comparison import load_comparison
 from sftdec.experiments.definition import BUDGETS
 from sftdec.experiments.tables.methods import CLASSICAL, MAP_ALSO_DECONVOLVED
-from sftdec.experiments.tables.photographed import COLUMNS, read_photographed
 from tests.evaluation.scenes import make_scene
 from tests.experiments.tables.planted import costs, judged_rows
 
@@ -45,10 +44,6 @@ def test_every_network_that_is_trained_is_judged_and_every_file_that_a_stage_rea
         assert [path for path in read if not (ROOT / path).exists()] == []
 
 
-def test_the_committed_file_of_real_pairs_has_the_columns_that_are_read():
-    assert list(read_photographed(FOLDER / "photographed.csv").columns) == COLUMNS
-
-
 def test_steps_and_minutes_follow_from_the_parameters():
     comparison = load_comparison(FOLDER / "params.yaml")
     table = compare_tables.trainings(comparison).set_index(["model", "budget"])
@@ -59,7 +54,7 @@ def test_steps_and_minutes_follow_from_the_parameters():
 
 
 def test_a_classical_method_is_judged_and_leaves_its_pictures(project, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["compare_judge", "classical", "oracle+deconvolution"])
+    monkeypatch.setattr(sys, "argv", ["compare_judge", "oracle+deconvolution"])
     compare_judge.main()
     assert "oracle+deconvolution, untrained" in capsys.readouterr().out
     comparison = project / "build/comparison"

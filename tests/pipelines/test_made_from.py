@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.stages.made_from import NAME, outdated, read, record
+from pipelines.stages.made_from import NAME, copies, outdated, read, record
 from tests.pipelines.flows import commit
 
 ROOT = Path(__file__).parents[2]
@@ -84,3 +84,13 @@ def test_every_experiments_committed_results_say_what_they_were_made_from():
     assert set(made) == {path.parent.name for path in ROOT.glob("experiments/*/dvc.yaml")}
     for each in made.values():
         assert each["commit"] and each["scenes"] and each["weights"]["files"] > 10
+
+
+def test_copies_take_the_place_of_what_was_published_before(tmp_path):
+    made, published = tmp_path / "build", tmp_path / "reports"
+    for folder, text in ((made, "new"), (published, "old")):
+        folder.mkdir()
+        (folder / "table3.md").write_text(text)
+    assert copies([made / "table3.md"], published) == [published / "table3.md"]
+    assert (published / "table3.md").read_text() == "new" and (made / "table3.md").read_text() == "new"
+    assert [path.name for path in published.iterdir()] == ["table3.md"]

@@ -76,7 +76,7 @@ def _published(arguments: argparse.Namespace) -> int:
     from sftdec.evaluation import PROTOCOLS as SCRIPTS
     from sftdec.experiments import measure_published
     from sftdec.registry import choose_model, load_any_model, released
-    from sftdec.runtime import atomic_path, checksum
+    from sftdec.runtime import atomic_path, checksum, choose_device
 
     if arguments.protocol is None:
         raise ValueError(f"--data {arguments.data}: say by which --protocol: {', '.join(PROTOCOLS)}")
@@ -92,13 +92,13 @@ def _published(arguments: argparse.Namespace) -> int:
     if not file.is_file():
         raise ValueError(f"--model {arguments.model}: there is no file {file}")
 
-    def load() -> "tuple[AnyNetwork, str]":
-        network, device = load_any_model(arguments.model if name else file, arguments.device)
-        return network, str(device)
+    device, shown = str(choose_device(arguments.device)), arguments.model or file.stem
 
-    table = measure_published(
-        load, arguments.model or file.stem, f"{name} {checksum(file)}", arguments.data, arguments.protocol, Path.cwd()
-    )
+    def load() -> "AnyNetwork":
+        return load_any_model(arguments.model if name else file, device)[0]
+
+    weights = f"{name} {checksum(file)}"
+    table = measure_published(load, device, shown, weights, arguments.data, arguments.protocol, Path.cwd())
     if arguments.out is not None:
         with atomic_path(arguments.out) as temporary:
             table.to_csv(temporary, index=False)

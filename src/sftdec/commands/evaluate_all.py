@@ -36,7 +36,7 @@ def evaluate_all(arguments: argparse.Namespace) -> int:
     }
     if given := [option for option, is_given in single.items() if is_given]:
         raise ValueError(f"--all measures every model as it is; leave out {', '.join(given)}, or name a --dataset")
-    from sftdec.experiments import data_at_hand, fill_grid, grid_text, models_at_hand, write_grid
+    from sftdec.experiments import data_at_hand, fill_grid, grid_rows, grid_text, models_at_hand, write_grid
     from sftdec.runtime import choose_device
 
     pairs = _named_folders(arguments.pairs)
@@ -44,8 +44,9 @@ def evaluate_all(arguments: argparse.Namespace) -> int:
     data = data_at_hand(arguments.scenes, arguments.split, pairs)
     models = models_at_hand(root, arguments.published)
     grid = fill_grid(models, data, root, device, lambda model, on: print(f"{model.name} on {on.name}", file=sys.stderr))
-    print(grid_text(grid))
-    places = " and ".join(str(path.relative_to(root)) for path in write_grid(grid, root / "reports"))
+    rows = grid_rows(grid)
+    print(grid_text(rows))
+    places = " and ".join(str(path.relative_to(root)) for path in reversed(write_grid(rows, root / "reports")))
     print(f"\n{len(grid.cells)} cells, {grid.measured} of them measured now; {places}")
     return 1 if grid.failures else 0
 

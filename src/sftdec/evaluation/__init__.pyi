@@ -1,6 +1,15 @@
 from .classical import MAP_SOURCES, evaluate_deconvolution, map_of_network
 from .clusters import Estimate, clustered, holm
-from .evaluate import COLUMNS, MEASURES, evaluate_network, summarise, training_window, write_metrics, write_per_image
+from .evaluate import (
+    COLUMNS,
+    MAP_MEASURES,
+    MEASURES,
+    evaluate_network,
+    summarise,
+    training_window,
+    write_metrics,
+    write_per_image,
+)
 from .metrics import Picture, map_errors, psnr, ssim, to_uint8
 from .protocol import PROTOCOL
 from .protocols import PROTOCOLS, PUBLISHED_MEASURES, measure_pair
@@ -9,6 +18,7 @@ from .statistics import DECIMALS, Interval, Verdict, _studentized, paired_interv
 __all__ = [
     "COLUMNS",
     "DECIMALS",
+    "MAP_MEASURES",
     "MAP_SOURCES",
     "MEASURES",
     "PROTOCOL",

@@ -44,7 +44,7 @@ MEASURES = [
     "mse_constant",
     "mae_constant_own",
 ]
-MAP_MEASURES = ["mae", "mse"]  # NaN of a network that estimates no map
+MAP_MEASURES = [each for each in MEASURES if each.startswith(("mae", "mse"))]  # NaN where no map is known, or estimated
 LOCAL_MEASURES = ["psnr_local_pooling", "ssim_local_pooling"]  # where they were asked for
 COLUMNS = ["dataset", "scene", *MEASURES, "height", "width"]
 DECIMALS = 6
@@ -70,7 +70,7 @@ def evaluate_network(
     PSNR in dB, sizes in px, map errors in units of sigma / the scene's sigma_max: the network's map is brought
     from its own sigma_max to the scene's and clipped to 0..1. Measures are rounded to 6 decimals.
     `mae_constant` and `mse_constant` are the errors of the data set's one best constant (for each its own: median
-    and mean) on that picture's map, `mae_constant_own` that of the picture's own; `MAP_MEASURES` are NaN for a peer
+    and mean) on that picture's map, `mae_constant_own` that of the picture's own; `mae` and `mse` are NaN for a peer
     that estimates no map. `network` must be on `device`; one scene is held in memory at a time.
     `on_scene(scene, deblurred uint8 H×W×3, estimate float32 H×W in the scene's 0..1)` is called after each.
     `local_pooling`: px of a window; each scene is then deblurred once more with its channel parts pooled by windows,

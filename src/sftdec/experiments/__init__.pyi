@@ -4,85 +4,58 @@ from .definition import (
     BUDGETS,
     Cell,
     Experiment,
-    StageName,
     cell_params,
-    judged_notes,
     load_experiment,
-    read_cells,
     with_changes,
 )
 from .folds import NAME, fold_index, lay_out, write_fold
-from .grid.data import data_at_hand, pairs_digest
+from .grid.data import data_at_hand
 from .grid.fill import fill_grid
 from .grid.models import models_at_hand
-from .grid.table import grid_text, write_grid
+from .grid.table import grid_rows, grid_text, write_grid
 from .models import fresh_network
 from .published import measure_published
 from .tables.costs import measure_costs, measured_picture, own_peak
-from .tables.documents import read_documents, write_document
-from .tables.judged import read_judged
-from .tables.judging import judge_classical, judge_model, measure_method, measure_network
-from .tables.methods import BUDGET_TITLES, DECONVOLVED, ORACLE, PANEL_BUDGET, TABLE_2, UNTRAINED, trained_model
-from .tables.photographed import has_rows, named_rows, read_photographed, with_rows
-from .tables.publishing import Measured, write_panels, write_tables
-from .tables.readings import default_note, readings_rows
-from .tables.table3 import FINAL, table3_rows
+from .tables.documents import read_documents, write_cells
+from .tables.judged import judge_method, read_judged
+from .tables.methods import PANEL_BUDGET, trained_model
+from .tables.publishing import write_panels, write_tables
 from .teaching import objectives
 from .training import train_models
 
 __all__ = [
     "BUDGETS",
-    "BUDGET_TITLES",
-    "DECONVOLVED",
-    "FINAL",
     "NAME",
-    "ORACLE",
     "OURS",
     "PANEL_BUDGET",
-    "TABLE_2",
-    "UNTRAINED",
     "Cell",
     "Comparison",
     "Experiment",
-    "Measured",
-    "StageName",
     "Trained",
     "cell_params",
     "data_at_hand",
-    "default_note",
     "fill_grid",
     "fold_index",
     "fresh_network",
+    "grid_rows",
     "grid_text",
-    "has_rows",
-    "judge_classical",
-    "judge_model",
-    "judged_notes",
+    "judge_method",
     "lay_out",
     "load_comparison",
     "load_experiment",
     "measure_costs",
-    "measure_method",
-    "measure_network",
     "measure_published",
     "measured_picture",
     "models_at_hand",
-    "named_rows",
     "objectives",
     "own_peak",
-    "pairs_digest",
-    "read_cells",
     "read_documents",
     "read_judged",
-    "read_photographed",
-    "readings_rows",
-    "table3_rows",
     "train_cell",
     "train_models",
     "trained_model",
     "with_changes",
-    "with_rows",
-    "write_document",
+    "write_cells",
     "write_fold",
     "write_grid",
     "write_panels",

@@ -9,7 +9,7 @@ import torch
 
 from sftdec.evaluation import write_per_image
 from sftdec.experiments.definition import Cell
-from sftdec.experiments.tables.judging import judge, measure_network
+from sftdec.experiments.judging import judge, measure_network
 from sftdec.networks import save_weights
 from sftdec.params import Params
 from sftdec.runtime import choose_device

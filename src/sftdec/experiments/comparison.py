@@ -10,23 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from sftdec.experiments.definition import Budget, ReportParams, read_typed
+from sftdec.experiments.definition import Budget, Positive
+from sftdec.params import Section, load_typed
 from sftdec.peers import RECIPES
 
 OURS = "sft_dec"
 _STAGES = ("s1", "s2", "s3")
 
 ModelName = Annotated[str, Field(pattern=r"^\w+$")]
-Positive = Annotated[float, Field(gt=0)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PartParams(_Section):
+class PartParams(Section):
     """One part of a network's training: a recipe of its own, or a stage of SFT-Dec's."""
 
     share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the budget
@@ -34,13 +30,13 @@ class PartParams(_Section):
     learning_rate: Positive | None = None  # of the short schedule; SFT-Dec's stand in params.yaml
 
 
-class JudgedParams(ReportParams):
+class ReportParams(Section):
     """How the comparison is judged."""
 
     split: Literal["validation", "test"]
 
 
-class Comparison(_Section):
+class Comparison(Section):
     """What the comparison's params.yaml holds."""
 
     seed: Annotated[int, Field(ge=0)]
@@ -49,7 +45,7 @@ class Comparison(_Section):
     steps: Annotated[int, Field(ge=1)]  # on the budget equal_steps
     schedule: Literal["short", "published"]  # short: each network's own loss and optimiser, one fall of its rate
     models: Annotated[dict[ModelName, dict[str, PartParams]], Field(min_length=1)]  # by name, then by part
-    report: JudgedParams
+    report: ReportParams
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -111,4 +107,4 @@ def load_comparison(path: Path) -> Comparison:
     Raises:
         ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
     """
-    return read_typed(Comparison, path)
+    return load_typed(Comparison, path)

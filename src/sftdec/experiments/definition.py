@@ -8,53 +8,42 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from sftdec.params import Params, ParamsError, parse_params
+from sftdec.params import Params, ParamsError, Section, load_typed, parse_params
 from sftdec.runtime import read_yaml
 from sftdec.training import weights_path
 
 Budget = Literal["equal_steps", "equal_time"]
 BUDGETS: tuple[Budget, ...] = get_args(Budget)
 StageName = Literal["s1", "s2", "s3", "end_to_end"]
-Kind = TypeVar("Kind", bound=BaseModel)
+Positive = Annotated[float, Field(gt=0)]
 Changes = dict[str, Any]  # keys of params.yaml with dots → values
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ReportParams(_Section):
-    """How an experiment is judged."""
-
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95  # of the intervals
-
-
-class PhotosParams(_Section):
+class PhotosParams(Section):
     """Which photos an experiment learns from and is judged on."""
 
     builtin: bool = True  # those of experiments/builtin/photos.csv beside the wheels'
-    left_out: list[str] = []  # names
+    left_out: list[str] = Field(default=[])  # names
 
 
-class Experiment(_Section):
+class Experiment(Section):
     """What an experiment's params.yaml holds."""
 
     folds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2)]  # 0, 1, …; each is its training's seed
     photos: PhotosParams
     steps: dict[StageName, Annotated[int, Field(ge=1)]]
     variants: Annotated[dict[str, Changes], Field(min_length=2)]
-    changes: Changes = {}  # of every variant
-    equal_time: list[str] = []  # variants that are trained on the second budget too
-    whole: list[str] = []  # lists that only dvc.yaml reads: variants that are trained from s1 on
-    s3_only: list[str] = []  # and those that start from another's s2
-    step_cost: dict[str, dict[StageName, Annotated[float, Field(gt=0)]]] = {}  # seconds a step, as a ratio
-    labels: dict[str, str] = {}  # of variants, in the report
-    report: ReportParams
+    changes: Changes = Field(default={})  # of every variant
+    equal_time: list[str] = Field(default=[])  # variants that are trained on the second budget too
+    whole: list[str] = Field(default=[])  # lists that only dvc.yaml reads: variants that are trained from s1 on
+    s3_only: list[str] = Field(default=[])  # and those that start from another's s2
+    step_cost: dict[str, dict[StageName, Positive]] = Field(default={})  # seconds a step, as a ratio
+    labels: dict[str, str] = Field(default={})  # of variants, in the report
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
@@ -117,7 +106,7 @@ def load_experiment(path: Path) -> Experiment:
     Raises:
         ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
     """
-    return read_typed(Experiment, path)
+    return load_typed(Experiment, path)
 
 
 def read_cells(experiment: Experiment, build: Path) -> pd.DataFrame:
@@ -143,22 +132,6 @@ def read_cells(experiment: Experiment, build: Path) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
-    """What a page says of its folds, pictures and intervals, as ``table`` (``read_cells``) has them."""
-    folds, photos, pictures = len(experiment.folds), table["photo"].nunique(), len(table[["scene"]].drop_duplicates())
-    counts = table.drop_duplicates(["budget", "variant", "stage", "fold"])["machine"].value_counts()
-    machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
-    return [
-        f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds: each cell is "
-        f"trained {folds} times, each time without a fold's photos and with a seed of its own, and judged on those, "
-        "the network's own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
-        "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
-        f"{experiment.report.level:.0%} interval is Student's t over the folds' means, which holds both what other "
-        "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
-        "truth); in how many photos the difference is above 0 stands beside it.",
-    ]
-
-
 def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
     """The parameters of a cell: the file ``base`` with the experiment's, the variant's and the cell's changes.
 
@@ -169,7 +142,7 @@ def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
         raise ParamsError(f"variants: there is no {cell.variant!r}, expected one of {', '.join(experiment.variants)}")
     own = {"train.common.seed": cell.fold, f"train.{cell.stage}.steps": experiment.steps_of(cell)}
     changes = {**experiment.changes, **experiment.variants[cell.variant], **own}
-    return parse_params(with_changes(_sections(base), changes), f"{base}, variant {cell.variant}")
+    return parse_params(with_changes(read_yaml(base), changes), f"{base}, variant {cell.variant}")
 
 
 def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,36 +161,3 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
             section = section[part]
         section[last] = value
     return changed
-
-
-def read_typed(kind: type[Kind], path: Path) -> Kind:
-    """A YAML file as ``kind``.
-
-    Raises:
-        ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
-    """
-    try:
-        return kind.model_validate(_sections(path))
-    except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, each['loc']))}: found {each['input']!r}; {each['msg']}"
-            if each["loc"]
-            else each["msg"].removeprefix("Value error, ")  # it names its keys itself
-            for each in error.errors(include_url=False)
-        )
-        raise ParamsError(f"{path}: " + "; ".join(problems)) from error
-
-
-def _sections(path: Path) -> dict[str, Any]:
-    """A YAML file's sections as plain values.
-
-    Raises:
-        ParamsError: it can't be read, or holds something else.
-    """
-    try:
-        values = read_yaml(path)
-    except (OSError, ValueError) as error:
-        raise ParamsError(f"{path}: can't be read ({error}); expected a YAML file") from error
-    if not isinstance(values, dict):
-        raise ParamsError(f"{path}: found {type(values).__name__}, expected sections of keys")
-    return values

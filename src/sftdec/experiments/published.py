@@ -11,9 +11,9 @@ import pandas as pd
 from sftdec.evaluation import PROTOCOLS, measure_pair
 from sftdec.experiments.grid.code import code_checksum
 from sftdec.experiments.grid.data import pairs_digest
-from sftdec.experiments.grid.store import CellStore, cell_key
+from sftdec.experiments.store import CellStore, means_of
 from sftdec.runtime import checksum
-from sftdec.tracking import CellRun, CellRuns, now_ms
+from sftdec.tracking import CellRuns
 
 if TYPE_CHECKING:
     from sftdec.datasets import Entry
@@ -23,11 +23,11 @@ FOLDER = Path("build/published")
 
 
 def measure_published(
-    load: "Callable[[], tuple[AnyNetwork, str]]", model: str, weights: str, folder: Path, protocol: str, root: Path
+    load: "Callable[[], AnyNetwork]", device: str, model: str, weights: str, folder: Path, protocol: str, root: Path
 ) -> pd.DataFrame:
     """A row a pair of ``folder``, all of them: ``scene``, and the protocol's measures.
 
-    ``load`` gives the network and its device; it is called only where something is to be measured. ``weights``: the
+    ``load`` gives the network on ``device``; it is called only where something is to be measured. ``weights``: the
     SHA-256 of its file. Rows are kept below ``root`` under what decides them, so that a second call computes nothing.
     Measuring is a run in MLflow, under the name ``model``, where ``root`` is a project or a store is named.
 
@@ -39,33 +39,16 @@ def measure_published(
     pairs = find_pairs(folder)
     code = [code_checksum("peer"), code_checksum("sft_dec"), checksum(Path(__file__))]
     deciding = {"model": weights, "pictures": pairs_digest(pairs), "protocol": protocol, "code": " ".join(code)}
-    store, key = CellStore(root / FOLDER, _means), cell_key(deciding)
-    cell = store.find(key)
-    if cell is None:
-        (network, device), began = load(), now_ms()
-        table = _measured(network, device, pairs, protocol)
-        cell = store.keep(key, table, {**deciding, "began": began, "ended": now_ms(), "device": device})
+    store = CellStore(root / FOLDER, means_of)
+    cell = store.judged(deciding, lambda: _measured(load(), device, pairs, protocol), device)
     if "MLFLOW_TRACKING_URI" in os.environ or (root / "dvc.yaml").is_file():
-        about = cell.about
-        run = CellRun(
-            key=key,
-            name=f"{model} × {folder.name}, {protocol}",
-            began=about["began"],
-            ended=about["ended"],
-            params={"model": model, "dataset": folder.name, "protocol": protocol, "device": about["device"]},
-            tags={f"hash.{what}": deciding[what] for what in ("model", "pictures", "code")},
-            metrics=cell.figures,
-            dataset=(folder.name, folder, deciding["pictures"], len(pairs)),
-            table=cell.table,
-        )
+        shown = {"model": model, "dataset": folder.name, "protocol": protocol}
+        tags = {f"hash.{what}": deciding[what] for what in ("model", "pictures", "code")}
         runs = CellRuns(root)
-        runs.add(run)
+        dataset = (folder.name, folder, deciding["pictures"], len(pairs))
+        runs.add(cell.run(f"{model} × {folder.name}, {protocol}", shown, tags, dataset))
         runs.finish()
     return pd.read_parquet(cell.table)
-
-
-def _means(table: pd.DataFrame) -> dict[str, float]:
-    return {str(name): round(float(mean), 6) for name, mean in table.mean(numeric_only=True).items()}
 
 
 def _measured(network: "AnyNetwork", device: str, pairs: "Sequence[Entry]", protocol: str) -> pd.DataFrame:

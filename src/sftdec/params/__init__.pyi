@@ -1,3 +1,4 @@
+from .fields import Section
 from .gate import GateParams
 from .network import MODULATIONS, SIZES, ConfigError, NetworkConfig
 from .schema import (
@@ -7,6 +8,7 @@ from .schema import (
     ParamsError,
     SourceParams,
     load_params,
+    load_typed,
     parse_params,
 )
 from .train import AugmentationParams, CommonParams, LossNorm, LossParams, StageParams
@@ -25,8 +27,10 @@ __all__ = [
     "NetworkConfig",
     "Params",
     "ParamsError",
+    "Section",
     "SourceParams",
     "StageParams",
     "load_params",
+    "load_typed",
     "parse_params",
 ]

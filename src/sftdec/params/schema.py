@@ -7,7 +7,7 @@ file's) and would bring back the outs of another value.
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +24,8 @@ from sftdec.params.gate import GateParams
 from sftdec.params.network import ConfigError, Modulation, NetworkConfig
 from sftdec.params.train import TrainParams
 from sftdec.runtime import read_yaml
+
+Kind = TypeVar("Kind", bound=Section)
 
 
 class ParamsError(ValueError):
@@ -146,16 +148,21 @@ class Params(Section):
 
 
 def parse_params(values: Any, source: str) -> Params:
+    """The parameters from plain values, as ``parse_typed``."""
+    return parse_typed(Params, values, source)
+
+
+def parse_typed(kind: type[Kind], values: Any, source: str) -> Kind:
     """Typed parameters from plain values; ``source`` is the file's name, for errors.
 
     Raises:
         ParamsError: an unknown key, a wrong type or an impossible value; each is named with what is allowed.
     """
     if not isinstance(values, dict):
-        sections = ", ".join(Params.model_fields)
+        sections = ", ".join(kind.model_fields)
         raise ParamsError(f"{source}: found {values!r}, expected the sections {sections}")
     try:
-        return Params.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_url=False):
@@ -176,10 +183,15 @@ def parse_params(values: Any, source: str) -> Params:
 
 
 def load_params(path: Path) -> Params:
-    """The parameters of a YAML file.
+    """The parameters of a YAML file, as ``load_typed``."""
+    return load_typed(Params, path)
+
+
+def load_typed(kind: type[Kind], path: Path) -> Kind:
+    """The typed parameters of a YAML file.
 
     Raises:
-        ParamsError: no file, no YAML, or as ``parse_params``.
+        ParamsError: no file, no YAML, or as ``parse_typed``.
     """
     try:
         values = read_yaml(path)
@@ -187,4 +199,4 @@ def load_params(path: Path) -> Params:
         raise ParamsError(f"{path}: there is no such parameter file") from None
     except ValueError as error:
         raise ParamsError(str(error)) from error
-    return parse_params(values, str(path))
+    return parse_typed(kind, values, str(path))

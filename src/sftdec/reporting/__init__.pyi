@@ -1,6 +1,6 @@
 from .crops import Crop, choose_crops
 from .document import Block, Cell, Document, Sheet, Spread, markdown
-from .figures import add_axes, decibels, draw_boxes, gain_colour, show
+from .figures import add_axes, add_colour_bar, decibels, draw_boxes, gain_colour, show, show_window
 from .gallery import Gallery, load_comparisons, save_comparisons
 from .plots import gain_plot, training_curves
 from .report.material import Material
@@ -37,6 +37,7 @@ __all__ = [
     "Sheet",
     "Spread",
     "add_axes",
+    "add_colour_bar",
     "bare",
     "choose_crops",
     "decibels",
@@ -51,6 +52,7 @@ __all__ = [
     "save_comparisons",
     "save_figure",
     "show",
+    "show_window",
     "training_curves",
     "write_report",
 ]

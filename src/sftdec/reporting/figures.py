@@ -111,12 +111,7 @@ def _whole_row(
         if index < 3:
             draw_boxes(axes, crops)
     shown = min(height, width * rows / columns)
-    bar = add_axes(figure, left + width + 0.09, bottom + (height - shown) / 2, 0.09, shown)
-    figure.colorbar(image, cax=bar)
-    bar.set_title("σ, px", fontsize=7.5, color=MUTED, pad=5, loc="left")
-    bar.tick_params(length=2, pad=2, labelsize=7.5)
-    bar.locator_params(nbins=5)
-    bar.spines["outline"].set_visible(False)
+    add_colour_bar(figure, image, left + width + 0.09, bottom + (height - shown) / 2, shown)
 
 
 def _window_group(
@@ -137,11 +132,9 @@ def _window_group(
     ]
     for index, (heading, picture) in enumerate(cells):
         axes = add_axes(figure, left + index * (side + GAP), bottom, side, side)
-        show(axes, picture, scene.sigma_max, "bicubic")
+        show_window(axes, picture, colour)
         caption = heading if picture is sharp else f"{heading}  {decibels(psnr(picture, sharp))}"
         axes.set_xlabel(caption, fontsize=8, color=MUTED, labelpad=3.5)
-        for spine in axes.spines.values():
-            spine.set(visible=True, edgecolor=colour, linewidth=1.8)
 
 
 def add_axes(figure: "Figure", left: float, bottom: float, width: float, height: float) -> "Axes":
@@ -160,6 +153,23 @@ def show(axes: "Axes", picture: NDArray[Any], sigma_max: float, interpolation: s
     for spine in axes.spines.values():
         spine.set_visible(False)
     return image
+
+
+def show_window(axes: "Axes", picture: Picture, colour: str) -> None:
+    """An enlarged window, framed in its colour."""
+    show(axes, picture, 1.0, "bicubic")
+    for spine in axes.spines.values():
+        spine.set(visible=True, edgecolor=colour, linewidth=1.8)
+
+
+def add_colour_bar(figure: "Figure", image: "AxesImage", left: float, bottom: float, height: float) -> None:
+    """What a map's colours stand for; placed in inches."""
+    bar = add_axes(figure, left, bottom, 0.09, height)
+    figure.colorbar(image, cax=bar)
+    bar.set_title("σ, px", fontsize=7.5, color=MUTED, pad=5, loc="left")
+    bar.tick_params(length=2, pad=2, labelsize=7.5)
+    bar.locator_params(nbins=5)
+    bar.spines["outline"].set_visible(False)
 
 
 def draw_boxes(axes: "Axes", crops: tuple[Crop, Crop]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sftdec.lineage import lineage
 from sftdec.runtime import hush
 from sftdec.tracking.answers import StoreAway
-from sftdec.tracking.sender import Sender
+from sftdec.tracking.sender import Sender, send_pending
 from sftdec.tracking.settings import TrackingSettings, read_settings
 from sftdec.tracking.spool import FOLDER, Event, Spool
 from sftdec.tracking.stage import StageTracker
@@ -44,42 +44,35 @@ class CellRuns:
     def __init__(self, root: Path, settings: TrackingSettings | None = None) -> None:
         self._root = root.resolve()
         self._settings = settings or read_settings(self._root)
-        self._sender = Sender(self._settings, self._root)
-        self._known: set[str] | None = None  # None: the store wasn't asked yet, or is away
-        self._away: str | None = None
 
     def add(self, cell: CellRun) -> None:
-        """Send a cell, and whatever else waits, unless the store has it."""
-        if not self._settings.enabled or cell.key in self._stored():
+        """Have a cell wait for ``finish``, unless the store has it."""
+        if not self._settings.enabled or cell.key in self._stored:
             return
         try:
             self._spool(cell)
         except OSError as error:  # the figures are safe in the grid's own folder: the next call tries again
             LOG.warning("%s: %s; the cell is not in MLflow", self._root / FOLDER, error)
-            return
-        if self._away is None:
-            self._send()
 
     def finish(self) -> None:
-        """Try once more to send what waits; a warning says where it does."""
-        if self._away is not None:
-            self._send()
-        if self._away is not None:
-            LOG.warning("%s; runs of the grid wait in %s for the next call", self._away, self._root / FOLDER)
+        """Send what waits, of earlier calls as well; a warning says where it does if the store is away."""
+        try:
+            send_pending(self._root, self._settings)
+        except Exception as error:  # as of any run: what can't be sent must not cost the figures
+            LOG.debug("sending failed", exc_info=True)
+            LOG.warning("runs wait in %s: they could not be sent (%r)", self._root / FOLDER, hush(error))
 
     @cached_property
     def _origin(self) -> dict[str, str]:
         return {key: value for key, value in lineage(self._root).tags().items() if key.startswith("git.")}
 
+    @cached_property
     def _stored(self) -> set[str]:
-        if self._known is None and self._away is None:
-            try:
-                uids = self._sender.known(EXPERIMENT)
-            except StoreAway as away:
-                self._away = str(away)
-            else:
-                self._known = {uid.removeprefix("cell-") for uid in uids}
-        return self._known or set()
+        """The keys of the store's cells; none while it is away: whatever is sent twice becomes one run."""
+        try:
+            return {uid.removeprefix("cell-") for uid in Sender(self._settings, self._root).known(EXPERIMENT)}
+        except StoreAway:
+            return set()
 
     def _spool(self, cell: CellRun) -> None:
         folder = self._root / FOLDER / f"cell-{cell.key}"
@@ -111,16 +104,6 @@ class CellRuns:
         tracker.dataset(name, place, digest, rows, context="testing")
         tracker.artifact(cell.table)
         spool.append({"kind": "close", "time": cell.ended, "status": "FINISHED"})
-
-    def _send(self) -> None:
-        try:
-            self._sender.send_pending()
-            self._away = None
-        except StoreAway as away:
-            self._away = str(away)
-        except Exception as error:  # as of any run: what can't be sent must not cost the figures
-            LOG.debug("sending failed", exc_info=True)
-            self._away = f"the runs could not be sent ({hush(error)!r})"
 
 
 def now_ms() -> int:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sftdec.experiments.judging as judging
 from sftdec.evaluation.evaluate import evaluate_network
 from sftdec.experiments import data_at_hand, fill_grid, models_at_hand
-from sftdec.experiments.tables import judging
 from sftdec.tracking import TrackingSettings
 from sftdec.tracking.cell_runs import EXPERIMENT
 from sftdec.tracking.settings import experiment_id, open_client

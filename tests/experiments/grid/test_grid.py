@@ -19,7 +19,7 @@ from sftdec.experiments.grid import fill
 from sftdec.experiments.grid.code import code_checksum
 from sftdec.experiments.grid.data import data_at_hand
 from sftdec.experiments.grid.fill import fill_grid
-from sftdec.experiments.grid.store import CellStore
+from sftdec.experiments.store import CellStore
 from sftdec.networks import load_weights
 from sftdec.runtime.checksums import checksum
 from sftdec.tracking import TrackingSettings, read_settings, send_pending
@@ -217,7 +217,7 @@ def test_cells_wait_for_a_store_that_is_away_and_are_sent_once(
     models = networks(project, settings)
     for _ in range(2):
         fill_grid(models, data, project, settings=away)
-        assert "runs of the grid wait in" in caplog.text and len(pending_spools(project)) == 6
+        assert "runs wait in" in caplog.text and len(pending_spools(project)) == 6
     assert send_pending(project, settings) == 6 and len(cell_runs(settings)) == 6
     fill_grid(models, data, project, settings=away)  # it can't tell that another store has them
     assert send_pending(project, settings) == 6 and len(cell_runs(settings)) == 6

@@ -12,7 +12,7 @@ from sftdec.evaluation.evaluate import evaluate_network
 from sftdec.experiments.grid.data import data_at_hand
 from sftdec.experiments.grid.fill import fill_grid
 from sftdec.experiments.grid.models import GridModel, models_at_hand
-from sftdec.experiments.grid.table import failure_lines
+from sftdec.experiments.grid.table import failure_lines, grid_rows
 from sftdec.peers import build_peer, save_peer
 from sftdec.registry import versions
 from sftdec.registry.package import create_version
@@ -29,7 +29,7 @@ def test_memory_that_is_not_there_is_one_models_failure(project: Path, monkeypat
     monkeypatch.setenv("SFTDEC_TRACKING", "off")
     huge = GridModel("peer", ("huge",), ("nowhere",), "0" * 64, (lambda device: torch.empty(10**15),))
     grid = fill_grid([huge, *networks(project)[:1]], data_at_hand(project / "build/scenes", "test", {}), project)
-    assert grid.measured == 2 and failure_lines(grid) == [f"huge: {grid.failures['huge', 'here']}"]
+    assert grid.measured == 2 and failure_lines(grid_rows(grid)) == [f"huge: {grid.failures['huge', 'here']}"]
     assert grid.failures["huge", "there"].startswith("RuntimeError: ") and "memory" in grid.failures["huge", "here"]
 
 

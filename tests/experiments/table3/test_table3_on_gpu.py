@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from experiments.table3 import on_gpu
-from sftdec.experiments import Cell, load_experiment, read_cells
+from sftdec.experiments import Cell, load_experiment
+from sftdec.experiments.definition import read_cells
 from tests.training.small import make_build, values
 
 CELLS = [Cell("sft_dec", "s1", 0), Cell("sft_dec", "s2", 0), Cell("baseline", "s1", 1, "equal_time")]

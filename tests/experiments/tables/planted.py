@@ -6,7 +6,6 @@ import pandas as pd
 from sftdec.experiments.tables.costs import COLUMNS as COST_COLUMNS
 from sftdec.experiments.tables.judged import JUDGED_COLUMNS
 from sftdec.experiments.tables.methods import BUDGET_TITLES, CLASSICAL, TABLE_1, TABLE_2, UNTRAINED
-from sftdec.experiments.tables.photographed import COLUMNS as PHOTOGRAPHED
 
 PHOTOS = {"cup": 3, "street": 2, "cat": 1}  # scenes of each
 LEVELS = np.array([24.0, 31.0, 27.0, 22.0, 35.0, 29.0])  # dB of the scenes: they differ far more than methods do
@@ -39,11 +38,6 @@ def judged_rows(model, budget="equal_time", gain=0.0, mae=0.1, dataset="sample",
         }
     )
     return rows[JUDGED_COLUMNS]
-
-
-def photographed(*tables, pictures="pairs"):
-    """Judged rows as those of real pairs."""
-    return pd.concat(tables).assign(pictures=pictures)[PHOTOGRAPHED]
 
 
 def all_judged(without=()):

@@ -61,14 +61,14 @@ def test_a_planted_difference_is_found_though_pictures_differ_by_more():
 
 def test_the_other_way_round_is_the_same_with_another_sign():
     table = planted({A: 0.5, B: 0.0})
-    one, other = (difference_row(table, *pair, "psnr", 0.95) for pair in ((A, B), (B, A)))
+    one, other = (difference_row(table, *pair, "psnr") for pair in ((A, B), (B, A)))
     assert one["ours"] == pytest.approx(-other["ours"]) and one["above"] == pytest.approx(other["below"])
     assert (one["verdict"], other["verdict"]) == ("holds", "doesn't hold")
 
 
 def test_no_difference_can_t_be_told_and_is_said_to_be_none():
-    assert difference_row(planted({A: 0.0, B: 0.0}), A, B, "psnr", 0.95)["verdict"] == "can't be told"
-    same = difference_row(planted({A: 0.0}), A, A, "psnr", 0.95)
+    assert difference_row(planted({A: 0.0, B: 0.0}), A, B, "psnr")["verdict"] == "can't be told"
+    same = difference_row(planted({A: 0.0}), A, A, "psnr")
     assert same["verdict"] == "can't be told" and same["unchanged"] == 3
     assert shown(same, 3) == ["no picture differs", "—"]
 
@@ -77,7 +77,7 @@ def test_one_fold_or_none_gives_no_interval_and_no_verdict():
     table = planted({A: 0.5, B: 0.0})
     one = table[(table["variant"] == "sft") | (table["fold"] == 1)]
     assert compare(one).trainings == 1 and compare(one).estimate is None
-    row = difference_row(planted({A: 0.5}), A, B, "psnr", 0.95)
+    row = difference_row(planted({A: 0.5}), A, B, "psnr")
     assert (row["trainings"], row["verdict"]) == (0, "can't be told") and "ours" not in row
 
 
@@ -92,7 +92,7 @@ def test_trainings_judged_on_different_pictures_are_refused():
     table = planted({A: 0.5, B: 0.0})
     gone = (table["variant"] == "sft") & (table["scene"] == "s1_4")
     with pytest.raises(ValueError, match="sft/s3 and equal_steps/baseline/s3: found 35 and 36 rows"):
-        difference_row(table[~gone], A, B, "psnr", 0.95)
+        difference_row(table[~gone], A, B, "psnr")
     broken = judged_rows("ifan", gains=[np.nan, *LEVELS[1:]])
     with pytest.raises(ValueError, match="psnr of sample/sample/cup_0 is not a finite number"):
         difference(broken, judged_rows("sft_dec"), "psnr")
@@ -102,7 +102,7 @@ def test_trainings_of_different_kinds_of_machine_are_not_compared():
     table = planted({A: 0.5, B: 0.0})
     table.loc[table["variant"] == "sft", "machine"] = "NVIDIA H200"
     with pytest.raises(ValueError, match="trained on CPU and NVIDIA H200; train both on one kind"):
-        difference_row(table, A, B, "psnr", 0.95)
+        difference_row(table, A, B, "psnr")
 
 
 def test_pictures_that_only_have_the_same_names_are_not_compared():
@@ -124,7 +124,7 @@ def test_of_one_training_pictures_of_one_photo_are_no_more_than_one_witness():
 def test_of_a_map_the_smaller_error_is_the_better_one():
     assert difference(judged_rows("dme_net", mae=0.05), judged_rows("sft_dec", mae=0.06), "mae").better == 6
     table = planted({A: 0.0, B: 0.0}).assign(mae=lambda rows: 0.1 + 0.01 * (rows["variant"] == "sft"))
-    assert difference_row(table, A, B, "mae", 0.95)["verdict"] == "doesn't hold"
+    assert difference_row(table, A, B, "mae")["verdict"] == "doesn't hold"
 
 
 def test_a_cell_is_the_mean_of_its_pictures_and_the_scatter_of_its_folds():
@@ -153,20 +153,20 @@ def part(above, below=None, measure="psnr"):
 
 
 def test_a_claim_holds_with_all_its_parts_and_fails_with_one():
-    (all_above,) = decided([[part(0.001), part(0.02)]], 0.95)
+    (all_above,) = decided([[part(0.001), part(0.02)]])
     assert all_above == ("holds", pytest.approx(0.04))
-    assert decided([[part(0.001), part(0.03)]], 0.95)[0][0] == "can't be told"
-    assert decided([[part(0.001), part(0.995)]], 0.95) == [("doesn't hold", pytest.approx(0.02))]  # 2 sides × 2 parts
-    assert decided([[part(0.001), {"measure": "psnr"}]], 0.95) == [("can't be told", 1.0)]
-    assert decided([[part(0.999, measure="mae")]], 0.95)[0][0] == "holds"
+    assert decided([[part(0.001), part(0.03)]])[0][0] == "can't be told"
+    assert decided([[part(0.001), part(0.995)]]) == [("doesn't hold", pytest.approx(0.02))]  # 2 sides × 2 parts
+    assert decided([[part(0.001), {"measure": "psnr"}]]) == [("can't be told", 1.0)]
+    assert decided([[part(0.999, measure="mae")]])[0][0] == "holds"
 
 
 def test_claims_are_corrected_for_their_number_as_holm_says():
     chances = [0.001, 0.02, 0.004]
-    found = decided([[part(chance)] for chance in chances], 0.95)
+    found = decided([[part(chance)] for chance in chances])
     assert [chance for _, chance in found] == pytest.approx(holm([2 * chance for chance in chances]))
     assert [verdict for verdict, _ in found] == ["holds", "holds", "holds"]
-    assert decided([[part(0.02)]] * 3, 0.95)[0][0] == "can't be told"
+    assert decided([[part(0.02)]] * 3)[0][0] == "can't be told"
 
 
 def test_verdicts_taken_together():

@@ -8,12 +8,12 @@ import pytest
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.metrics import psnr
 from sftdec.evaluation.protocol import PROTOCOL
-from sftdec.experiments.tables.judging import Keeper
+from sftdec.experiments.tables.judged import Keeper
 from sftdec.experiments.tables.methods import TABLE_1, TABLE_2, trained_model
 from sftdec.experiments.tables.panels import Shown, comparison_panel, map_sheet
-from sftdec.experiments.tables.publishing import Measured, write_panels, write_tables
+from sftdec.experiments.tables.publishing import write_panels, write_tables
 from tests.evaluation.scenes import halfway, make_scene, texts
-from tests.experiments.tables.planted import all_judged, costs, judged_rows, photographed, training
+from tests.experiments.tables.planted import all_judged, costs, judged_rows, training
 
 MODELS = [name for method in TABLE_2.methods if (name := trained_model(method.judged)) and name != "nafnet64"]
 MISSING = ("mprnet", ("ifan", "equal_steps"), "oracle+deconvolution")
@@ -22,8 +22,7 @@ MISSING = ("mprnet", ("ifan", "equal_steps"), "oracle+deconvolution")
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     out = tmp_path_factory.mktemp("tables")
-    real = photographed(judged_rows("sft_dec", dataset="real"), judged_rows("ifan", gain=1, dataset="real"))
-    write_tables(Measured(all_judged(MISSING), costs(), training(MODELS), real), out, 0.95)
+    write_tables(all_judged(MISSING), costs(), training(MODELS), out)
     return out
 
 
@@ -49,23 +48,18 @@ def test_every_page_says_how_it_was_measured_and_what_it_cant_show(written):
         assert "## Equal time: sample" in page and "## Equal steps: sample" in page
 
 
-def test_what_is_missing_is_a_row_of_its_own_and_real_photographs_a_section(written):
+def test_what_is_missing_is_a_row_of_its_own(written):
     page = (written / "table2.md").read_text("utf-8")
     assert "not trained" in line(page, "## Equal time: sample", "MPRNet")
     assert "not trained" in line(page, "## Equal steps: sample", "IFAN")
     assert "not judged" in line(page, "## Equal steps: sample", "true map")
-    real = page[page.index("## Equal time: real, real photographs") :]
-    assert "not measured" in line(real, "##", "MPRNet") and "true map" not in real.split("†")[0]
-    assert "real photographs" not in (written / "table1.md").read_text("utf-8")
 
 
 def test_a_section_without_figures_says_so(tmp_path):
-    real = photographed(judged_rows("sft_dec", dataset="real", weights="another"))
-    write_tables(Measured(judged_rows("sft_dec"), costs(), training(MODELS), real), tmp_path, 0.95)
+    write_tables(judged_rows("sft_dec"), costs(), training(MODELS), tmp_path)
     page = (tmp_path / "table2.md").read_text("utf-8")
-    _, section = page.split("## Equal time: real, real photographs")
-    assert section.strip().startswith("Nothing is measured with the present weights.\n\n|")
-    assert "measured with other weights" in line(section, "", "SFT-Dec") and "Nan" not in page
+    _, section = page.split("## Equal steps: sample")
+    assert section.strip().startswith("Nothing is measured with the present weights.\n\n|") and "Nan" not in page
 
 
 def test_a_network_that_the_comparison_does_not_train_has_no_row(written):

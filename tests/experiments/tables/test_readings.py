@@ -1,12 +1,16 @@
 """The page of the open readings from planted tables."""
 
+from pathlib import Path
+
 import pytest
 
+from sftdec.experiments.definition import load_experiment
 from sftdec.experiments.tables.differences import Trained
-from sftdec.experiments.tables.readings import default_note, readings_document, readings_rows
+from sftdec.experiments.tables.readings import readings_document, readings_notes, readings_rows
 from sftdec.reporting.document import markdown
 from tests.experiments.tables.test_differences import planted
 
+EXPERIMENT = load_experiment(Path(__file__).parents[3] / "experiments/readings/params.yaml")
 LABELS = {"better": "a better reading", "worse": "a worse reading", "same": "a reading like the default"}
 
 
@@ -16,13 +20,13 @@ def trained(variant, stage="s3"):
 
 def report(effects, labels=LABELS):
     table = planted({trained(variant): effect for variant, effect in effects.items()}, fold_effect=0.02)
-    rows = readings_rows(table, labels, "s3", 0.95)
-    return markdown(readings_document(rows, ["How it was made.", default_note(table, "s3")])), rows
+    rows = readings_rows(table, labels)
+    return markdown(readings_document(rows, readings_notes(EXPERIMENT, table))), rows
 
 
 def test_each_reading_supports_what_its_interval_says():
     page, rows = report({"default": 0.0, "better": 0.5, "worse": -0.5, "same": 0.0})
-    assert "How it was made.\n\nThe default: PSNR (dB) 24." in page
+    assert "each measure by itself.\n\nThe default: PSNR (dB) 24." in page
     assert "- a better reading: the figures support the other reading." in page
     assert "- a worse reading: the figures support the default." in page
     assert "- a reading like the default: which is better can't be told at this scale" in page
@@ -34,7 +38,7 @@ def test_each_reading_supports_what_its_interval_says():
 def test_of_a_maps_error_less_is_better():
     table = planted({trained("default"): 0.0, trained("better"): 0.0})
     table.loc[table["variant"] == "better", "mae"] = 0.05 + 0.001 * table["fold"] + 0.0001 * table["psnr"]
-    rows = readings_rows(table, {"better": "maps"}, "s3", 0.95)
+    rows = readings_rows(table, {"better": "maps"})
     assert rows.set_index("measure").loc["mae", "verdict"] == "holds"
 
 

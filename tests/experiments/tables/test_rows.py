@@ -7,18 +7,18 @@ import pytest
 
 from sftdec.experiments.tables.methods import BUDGET_TITLES, CLASSICAL, TABLE_1, TABLE_2
 from sftdec.experiments.tables.pages import comparison_document
-from sftdec.experiments.tables.rows import columns_of, photographed_rows, table_rows
+from sftdec.experiments.tables.rows import columns_of, table_rows
 from sftdec.reporting import markdown
-from tests.experiments.tables.planted import LEVELS, all_judged, costs, judged_rows, photographed, training
+from tests.experiments.tables.planted import LEVELS, all_judged, costs, judged_rows, training
 
 
 def rows_of(table=TABLE_2, judged=None):
-    return all_rows(table) if judged is None else table_rows(table, judged, costs(), training(), 0.95)
+    return all_rows(table) if judged is None else table_rows(table, judged, costs(), training())
 
 
 @cache
 def all_rows(table):
-    return table_rows(table, all_judged(), costs(), training(), 0.95)
+    return table_rows(table, all_judged(), costs(), training())
 
 
 def one(rows, method, budget="equal_time"):
@@ -97,39 +97,9 @@ def test_nothing_judged_is_refused():
         rows_of(judged=all_judged().iloc[:0])
 
 
-def test_figures_of_photographs_count_only_with_todays_weights():
-    judged = pd.concat([judged_rows("sft_dec"), judged_rows("dpdnet"), judged_rows("karaali_jung", "untrained")])
-    measured = [
-        judged_rows("sft_dec", gain=1, dataset="real"),
-        judged_rows("dpdnet", dataset="real", weights="another"),
-        judged_rows("karaali_jung", "untrained", dataset="real"),
-    ]
-    real = photographed(*measured)
-    rows = photographed_rows(TABLE_2, real, judged, costs(), training(), 0.95)
-    assert set(rows["dataset"]) == {"real"}
-    assert one(rows, "sft_dec")["psnr"] == pytest.approx(LEVELS.mean() + 1)
-    assert one(rows, "dpdnet")["status"] == "measured with other weights" and math.isnan(one(rows, "dpdnet")["psnr"])
-    assert one(rows, "ifan")["status"] == "not measured" and one(rows, "karaali_jung")["status"] == ""
-    stale = real[real["model"] == "dpdnet"]
-    alone = photographed_rows(TABLE_2, stale, judged, costs(), training(), 0.95)
-    assert one(alone, "dpdnet")["status"] == "measured with other weights"
-
-
-def test_figures_of_photographs_count_only_of_the_newest_pictures():
-    judged = pd.concat([judged_rows("sft_dec"), judged_rows("dpdnet")])
-    old = photographed(judged_rows("sft_dec", dataset="real"), judged_rows("dpdnet", dataset="real").iloc[:5])
-    new = photographed(judged_rows("sft_dec", gain=2, dataset="real").iloc[1:], pictures="more pairs")
-    other = photographed(judged_rows("dpdnet", dataset="other"))
-    found = pd.concat([old[old["model"] == "dpdnet"], other, new])
-    rows = photographed_rows(TABLE_2, found, judged, costs(), training(), 0.95)
-    real = rows[rows["dataset"] == "real"]
-    assert one(real, "dpdnet")["status"] == "not measured" and one(real, "sft_dec")["scenes"] == 5
-    assert one(rows[rows["dataset"] == "other"], "dpdnet")["status"] == ""
-
-
 def test_what_is_trained_and_not_judged_says_so():
     judged = judged_rows("sft_dec")
-    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)), 0.95)
+    rows = table_rows(TABLE_2, judged, costs(), training(("sft_dec", "ifan", "mprnet"), ("ifan",)))
     assert [one(rows, name)["status"] for name in ("ifan", "mprnet")] == ["not judged", "not trained"]
 
 
@@ -137,9 +107,7 @@ def test_the_page_names_the_methods_that_the_intervals_tell_from_ours():
     """The first is steadily better, the second steadily worse, and the third is better on one photo alone."""
     gains = {"ifan": 0.5 + 0.01 * LEVELS / 30, "mprnet": -0.5 - 0.01 * LEVELS / 30, "dpdnet": [0.9, 0.9, 0.9, 0, 0, 0]}
     judged = pd.concat([judged_rows(name, gains=list(each)) for name, each in gains.items()] + [judged_rows("sft_dec")])
-    rows = table_rows(TABLE_2, judged, costs(), training((*gains, "sft_dec")), 0.95).assign(
-        photographed=False, level=0.95
-    )
+    rows = table_rows(TABLE_2, judged, costs(), training((*gains, "sft_dec")))
     found = rows.set_index(["budget", "method"])
     assert (found.loc["equal_time"].loc[["ifan", "mprnet"], "psnr_chance"] < 0.01).all()
     said = "By PSNR, told from SFT-Dec ({}): better: IFAN, worse: blurred input; MPRNet. Can't be told from it: 1."

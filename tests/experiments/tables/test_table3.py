@@ -21,7 +21,7 @@ def trainings(effect=lambda place: PAPER[place]["psnr"] - 25, budgets=BUDGETS):
 
 
 def report(effects, fold_effect=0.001, noise=0.001):
-    rows = table3_rows(planted(effects, fold_effect=fold_effect, noise=noise), 0.95)
+    rows = table3_rows(planted(effects, fold_effect=fold_effect, noise=noise))
     return markdown(table3_document(rows, ["How it was made."])), rows
 
 
@@ -96,7 +96,7 @@ def test_a_stage_that_keeps_the_weights_of_the_one_before_says_so():
     of = table.set_index(["budget", "variant", "stage", "scene"])["psnr"]
     later = (table["budget"] == "equal_steps") & (table["variant"] == "sft") & (table["stage"] == "s3")
     table.loc[later, "psnr"] = of.sort_index().loc["equal_steps", "sft", "s2"][table.loc[later, "scene"]].to_numpy()
-    page = markdown(table3_document(table3_rows(table, 0.95), []))
+    page = markdown(table3_document(table3_rows(table), []))
     assert "| +SFT s3 − +SFT s2 | +0.144 | no picture differs | — |" in page
 
 
@@ -131,4 +131,4 @@ def test_the_papers_difference_is_that_of_its_cells():
 
 def test_an_empty_table_is_refused():
     with pytest.raises(ValueError, match="no rows"):
-        table3_rows(planted({Trained("equal_steps", "sft", "s1"): 0.0}).iloc[:0], 0.95)
+        table3_rows(planted({Trained("equal_steps", "sft", "s1"): 0.0}).iloc[:0])

@@ -4,16 +4,16 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sftdec.evaluation import MEASURES
+from sftdec.evaluation import MAP_MEASURES
 from sftdec.experiments.grid.code import code_checksum
 from sftdec.experiments.grid.data import GridData
 from sftdec.experiments.grid.models import GridModel, Measure
-from sftdec.experiments.grid.store import Cell, CellStore, cell_key
-from sftdec.tracking import CellRun, CellRuns, now_ms
+from sftdec.experiments.store import CellStore, Judged
+from sftdec.tracking import CellRun, CellRuns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sftdec.tracking import TrackingSettings
 
 FOLDER = Path("build/grid")
-_OF_MAPS = [measure for measure in MEASURES if measure.startswith(("mae", "mse"))]
 OnCell = Callable[[GridModel, GridData], None]
 
 
@@ -34,7 +33,7 @@ class Grid:
 
     models: Sequence[GridModel]
     data: Sequence[GridData]
-    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    cells: dict[tuple[str, str], Judged] = field(default_factory=dict)
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
     measured: int = 0
 
@@ -53,80 +52,73 @@ def fill_grid(
     ``failures``, with a sentence; the others go on.
     """
     grid, store, runs = Grid(models, data), CellStore(root / FOLDER), CellRuns(root, settings)
-    for model in models:
-        _Row(model, device, root, grid, store, runs, on_cell).fill()
-    runs.finish()
+    try:
+        for model in models:
+            _Row(model, device, root, grid, store, runs, on_cell, model.problem).fill()
+    finally:
+        runs.finish()
     return grid
 
 
+@dataclass
 class _Row:
     """One model over all data sets; it is loaded when the first cell wants it, and let go of with the row."""
 
-    def __init__(
-        self,
-        model: GridModel,
-        device: str,
-        root: Path,
-        grid: Grid,
-        store: CellStore,
-        runs: CellRuns,
-        on_cell: OnCell | None,
-    ) -> None:
-        self.model, self.device, self.root, self.grid = model, device, root, grid
-        self.store, self.runs, self.on_cell = store, runs, on_cell
-        self.code = code_checksum(model.kind)
-        self._measure: Measure | None = None
-        self._problem = model.problem
+    model: GridModel
+    device: str
+    root: Path
+    grid: Grid
+    store: CellStore
+    runs: CellRuns
+    on_cell: OnCell | None
+    problem: str
+    measure: Measure | None = None
 
     def fill(self) -> None:
         """The row's cells."""
+        code = code_checksum(self.model.kind)
         for data in self.grid.data:
             if self.model.wants_map and not data.has_maps:
                 continue
             place = (self.model.name, data.name)
             try:
-                cell = self._cell(data)
+                cell = self._cell(data, code)
             except Exception as error:  # whatever a model can fail with: the others are to be measured
                 self.grid.failures[place] = _told(error, self.root)
                 continue
             self.grid.cells[place] = cell
             self.runs.add(_run_of(cell, self.model, data))
 
-    def _cell(self, data: GridData) -> Cell:
+    def _cell(self, data: GridData, code: str) -> Judged:
         if self.model.digest is None:
-            raise ValueError(self._problem)
+            raise ValueError(self.problem)
         deciding = {
             "model_sha256": self.model.digest,
             "scenes_sha256": data.checksum,
-            "code_sha256": self.code,
+            "code_sha256": code,
             "split": data.split,
         }
-        key = cell_key(deciding)
-        if found := self.store.find(key):
-            return found
-        measure = self._loaded()
-        if self.on_cell is not None:
-            self.on_cell(self.model, data)
-        began = now_ms()
-        per_image = measure(data.scenes())
-        self.grid.measured += 1
-        about = {**deciding, "began": began, "ended": now_ms(), "device": self.device}
-        return self.store.keep(key, per_image if data.has_maps else _without_maps(per_image), about)
+
+        def measured() -> "pd.DataFrame":
+            measure = self._loaded()
+            if self.on_cell is not None:
+                self.on_cell(self.model, data)
+            table = measure(data.scenes())
+            self.grid.measured += 1
+            return table if data.has_maps else table.assign(**dict.fromkeys(MAP_MEASURES, np.nan))
+
+        return self.store.judged(deciding, measured, self.device)
 
     def _loaded(self) -> Measure:
-        if self._problem:  # it failed on the first data set
-            raise ValueError(self._problem)
-        if self._measure is None:
+        if self.problem:  # it failed on the first data set
+            raise ValueError(self.problem)
+        if self.measure is None:
             try:
-                self._measure = self.model.load(self.device)
+                self.measure = self.model.load(self.device)
             except Exception as error:
-                self._problem = _told(error, self.root)
+                self.problem = _told(error, self.root)
                 raise
-        return self._measure
-
-
-def _without_maps(per_image: "pd.DataFrame") -> "pd.DataFrame":
-    return per_image.assign(**dict.fromkeys(_OF_MAPS, np.nan))
+        return self.measure
 
 
 def _told(error: Exception, root: Path) -> str:
@@ -135,26 +127,16 @@ def _told(error: Exception, root: Path) -> str:
     return text if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {text}"
 
 
-def _run_of(cell: Cell, model: GridModel, data: GridData) -> CellRun:
-    about = cell.about
-    shown: dict[str, Any] = {"model": model.names[0], "dataset": data.name, "split": data.split, "kind": model.kind}
+def _run_of(cell: Judged, model: GridModel, data: GridData) -> CellRun:
+    shown = {"model": model.names[0], "dataset": data.name, "split": data.split, "kind": model.kind}
     tags = {
         "model": model.name,
         "model.source": ", ".join(model.sources),
         "dataset": data.name,
         "sftdec.cell": cell.key,
-        "hash.model": about["model_sha256"],
-        "hash.scenes": about["scenes_sha256"],
-        "hash.grid_code": about["code_sha256"],
+        "hash.model": cell.about["model_sha256"],
+        "hash.scenes": cell.about["scenes_sha256"],
+        "hash.grid_code": cell.about["code_sha256"],
     }
-    return CellRun(
-        key=cell.key,
-        name=f"{model.names[0]} × {data.name}",
-        began=int(about["began"]),
-        ended=int(about["ended"]),
-        params=shown | {"device": about["device"]},
-        tags=tags,
-        metrics=cell.figures,
-        dataset=(data.name, data.where, data.checksum, data.images),
-        table=cell.table,
-    )
+    dataset = (data.name, data.where, data.checksum, data.images)
+    return cell.run(f"{model.names[0]} × {data.name}", shown, tags, dataset)

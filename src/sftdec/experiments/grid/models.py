@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Literal
 
 from sftdec.builtin import NAME as BUILTIN
 from sftdec.builtin import builtin_weights
-from sftdec.experiments.tables.judging import measure_method, measure_network
+from sftdec.experiments.judging import measure_method, measure_network
 from sftdec.runtime import checksum
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sftdec.datasets import Scene
-    from sftdec.peers import AnyNetwork
     from sftdec.tracking import TrackingSettings
 
 Kind = Literal["sft_dec", "peer", "method"]
@@ -122,7 +121,7 @@ def _of_file(kind: Kind, name: str, path: Path, root: Path | None = None, source
     """A weights file of ours."""
     place = source or _shown(path, root)
     try:
-        return GridModel(kind, (name,), (place,), checksum(path), (partial(_load, partial(_ours, path)),))
+        return GridModel(kind, (name,), (place,), checksum(path), (partial(_load, lambda: path),))
     except OSError as error:
         return GridModel(kind, (name,), (place,), None, problem=str(error))
 
@@ -140,7 +139,7 @@ def _registered(root: Path, settings: "TrackingSettings | None") -> Iterator[Gri
         names = (f"{MODEL}/{version.number}", *(f"{MODEL}@{alias}" for alias in version.aliases))
         digest = version.tags.get("weights_sha256")
         problem = "" if digest else f"{version.uri} has no tag weights_sha256 to know its file by; register it anew"
-        load = partial(_load, partial(_of_version, resolve_weights, version.uri, root, settings))
+        load = partial(_load, partial(resolve_weights, version.uri, root, settings))
         yield GridModel("sft_dec", names, (version.uri,), digest, (load,), problem)
 
 
@@ -192,13 +191,13 @@ def _found_in_folder(root: Path, path: Path) -> GridModel:
 
 def _of_release(root: Path, name: str, path: Path, shown: str) -> GridModel:
     digest = hashlib.sha256(f"{name} {checksum(path)}".encode()).hexdigest()  # one file might fit two networks
-    return GridModel("peer", (shown,), (_shown(path, root),), digest, (partial(_load, partial(_released, name, path)),))
+    return GridModel("peer", (shown,), (_shown(path, root),), digest, (partial(_load, lambda: f"{name}={path}"),))
 
 
 def _method(name: str) -> GridModel:
     digest = hashlib.sha256(f"method {name}".encode()).hexdigest()
-    load = partial(_load_method, name)
-    return GridModel("method", (name,), ("classical",), digest, (load,), wants_map=name == "oracle")
+    loads = (lambda device: partial(measure_method, name),)
+    return GridModel("method", (name,), ("classical",), digest, loads, wants_map=name == "oracle")
 
 
 def _is_weights(path: Path) -> bool:
@@ -209,28 +208,8 @@ def _shown(path: Path, root: Path | None) -> str:
     return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else str(path)
 
 
-def _ours(path: Path) -> "AnyNetwork":
-    from sftdec.peers import load_network
+def _load(address: Callable[[], Path | str], device: str) -> Measure:
+    """``address`` is asked when the model is wanted: a version's file is then fetched."""
+    from sftdec.registry import load_any_model
 
-    return load_network(path)
-
-
-def _of_version(
-    resolve: Callable[..., Path], uri: str, root: Path, settings: "TrackingSettings | None"
-) -> "AnyNetwork":
-    """Fetched when it is wanted: of a registry elsewhere only the last few files are kept."""
-    return _ours(resolve(uri, root, settings))
-
-
-def _released(name: str, path: Path) -> "AnyNetwork":
-    from sftdec.peers import load_published
-
-    return load_published(name, path)
-
-
-def _load(network: "Callable[[], AnyNetwork]", device: str) -> Measure:
-    return partial(measure_network, network(), device=device)
-
-
-def _load_method(name: str, device: str) -> Measure:
-    return partial(measure_method, name)
+    return partial(measure_network, load_any_model(address(), device)[0], device=device)

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from sftdec.evaluation import Estimate, Verdict, clustered, holm
+from sftdec.experiments.definition import Experiment
 
 PICTURE = ["dataset", "scene"]
+LEVEL = 0.95  # of all intervals
 COLUMNS = ["budget", "variant", "stage", "fold", "machine", *PICTURE, "photo", "psnr", "ssim", "mae"]
 ROW = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "above", "below",
        "trainings", "pictures", "photos", "photos_above_0", "unchanged", "verdict", "size"]  # fmt: skip
@@ -114,7 +116,7 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, measure: Measure, what
     )
 
 
-def difference_row(table: pd.DataFrame, first: Trained, second: Trained, measure: Measure, level: float) -> Row:
+def difference_row(table: pd.DataFrame, first: Trained, second: Trained, measure: Measure) -> Row:
     """A difference as a row (``ROW``): its interval, the chances of a true one of the other sign, and its verdict.
 
     Raises:
@@ -131,7 +133,7 @@ def difference_row(table: pd.DataFrame, first: Trained, second: Trained, measure
     row |= {"photos": found.photos, "photos_above_0": found.photos_above, "unchanged": found.unchanged}
     if found.estimate is None:
         return row | {"verdict": "can't be told"}
-    ends, chance = found.estimate.interval(level), found.estimate.chance
+    ends, chance = found.estimate.interval(LEVEL), found.estimate.chance
     row |= {"ours": ends.mean, "low": ends.low, "high": ends.high, "above": chance(1), "below": chance(-1)}
     return row | {"verdict": ends.verdict(BETTER[measure])}
 
@@ -146,7 +148,7 @@ def cell_figures(table: pd.DataFrame, trained: Trained, measure: Measure) -> Row
     return {"ours": float(rows[measure].mean()), "deviation": deviation, "trainings": len(means)}
 
 
-def decided(claims: Sequence[Sequence[Row]], level: float) -> list[tuple[Verdict, float]]:
+def decided(claims: Sequence[Sequence[Row]]) -> list[tuple[Verdict, float]]:
     """What a table's claims come to, with the p-value of each: Holm's, over all of them.
 
     A claim is that each of its differences is better. It holds where its unlikeliest part does, and doesn't where the
@@ -161,7 +163,7 @@ def decided(claims: Sequence[Sequence[Row]], level: float) -> list[tuple[Verdict
     sides = [chances(parts) for parts in claims]
     adjusted = holm([min(1.0, 2 * min(side)) for side in sides])
     return [
-        ("can't be told" if chance >= 1 - level else "holds" if above < below else "doesn't hold", chance)
+        ("can't be told" if chance >= 1 - LEVEL else "holds" if above < below else "doesn't hold", chance)
         for (above, below), chance in zip(sides, adjusted, strict=True)
     ]
 
@@ -178,6 +180,22 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
     if "doesn't hold" in found:
         return "doesn't hold"
     return "holds" if set(found) == {"holds"} else "can't be told"
+
+
+def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
+    """What a page says of its folds, pictures and intervals, as ``judged`` (``read_cells``) has them."""
+    folds, photos, pictures = len(experiment.folds), table["photo"].nunique(), len(table[["scene"]].drop_duplicates())
+    counts = table.drop_duplicates(["budget", "variant", "stage", "fold"])["machine"].value_counts()
+    machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
+    return [
+        f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds: each cell is "
+        f"trained {folds} times, each time without a fold's photos and with a seed of its own, and judged on those, "
+        "the network's own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
+        "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
+        f"{LEVEL:.0%} interval is Student's t over the folds' means, which holds both what other "
+        "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
+        "truth); in how many photos the difference is above 0 stands beside it.",
+    ]
 
 
 def number(value: float, decimals: int) -> str:

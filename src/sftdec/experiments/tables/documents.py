@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from sftdec.experiments.definition import Experiment, read_cells
 from sftdec.experiments.tables.methods import TABLE_1, TABLE_2
 from sftdec.experiments.tables.pages import comparison_document
-from sftdec.experiments.tables.readings import readings_document
-from sftdec.experiments.tables.table3 import table3_document
+from sftdec.experiments.tables.readings import readings_document, readings_notes, readings_rows
+from sftdec.experiments.tables.table3 import table3_document, table3_notes, table3_rows
 from sftdec.reporting import Document, markdown
 from sftdec.runtime import DataError, atomic_path
 
@@ -24,19 +25,38 @@ _MAKERS: dict[str, Callable[[pd.DataFrame, Sequence[str]], Document]] = {
 }
 
 
+def write_cells(name: str, experiment: Experiment, build: Path, folder: Path) -> list[Path]:
+    """``write_document`` of the cells of table3 or readings that are below ``build``.
+
+    Raises:
+        ValueError: there is none, or they can't be compared.
+    """
+    table = read_cells(experiment, build)
+    if name == "table3":
+        return write_document(folder, name, table3_rows(table), table3_notes(experiment, table))
+    rows = readings_rows(table, experiment.labels)
+    return write_document(folder, name, rows, readings_notes(experiment, table))
+
+
 def write_document(folder: Path, name: str, rows: pd.DataFrame, notes: Sequence[str]) -> list[Path]:
     """Write the three files of a document (table1, table2, table3 or readings) and return their paths.
 
     ``notes`` are paragraphs. Figures have six decimals.
     """
-    figures, said, page = (folder / f"{name}.{ending}" for ending in ("csv", "txt", "md"))
-    with atomic_path(figures) as temporary:
-        rows.to_csv(temporary, index=False, float_format="%.6f")
+    said = folder / f"{name}.txt"
     with atomic_path(said) as temporary:
         temporary.write_text("\n\n".join(notes) + "\n", "utf-8")
+    return [said, *write_page(folder, name, rows, lambda written: _MAKERS[name](written, notes))]
+
+
+def write_page(folder: Path, name: str, rows: pd.DataFrame, make: Callable[[pd.DataFrame], Document]) -> list[Path]:
+    """Write ``rows`` as NAME.csv, and what ``make`` says of that file as NAME.md; returns both."""
+    figures, page = (folder / f"{name}.{ending}" for ending in ("csv", "md"))
+    with atomic_path(figures) as temporary:
+        rows.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
     with atomic_path(page) as temporary:
-        temporary.write_text(markdown(_read(figures, said)), "utf-8")
-    return [figures, said, page]
+        temporary.write_text(markdown(make(_rows(figures))), "utf-8")
+    return [figures, page]
 
 
 def read_documents(folder: Path) -> dict[str, Document]:
@@ -58,6 +78,11 @@ def _read(figures: Path, said: Path) -> Document:
         raise DataError(f"{said}: there is no such file, which {figures.name} comes with; {mend}")
     notes = said.read_text("utf-8").strip().split("\n\n")
     try:
-        return _MAKERS[figures.stem](pd.read_csv(figures), notes)
+        return _MAKERS[figures.stem](_rows(figures), notes)
     except KeyError as error:
         raise DataError(f"{figures}: has no column or row {error}; {mend}") from error
+
+
+def _rows(figures: Path) -> pd.DataFrame:
+    """A CSV file's rows; what is empty isn't known, and a model may be called nan."""
+    return pd.read_csv(figures, keep_default_na=False, na_values=[""])

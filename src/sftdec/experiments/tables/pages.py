@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from sftdec.evaluation import PROTOCOL, holm
-from sftdec.experiments.tables.differences import BETTER, Measure, number, spanned
+from sftdec.experiments.tables.differences import BETTER, LEVEL, Measure, number, spanned
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     DECIMALS,
@@ -31,23 +31,22 @@ _COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
 
 
 def comparison_document(table: Table, rows: pd.DataFrame, notes: Sequence[str]) -> Document:
-    """What the rows of the table's CSV file say (``rows.table_rows``, and then ``rows.photographed_rows``).
+    """What the rows of the table's CSV file say (``rows.table_rows``).
 
     ``notes``: what is said before the figures. A row without figures says why, and never is left out.
     """
     rows, parts = rows.fillna({"status": ""}), {}
-    for (dataset, budget, photographed), section in rows.groupby(["dataset", "budget", "photographed"], sort=False):
-        kind = ", real photographs" if photographed else ""
-        parts[f"{BUDGET_TITLES[str(budget)]}: {dataset}{kind}"] = _section(table, section)
+    for (dataset, budget), section in rows.groupby(["dataset", "budget"], sort=False):
+        parts[f"{BUDGET_TITLES[str(budget)]}: {dataset}"] = _section(table, section)
     title = f"Table {table.number} of the paper, and ours: {table.title}"
     footnotes = (f"{ADDED} Not in the paper's table. {_footnote(table)}", f"Measured so: {PROTOCOL}")
     return Document(title, notes, parts, footnotes=footnotes)
 
 
 def _section(table: Table, section: pd.DataFrame) -> list[Block]:
-    scenes, photos, level = (section[column].max() for column in ("scenes", "photos", "level"))
+    scenes, photos = (section[column].max() for column in ("scenes", "photos"))
     head = ["", *(f"{whose}: {UNITS[measure]}" for whose in ("paper", "ours") for measure in table.measures)]
-    head += [f"{UNITS[measure]} − SFT-Dec's [{level:.0%} interval]" for measure in table.measures]
+    head += [f"{UNITS[measure]} − SFT-Dec's [{LEVEL:.0%} interval]" for measure in table.measures]
     head += [
         f"better than SFT-Dec by {UNITS[table.measures[0]].partition(' ')[0]}",
         *(title for title, _ in _COSTS.values()),
@@ -55,17 +54,17 @@ def _section(table: Table, section: pd.DataFrame) -> list[Block]:
     best = {measure: _best(table, section, measure) for measure in table.measures}
     body = [_row(table, row, best) for _, row in section.iterrows()]
     counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'' if photos == 1 else 's'}."
-    return [NO_FIGURES if pd.isna(scenes) else counted, Sheet(head, body), *_told_apart(table, section, level)]
+    return [NO_FIGURES if pd.isna(scenes) else counted, Sheet(head, body), *_told_apart(table, section)]
 
 
-def _told_apart(table: Table, section: pd.DataFrame, level: float) -> list[Block]:
+def _told_apart(table: Table, section: pd.DataFrame) -> list[Block]:
     """Which methods the first measure tells from SFT-Dec; Holm's over them all, where the figures have p-values."""
     measure = table.measures[0]
     rows = section[section[f"{measure}_low"].notna()]
     if rows.empty:
         return []
     if f"{measure}_chance" in rows and rows[f"{measure}_chance"].notna().all():
-        certain, how = [each < 1 - level for each in holm(list(rows[f"{measure}_chance"]))], f"Holm over {len(rows)}"
+        certain, how = [each < 1 - LEVEL for each in holm(list(rows[f"{measure}_chance"]))], f"Holm over {len(rows)}"
     else:
         certain = list((rows[f"{measure}_low"] > 0) | (rows[f"{measure}_high"] < 0))
         how = f"each of {len(rows)} intervals by itself"

@@ -4,7 +4,7 @@ and all maps of the shown scenes on one sheet.
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,11 @@ from sftdec.experiments.tables.rows import missing
 from sftdec.photos import read_defocus, read_photo
 from sftdec.reporting import (
     CROPS,
-    DEFOCUS_COLOURS,
     INK,
     MUTED,
     RULE,
-    Crop,
     add_axes,
+    add_colour_bar,
     choose_crops,
     decibels,
     draw_boxes,
@@ -28,12 +27,12 @@ from sftdec.reporting import (
     house_style,
     new_figure,
     show,
+    show_window,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
     from sftdec.datasets import Scene
 
@@ -44,6 +43,7 @@ MARGIN, GAP, TITLE = 0.14, 0.12, 0.42
 HEAD, CAPTION, BELOW = 0.22, 0.22, 0.16
 CROP_GAP = 0.06
 MAP_GAP, MAP_BAR = 0.08, 0.62
+_CAPTION: dict[str, Any] = {"fontsize": 8.5, "labelpad": 3}
 
 
 class Shown(NamedTuple):
@@ -83,59 +83,63 @@ def comparison_panel(scene: "Scene", shown: Sequence[Shown], note: str = "") -> 
     Raises:
         ValueError: a picture is not of the scene's size, or the scene is under 11 px high or wide.
     """
-    tiles: list[tuple[str, Picture | None, str]] = [("blurred", scene.blurred, "")]
-    tiles += [(each.method.short, each.deblurred, each.reason) for each in shown]
-    tiles.append(("sharp", scene.sharp, ""))
+    pictures = [
+        ("blurred", scene.blurred, ""),
+        *((each.method.short, each.deblurred, each.reason) for each in shown),
+        ("sharp", scene.sharp, ""),
+    ]
     crops = choose_crops(scene, scene.blurred)
     width = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
-    whole = width * min(max(scene.sharp.shape[0] / scene.sharp.shape[1], 0.4), 1.4)
-    high = HEAD + whole + CAPTION + (width - CROP_GAP) / 2 + BELOW
-    rows = -(-len(tiles) // COLUMNS)
-    height = TITLE + rows * high
+    whole, side = width * _ratio(scene), (width - CROP_GAP) / 2
+    high = HEAD + whole + CAPTION + side + BELOW
+    height = TITLE + -(-len(pictures) // COLUMNS) * high
     with house_style():
-        figure = new_figure(WIDTH, height, PANEL_DPI)
-        _title(figure, scene.name, note)
-        for index, (name, picture, reason) in enumerate(tiles):
+        figure = _titled(height, scene.name, note)
+        for index, (name, picture, reason) in enumerate(pictures):
             row, column = divmod(index, COLUMNS)
-            place = (MARGIN + column * (width + GAP), height - TITLE - row * high, width, whole)
-            _tile(figure, scene, (name, reason), picture, crops, place)
+            left, bottom = MARGIN + column * (width + GAP), height - TITLE - row * high - HEAD - whole
+            axes = _tile(figure, name, picture, reason, (left, bottom, width, whole))
+            if picture is None:
+                continue
+            caption, colour = _said(scene, picture)
+            axes.set_xlabel(caption, color=colour, weight=None if colour == MUTED else "bold", **_CAPTION)
+            if name == "blurred":
+                draw_boxes(axes, crops)
+            for number, (crop, edge) in enumerate(zip(crops, CROPS, strict=True)):
+                window = add_axes(figure, left + number * (side + CROP_GAP), bottom - CAPTION - side, side, side)
+                show_window(window, crop.of(picture), edge)
     return figure
 
 
-def _title(figure: "Figure", name: str, note: str) -> None:
-    height = figure.get_size_inches()[1]
+def _ratio(scene: "Scene") -> float:
+    """A picture's height by its width, within what a tile may have."""
+    height, width = scene.sharp.shape[:2]
+    return min(max(float(height / width), 0.4), 1.4)
+
+
+def _titled(height: float, name: str, note: str) -> "Figure":
+    figure = new_figure(WIDTH, height, PANEL_DPI)
     y = 1 - 0.2 / height
     figure.text(MARGIN / WIDTH, y, name, fontsize=11.5, weight="bold", va="center")
     figure.text(1 - MARGIN / WIDTH, y, note, fontsize=8.5, color=MUTED, va="center", ha="right")
+    return figure
 
 
 def _tile(
-    figure: "Figure", scene: "Scene", names: tuple[str, str], picture: Picture | None, crops: tuple[Crop, Crop],
-    place: tuple[float, float, float, float],
-) -> None:  # fmt: skip
-    """One picture with its name above it, its figures below, and its windows.
-
-    ``names``: its own, and the reason why there is none; ``place``: left, top, width, whole.
-    """
-    name, reason = names
-    left, top, width, whole = place
-    axes = add_axes(figure, left, top - HEAD - whole, width, whole)
+    figure: "Figure", name: str, picture: NDArray[Any] | None, reason: str,
+    place: tuple[float, float, float, float], largest: float = 1.0,
+) -> "Axes":  # fmt: skip
+    """A picture, or a map up to ``largest``, with its name above it; an empty place says why it is empty."""
+    axes = add_axes(figure, *place)
     axes.set_title(name, fontsize=9.5, color=INK, pad=3.5, weight="bold" if name == "SFT-Dec" else None)
-    if picture is None:
-        _nothing(axes, reason)
-        return
-    show(axes, picture, 1.0, "auto")
-    caption, colour = _said(scene, picture)
-    axes.set_xlabel(caption, fontsize=8.5, color=colour, labelpad=3, weight=None if colour == MUTED else "bold")
-    if name == "blurred":
-        draw_boxes(axes, crops)
-    side = (width - CROP_GAP) / 2
-    for number, (crop, edge) in enumerate(zip(crops, CROPS, strict=True)):
-        bottom = top - HEAD - whole - CAPTION - side
-        window = add_axes(figure, left + number * (side + CROP_GAP), bottom, side, side)
-        show(window, crop.of(picture), 1.0, "bicubic")
-        for spine in window.spines.values():
-            spine.set(visible=True, edgecolor=edge, linewidth=1.6)
+    if picture is not None:
+        show(axes, picture, largest, "auto")
+        return axes
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(edgecolor=RULE, linestyle=(0, (4, 3)))
+    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=MUTED)
+    return axes
 
 
 def _said(scene: "Scene", picture: Picture) -> tuple[str, str]:
@@ -145,14 +149,6 @@ def _said(scene: "Scene", picture: Picture) -> tuple[str, str]:
     found = psnr(picture, scene.sharp)
     colour = MUTED if picture is scene.blurred else gain_colour(found - psnr(scene.blurred, scene.sharp))
     return f"{decibels(found)} · SSIM {ssim(picture, scene.sharp):.4f}", colour
-
-
-def _nothing(axes: "Axes", reason: str) -> None:
-    """An empty place that says why it is empty."""
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(edgecolor=RULE, linestyle=(0, (4, 3)))
-    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=MUTED)
 
 
 def map_sheet(scenes: Sequence["Scene"], shown: Mapping[str, Sequence[Shown]], note: str = "") -> "Figure":
@@ -166,52 +162,34 @@ def map_sheet(scenes: Sequence["Scene"], shown: Mapping[str, Sequence[Shown]], n
     """
     if not scenes:
         raise ValueError("no scenes for a sheet of maps; judge at least one")
-    heads = ["blurred", "true map", *(each.method.short for each in shown[scenes[0].name])]
-    width = (WIDTH - MARGIN - MAP_BAR - (len(heads) - 1) * MAP_GAP) / len(heads)
-    wholes = [width * min(max(scene.sharp.shape[0] / scene.sharp.shape[1], 0.4), 1.4) for scene in scenes]
-    height = TITLE + HEAD + sum(wholes) + len(scenes) * (CAPTION + MAP_GAP)
+    count = 2 + len(shown[scenes[0].name])
+    width = (WIDTH - MARGIN - MAP_BAR - (count - 1) * MAP_GAP) / count
+    height = TITLE + HEAD + sum(width * _ratio(scene) + CAPTION + MAP_GAP for scene in scenes)
     with house_style():
-        figure = new_figure(WIDTH, height, PANEL_DPI)
-        _title(figure, "Defocus maps", note)
-        top = height - TITLE - HEAD
-        for number, (scene, whole) in enumerate(zip(scenes, wholes, strict=True)):
-            place = (top - whole, width, whole)
-            _map_row(figure, scene, shown[scene.name], heads if number == 0 else [""] * len(heads), place)
-            top -= whole + CAPTION + MAP_GAP
+        figure = _titled(height, "Defocus maps", note)
+        bottom = height - TITLE - HEAD
+        for number, scene in enumerate(scenes):
+            bottom -= width * _ratio(scene)
+            _map_row(figure, scene, shown[scene.name], number == 0, (bottom, width))
+            bottom -= CAPTION + MAP_GAP
     return figure
 
 
-def _map_row(
-    figure: "Figure", scene: "Scene", shown: Sequence[Shown], heads: Sequence[str], place: tuple[float, float, float]
-) -> None:
-    """One scene; ``place``: bottom, width, height."""
-    bottom, width, height = place
-    largest = max(float(scene.defocus.max()) * scene.sigma_max, 1e-3)
-    cells: list[tuple[NDArray[np.generic] | None, str, str]] = [
-        (scene.blurred, scene.name.rpartition("/")[2], ""),
-        (scene.defocus, f"mean σ {scene.defocus.mean() * scene.sigma_max:.2f} px", ""),
+def _map_row(figure: "Figure", scene: "Scene", shown: Sequence[Shown], named: bool, place: tuple[float, float]) -> None:
+    """One scene; ``place``: bottom, width. The first row names the columns."""
+    (bottom, width), unit = place, np.float32(scene.sigma_max)
+    tiles: list[tuple[str, NDArray[Any] | None, str, str]] = [
+        ("blurred", scene.blurred, scene.name.rpartition("/")[2], ""),
+        ("true map", scene.defocus * unit, f"mean σ {scene.defocus.mean() * unit:.2f} px", ""),
     ]
-    for each in shown:
-        said = "" if each.defocus is None else f"MAE {map_errors(each.defocus, scene.defocus)[0]:.4f}"
-        cells.append((each.defocus, said, each.reason))
-    for index, ((picture, caption, reason), head) in enumerate(zip(cells, heads, strict=True)):
-        axes = add_axes(figure, MARGIN + index * (width + MAP_GAP), bottom, width, height)
-        axes.set_title(head, fontsize=9.5, color=INK, pad=4, weight="bold" if head == "SFT-Dec" else None)
-        axes.set_xlabel(caption, fontsize=8.5, color=MUTED, labelpad=3)
-        if picture is None:
-            _nothing(axes, reason)
-        elif picture.ndim == 3:
-            show(axes, picture, 1.0, "auto")
-        else:
-            pixels = picture.astype(np.float32) * scene.sigma_max
-            image: AxesImage = axes.imshow(pixels, interpolation="auto", cmap=DEFOCUS_COLOURS, vmin=0, vmax=largest)
-            axes.set(xticks=[], yticks=[])
-            for spine in axes.spines.values():
-                spine.set_visible(False)
-    left = MARGIN + len(cells) * (width + MAP_GAP)
-    bar = add_axes(figure, left, bottom, 0.09, height)
-    figure.colorbar(image, cax=bar)
-    bar.tick_params(length=2, pad=2, labelsize=7.5)
-    bar.locator_params(nbins=4)
-    bar.set_title("σ, px", fontsize=7.5, color=MUTED, pad=4, loc="left")
-    bar.spines["outline"].set_visible(False)
+    for method, _, defocus, reason in shown:
+        said = "" if defocus is None else f"MAE {map_errors(defocus, scene.defocus)[0]:.4f}"
+        tiles.append((method.short, None if defocus is None else defocus * unit, said, reason))
+    high, largest = width * _ratio(scene), max(float(scene.defocus.max()) * scene.sigma_max, 1e-3)
+    for index, (name, picture, caption, reason) in enumerate(tiles):
+        left = MARGIN + index * (width + MAP_GAP)
+        axes = _tile(figure, name if named else "", picture, reason, (left, bottom, width, high), largest)
+        axes.set_xlabel(caption, color=MUTED, **_CAPTION)
+        if name == "true map":
+            image = axes.images[0]
+    add_colour_bar(figure, image, MARGIN + len(tiles) * (width + MAP_GAP), bottom, high)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,20 +20,11 @@ from sftdec.experiments.tables.methods import (
 )
 from sftdec.experiments.tables.pages import notes
 from sftdec.experiments.tables.panels import comparison_panel, map_sheet, read_shown
-from sftdec.experiments.tables.rows import photographed_rows, table_rows
+from sftdec.experiments.tables.rows import table_rows
 from sftdec.reporting import save_figure
 
 if TYPE_CHECKING:
     from sftdec.datasets import Split
-
-
-class Measured(NamedTuple):
-    """All that the tables are made of; see ``rows.table_rows`` and ``rows.photographed_rows``."""
-
-    judged: pd.DataFrame
-    costs: pd.DataFrame
-    training: pd.DataFrame
-    photographed: pd.DataFrame
 
 
 def planned(table: Table, models: Iterable[str]) -> Table:
@@ -42,21 +33,16 @@ def planned(table: Table, models: Iterable[str]) -> Table:
     return table._replace(methods=tuple(each for each in table.methods if trained_model(each.judged) in wanted))
 
 
-def write_tables(measured: Measured, out: Path, level: float) -> list[Path]:
-    """Write the documents ``table1`` and ``table2`` below ``out`` and return their files.
+def write_tables(judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame, out: Path) -> list[Path]:
+    """Write the documents ``table1`` and ``table2``, of ``rows.table_rows``, below ``out`` and return their files.
 
     Raises:
         ValueError: nothing was judged, or two methods not on the same scenes.
     """
-    judged, costs, training, photographed = measured
     written = []
     for table in (planned(each, training["model"]) for each in TABLES.values()):
-        own = table_rows(table, judged, costs, training, level)
-        rows = own.assign(photographed=False)
-        if table.number == TABLE_2.number and len(photographed):  # no map's truth is known of real photographs
-            real = photographed_rows(table, photographed, judged, costs, training, level)
-            rows = pd.concat([rows, real.assign(photographed=True)], ignore_index=True)
-        written += write_document(out, f"table{table.number}", rows.assign(level=level), notes(judged, own))
+        rows = table_rows(table, judged, costs, training)
+        written += write_document(out, f"table{table.number}", rows, notes(judged, rows))
     return written
 
 

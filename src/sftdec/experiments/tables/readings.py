@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from sftdec.experiments.definition import Experiment
 from sftdec.experiments.tables.differences import (
     ROW,
     Measure,
@@ -13,11 +14,12 @@ from sftdec.experiments.tables.differences import (
     check_table,
     decided,
     difference_row,
+    judged_notes,
     shown,
 )
 from sftdec.reporting import Document, Sheet
 
-DEFAULT = "default"
+DEFAULT, STAGE = "default", "s3"
 DECIMALS: dict[Measure, int] = {"psnr": 3, "ssim": 4, "mae": 4}
 TITLES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mae": "map MAE"}
 SUPPORTS = {"holds": "the other reading", "doesn't hold": "the default", "can't be told": "neither"}
@@ -28,36 +30,49 @@ SAID = {
 }
 
 
-def readings_rows(table: pd.DataFrame, labels: Mapping[str, str], stage: str, level: float) -> pd.DataFrame:
+def readings_rows(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     """The rows of the CSV file (``ROW``) from a per-image table (``differences.COLUMNS``): one a variant and measure.
 
-    ``labels`` name the variants to compare with ``default``, after ``stage``. Verdicts are Holm's over the readings.
+    ``labels`` name the variants to compare with ``default``, after s3. Verdicts are Holm's over the readings.
 
     Raises:
         ValueError: a table that can't be compared, or without the default.
     """
-    default = _default(table, stage)
+    default = _default(table)
     rows: list[Row] = []
     for measure in DECIMALS:
         own = [
-            difference_row(table, Trained("equal_steps", variant, stage), default, measure, level)
+            difference_row(table, Trained("equal_steps", variant, STAGE), default, measure)
             | {"budget": "equal_steps", "first": label, "second": DEFAULT}
             for variant, label in labels.items()
         ]
-        found = decided([[row] for row in own], level)
+        found = decided([[row] for row in own])
         rows += [row | {"verdict": verdict} for row, (verdict, _) in zip(own, found, strict=True)]
     order = list(labels.values())
     rows.sort(key=lambda row: order.index(str(row["first"])))
     return pd.DataFrame(rows, columns=ROW)
 
 
-def default_note(table: pd.DataFrame, stage: str) -> str:
-    """How good the default is.
+def readings_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
+    """How it was trained and judged, and how good the default is: paragraphs.
 
     Raises:
         ValueError: a table that can't be compared, or without the default.
     """
-    default, levels = _default(table, stage), []
+    return [
+        "Made by `dvc repro experiments/readings/dvc.yaml`: `params.yaml` with one thing changed at a time, "
+        f"{', '.join(f'{stage} {count} steps' for stage, count in experiment.steps.items())}. What changes only s2 or "
+        "s3 starts from the default's own weights. An effect is the other reading minus the default, after s3; of a "
+        f"map's error less is better. Left out: {', '.join(experiment.photos.left_out) or 'no photo'}; what follows is "
+        "chosen without the photos that the sample's test is of.",
+        *judged_notes(experiment, judged),
+        "Verdicts are corrected for the number of readings by Holm's method, of each measure by itself.",
+        _default_note(judged),
+    ]
+
+
+def _default_note(table: pd.DataFrame) -> str:
+    default, levels = _default(table), []
     for measure, digits in DECIMALS.items():
         cell = cell_figures(table, default, measure)
         spread: str = "" if pd.isna(cell["deviation"]) else f" ± {cell['deviation']:.{digits}f}"
@@ -65,11 +80,11 @@ def default_note(table: pd.DataFrame, stage: str) -> str:
     return f"The default: {', '.join(levels)}."
 
 
-def _default(table: pd.DataFrame, stage: str) -> Trained:
+def _default(table: pd.DataFrame) -> Trained:
     check_table(table)
-    default = Trained("equal_steps", DEFAULT, stage)
+    default = Trained("equal_steps", DEFAULT, STAGE)
     if not cell_figures(table, default, "psnr"):
-        raise ValueError(f"per-image table has no rows of {DEFAULT} after {stage}; train it before comparing with it")
+        raise ValueError(f"per-image table has no rows of {DEFAULT} after {STAGE}; train it before comparing with it")
     return default
 
 

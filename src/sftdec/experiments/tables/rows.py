@@ -1,29 +1,25 @@
 """The figures of a table, a row a method, data set and budget: what its CSV file holds and its page shows."""
 
-import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
-from sftdec.experiments.tables.differences import difference
+from sftdec.experiments.tables.differences import LEVEL, difference
 from sftdec.experiments.tables.methods import (
     BUDGET_TITLES,
     FLOOR,
-    ORACLE,
     REFERENCE,
     UNTRAINED,
     Method,
     Table,
     trained_model,
 )
-from sftdec.experiments.tables.photographed import of_newest_pictures
 
 Row = dict[str, object]
 
 COSTS = ["parameters", "gmacs", "seconds", "memory"]  # million; and a megapixel: GMAC, s, MiB
 TRAINING = ["steps", "minutes"]
 NOT_TRAINED, NOT_JUDGED = "not trained", "not judged"
-NOT_MEASURED, OTHER_WEIGHTS = "not measured", "measured with other weights"
 
 
 def missing(method: Method, trained: Collection[str]) -> str:
@@ -44,61 +40,29 @@ def columns_of(table: Table) -> list[str]:
             "better", "scenes", "photos", *COSTS, *TRAINING, "weights", "status"]  # fmt: skip
 
 
-def table_rows(
-    table: Table, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame, level: float
-) -> pd.DataFrame:
+def table_rows(table: Table, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
     """The rows of one table (``columns_of``): for each data set and budget the floor, then the methods in their order.
 
-    ``judged``: ``judging.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
-    ``budget``, ``TRAINING`` and whether the weights
-    are there (``trained``). What isn't there is NaN, and ``status`` says why a row has no figures.
+    ``judged``: ``judged.JUDGED_COLUMNS``, of one split. ``costs``: ``method`` and ``COSTS``. ``training``: ``model``,
+    ``budget``, ``TRAINING`` and whether the weights are there (``trained``). What isn't there is NaN, and ``status``
+    says why a row has no figures.
 
     Raises:
         ValueError: nothing was judged, or two methods not on the same scenes.
     """
     if judged.empty:
         raise ValueError("no method was judged; train and judge at least one")
-    return _rows(table, judged["dataset"].unique(), judged, costs, training, level)
-
-
-def photographed_rows(
-    table: Table, photographed: pd.DataFrame, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float,
-) -> pd.DataFrame:  # fmt: skip
-    """As ``table_rows`` of photographed pairs, without the true map's row, which nobody can have.
-
-    ``photographed``: ``photographed.COLUMNS``. A figure counts only where it was measured with the weights that
-    ``judged`` has, and on the data set's newest pictures.
-    """
-    photographed = of_newest_pictures(photographed)
-    today = judged[["model", "budget", "weights"]].drop_duplicates()
-    marked = photographed.merge(today, on=["model", "budget"], how="left", suffixes=("", "_today"))
-    current = (marked["weights"].fillna("") == marked["weights_today"].fillna("")).to_numpy()
-    datasets = photographed["dataset"].unique()
-    rows = _rows(table, datasets, photographed[current], costs, training, level)
-    stale = set(marked.loc[~current, ["dataset", "model", "budget"]].itertuples(index=False, name=None))
-    keys = zip(rows["dataset"], rows["method"], rows["budget"], strict=True)
-    said = pd.Series([OTHER_WEIGHTS if key in stale else NOT_MEASURED for key in keys], rows.index, dtype=object)
-    rows = rows.assign(status=rows["status"].where(rows["status"] == "", said))
-    return rows[rows["method"] != ORACLE].reset_index(drop=True)
-
-
-def _rows(
-    table: Table, datasets: Iterable[str], judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float,
-) -> pd.DataFrame:  # fmt: skip
     rows = [
         row
-        for dataset in datasets
+        for dataset in judged["dataset"].unique()
         for budget in BUDGET_TITLES
-        for row in _section(table, dataset, budget, judged[judged["dataset"] == dataset], costs, training, level)
+        for row in _section(table, dataset, budget, judged[judged["dataset"] == dataset], costs, training)
     ]
     return pd.DataFrame(rows, columns=columns_of(table))
 
 
 def _section(
-    table: Table, dataset: str, budget: str, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame,
-    level: float,
+    table: Table, dataset: str, budget: str, judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFrame
 ) -> Iterator[Row]:  # fmt: skip
     """One data set and budget."""
     there = {str(model): rows for model, rows in judged[judged["budget"].isin([budget, UNTRAINED])].groupby("model")}
@@ -108,7 +72,7 @@ def _section(
         any_method = next(iter(there.values()))
         own = dict(zip(table.measures, table.floor.columns, strict=True))
         floor = any_method.assign(**{measure: any_method[column] for measure, column in own.items()})
-        figures = _figures(table, floor, there.get(REFERENCE), level)
+        figures = _figures(table, floor, there.get(REFERENCE))
         yield head | {"method": FLOOR, "title": table.floor.title, "status": ""} | figures
     for method in table.methods:
         row = head | {"method": method.judged, "title": method.title, "status": ""} | _paper(table, method)
@@ -121,11 +85,11 @@ def _section(
             yield row | {"status": missing(method, trained)}
             continue
         reference = None if method.judged == REFERENCE else there.get(REFERENCE)
-        yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference, level)
+        yield row | {"weights": rows["weights"].iloc[0]} | _figures(table, rows, reference)
 
 
 def _paper(table: Table, method: Method) -> Row:
-    return dict(zip((f"paper_{measure}" for measure in table.measures), method.paper or (math.nan,) * 2, strict=True))
+    return dict(zip((f"paper_{measure}" for measure in table.measures), method.paper or (), strict=False))
 
 
 def _looked_up(figures: pd.DataFrame, key: dict[str, str], wanted: list[str]) -> Row:
@@ -134,7 +98,7 @@ def _looked_up(figures: pd.DataFrame, key: dict[str, str], wanted: list[str]) ->
     return {} if chosen.empty else {column: chosen.iloc[0][column] for column in wanted}
 
 
-def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, level: float) -> Row:
+def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None) -> Row:
     """Means over the rows, and the differences to those of the reference if there is one."""
     found: Row = {"scenes": len(rows), "photos": rows["photo"].nunique()}
     for measure in table.measures:
@@ -144,7 +108,7 @@ def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None, l
         pair = difference(rows, reference, measure)
         found[f"{measure}_difference"] = pair.mean
         if pair.estimate is not None:
-            ends, chance = pair.estimate.interval(level), pair.estimate.chance
+            ends, chance = pair.estimate.interval(LEVEL), pair.estimate.chance
             found |= {f"{measure}_low": ends.low, f"{measure}_high": ends.high}
             found[f"{measure}_chance"] = min(1.0, 2 * min(chance(1), chance(-1)))
         if measure == table.measures[0]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sftdec.evaluation import Interval, Verdict
+from sftdec.experiments.definition import Cell, Experiment, StageName
 from sftdec.experiments.tables.differences import (
     ROW,
     Measure,
@@ -15,6 +16,7 @@ from sftdec.experiments.tables.differences import (
     check_table,
     decided,
     difference_row,
+    judged_notes,
     number,
     shown,
     spanned,
@@ -114,7 +116,7 @@ def paper_difference(first: Place, second: Place, measure: Measure) -> float:
     return PAPER[first][measure] - PAPER[second][measure]
 
 
-def table3_rows(table: pd.DataFrame, level: float) -> pd.DataFrame:
+def table3_rows(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the CSV file (``ROW``) from a per-image table (``differences.COLUMNS``): one a cell, one a
     difference, one a statement.
 
@@ -132,12 +134,12 @@ def table3_rows(table: pd.DataFrame, level: float) -> pd.DataFrame:
         for measure in MEASURES
         for pair in statement.above
     }
-    of = {key: _difference(table, key, *pair, level) for key, pair in compared.items()}
+    of = {key: _difference(table, key, *pair) for key, pair in compared.items()}
     rows += of.values()
     for budget in BUDGET_TITLES:
         for measure in MEASURES:
             parts = [_pairs(of, budget, statement, measure) for statement in STATEMENTS]
-            for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts, level), strict=True):
+            for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts), strict=True):
                 key: Row = {"kind": "statement", "budget": budget, "first": statement.short, "measure": measure}
                 rows.append(key | {"above": chance, "verdict": verdict} | _size(statement, own, measure))
     return pd.DataFrame(rows, columns=ROW)
@@ -171,11 +173,32 @@ def _cell(table: pd.DataFrame, budget: str, place: Place, measure: Measure) -> R
 
 
 def _difference(
-    table: pd.DataFrame, key: tuple[str, str, str, str], measure: Measure, first: Place, second: Place, level: float
+    table: pd.DataFrame, key: tuple[str, str, str, str], measure: Measure, first: Place, second: Place
 ) -> Row:
-    own = difference_row(table, _trained(key[0], first), _trained(key[0], second), measure, level)
+    own = difference_row(table, _trained(key[0], first), _trained(key[0], second), measure)
     named = dict(zip(("budget", "first", "second", "measure"), key, strict=True))
     return own | named | {"paper": paper_difference(first, second, measure)}
+
+
+def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
+    """How it was trained and judged, as far as a reader needs it beside the figures: paragraphs."""
+    steps = "; ".join(_steps(experiment, name) for name in [FINAL, *experiment.equal_time])
+    return [
+        "Made by `dvc repro experiments/table3/dvc.yaml`. What isn't said here is as in `params.yaml`, the rule by "
+        "which a stage keeps its weights included; the photos that choose them are among those that are learned from.",
+        f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}. In equal time: {steps}. "
+        "These follow from what a step costs (`step_cost`, measured by `benchmarks/modulations.py`).",
+        *judged_notes(experiment, judged),
+        "Verdicts on the sign are corrected for the number of statements by Holm's method, of each budget and measure "
+        "by itself; those on the size, which the paper names for three of them, are each interval's own, and so are "
+        "those of single differences.",
+    ]
+
+
+def _steps(experiment: Experiment, variant: str) -> str:
+    stages: tuple[StageName, ...] = ("s1", "s2", "s3")
+    cells = (Cell(variant, stage, 0, "equal_steps" if variant == FINAL else "equal_time") for stage in stages)
+    return f"{variant} {' + '.join(str(experiment.steps_of(cell)) for cell in cells)}"
 
 
 def table3_document(rows: pd.DataFrame, notes: Sequence[str]) -> Document:

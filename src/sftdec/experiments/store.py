@@ -1,4 +1,4 @@
-"""The cells that were measured, a table a cell: the grid's below ``build/grid``, of protocols below another folder."""
+"""What was judged, remembered by content: a table a cell, below ``build/grid`` or another folder."""
 
 import hashlib
 import json
@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from sftdec.evaluation import COLUMNS, MEASURES, write_per_image
+from sftdec.evaluation import summarise, write_per_image
 from sftdec.runtime import atomic_path, checksum
+from sftdec.tracking import CellRun, now_ms
 
 LOG = logging.getLogger(__name__)
+_DECIMALS = 6
 
 
 @dataclass(frozen=True)
-class Cell:
+class Judged:
     """A cell's means over its pictures, and what it was measured of.
 
     ``figures``: what the store's ``figures`` makes of the table; of the grid ``figures_of``.
-    ``about``: what makes up the key, and when it was measured (ms since 1970). ``table``: the file of its pictures.
+    ``about``: what makes up the key, on which device, and when it was measured (ms since 1970). ``table``: the file of
+    its pictures.
     """
 
     key: str
@@ -30,31 +32,30 @@ class Cell:
     about: Mapping[str, Any]
     table: Path
 
-
-def cell_key(parts: Mapping[str, str]) -> str:
-    """The name of a cell: SHA-256 over the checksums that decide its figures."""
-    return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()
+    def run(
+        self, name: str, params: Mapping[str, Any], tags: Mapping[str, Any], dataset: tuple[str, Path, str, int]
+    ) -> CellRun:
+        """What becomes of it in MLflow; ``dataset`` as ``CellRun``'s."""
+        about = self.about
+        shown = {**params, "device": about["device"]}
+        return CellRun(
+            self.key, name, int(about["began"]), int(about["ended"]), shown, tags, self.figures, dataset, self.table
+        )
 
 
 def figures_of(per_image: pd.DataFrame) -> dict[str, float]:
-    """The means of a table, a row a picture; measures that it has of no picture are left out.
-
-    They are ``evaluate.MEASURES``, ``psnr_gain`` (dB), ``improved`` (share, 0..1), and ``images``.
+    """``summarise``'s means of the one data set of a table, and ``psnr_gain`` (dB).
 
     Raises:
         ValueError: no rows, a column is missing, or a mean that is no finite number.
     """
-    if missing := set(COLUMNS) - set(per_image.columns):
-        raise ValueError(f"its table lacks {', '.join(sorted(missing))}")
-    if per_image.empty:
-        raise ValueError("no pictures were measured")
-    means = per_image[MEASURES].dropna(axis=1, how="all").mean(skipna=False)
-    if not np.isfinite(means.to_numpy()).all():
-        raise ValueError(f"{', '.join(means.index[~np.isfinite(means)])}: not a finite number for every picture")
-    figures = {str(measure): round(float(value), 6) for measure, value in means.items()}
-    figures["psnr_gain"] = round(figures["psnr"] - figures["psnr_blurred"], 6)
-    figures["improved"] = round(float((per_image["psnr"] > per_image["psnr_blurred"]).mean()), 6)
-    return figures | {"images": len(per_image)}
+    (figures,) = summarise(per_image).values()
+    return {**figures, "psnr_gain": round(figures["psnr"] - figures["psnr_blurred"], _DECIMALS)}
+
+
+def means_of(table: pd.DataFrame) -> dict[str, float]:
+    """The means of all columns of numbers."""
+    return {str(name): round(float(mean), _DECIMALS) for name, mean in table.mean(numeric_only=True).items()}
 
 
 class CellStore:
@@ -63,7 +64,16 @@ class CellStore:
     def __init__(self, folder: Path, figures: Callable[[pd.DataFrame], Mapping[str, float]] = figures_of) -> None:
         self.folder, self._figures = folder, figures
 
-    def find(self, key: str) -> Cell | None:
+    def judged(self, deciding: Mapping[str, str], measure: Callable[[], pd.DataFrame], device: str) -> Judged:
+        """The cell of the checksums that decide its figures; measured where it isn't there."""
+        key = hashlib.sha256(json.dumps(dict(deciding), sort_keys=True).encode()).hexdigest()
+        if found := self.find(key):
+            return found
+        began = now_ms()
+        table = measure()
+        return self.keep(key, table, {**deciding, "began": began, "ended": now_ms(), "device": device})
+
+    def find(self, key: str) -> Judged | None:
         """The cell, or None where it has to be measured; a warning says so of one that is damaged."""
         note, table = self._note(key), self._table(key)
         if not note.exists():
@@ -73,12 +83,12 @@ class CellStore:
             if written["key"] != key or written["table_sha256"] != checksum(table):
                 raise ValueError("its table is not the one that was written")
             per_image = pd.read_parquet(table)
-            return Cell(key, self._figures(per_image), written["about"], table)
+            return Judged(key, self._figures(per_image), written["about"], table)
         except (OSError, ValueError, KeyError, TypeError) as error:
             LOG.warning("%s: a damaged cell (%s); it is measured anew", note, error)
             return None
 
-    def keep(self, key: str, per_image: pd.DataFrame, about: Mapping[str, Any]) -> Cell:
+    def keep(self, key: str, per_image: pd.DataFrame, about: Mapping[str, Any]) -> Judged:
         """Write a cell, whole or not at all.
 
         Raises:
@@ -89,7 +99,7 @@ class CellStore:
         note = {"key": key, "about": dict(about), "table_sha256": checksum(table)}
         with atomic_path(self._note(key)) as temporary:
             temporary.write_text(json.dumps(note, indent=2, sort_keys=True) + "\n", "utf-8")
-        return Cell(key, figures, about, table)
+        return Judged(key, figures, about, table)
 
     def _note(self, key: str) -> Path:
         return self.folder / f"{key}.json"

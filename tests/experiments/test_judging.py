@@ -8,11 +8,12 @@ from sftdec.datasets import read_index
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.evaluate import write_per_image
 from sftdec.evaluation.metrics import map_errors, psnr
-from sftdec.experiments.tables.judged import JUDGED_COLUMNS, panel_scenes, read_judged
-from sftdec.experiments.tables.judging import judge_classical, judge_model
+from sftdec.experiments.judging import measure_method
+from sftdec.experiments.tables.judged import JUDGED_COLUMNS, judge_method, panel_scenes, read_judged
+from sftdec.experiments.tables.methods import trained_model
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import NetworkConfig
-from sftdec.peers import build_peer, load_network, save_peer
+from sftdec.peers import build_peer, save_peer
 from sftdec.photos.images import read_defocus, read_photo
 from sftdec.runtime import checksum
 from tests.evaluation.scenes import make_scene
@@ -40,8 +41,8 @@ def weights(tmp_path_factory):
     return lambda model: {budget: root / model / f"{budget}.safetensors" for budget in ("equal_time", "equal_steps")}
 
 
-def judge(model, weights, scenes, pictures, **changes):
-    return judge_model(model, weights(model), load_network, scenes, "test", pictures, **changes)
+def judge(method, weights, scenes, pictures):
+    return judge_method(method, weights(trained_model(method)), scenes, "test", pictures)
 
 
 def test_both_budgets_are_judged_and_say_with_which_weights(scenes, weights, tmp_path):
@@ -73,16 +74,16 @@ def test_a_budget_without_weights_has_no_rows_and_a_model_without_any_is_named(s
 
 def test_deconvolution_takes_the_networks_map(scenes, weights, tmp_path):
     own = judge("dme_net", weights, scenes, tmp_path / "own")
-    table = judge("dme_net", weights, scenes, tmp_path / "made", deconvolve=True)
+    table = judge("dme_net+deconvolution", weights, scenes, tmp_path / "made")
     assert set(table["model"]) == {"dme_net+deconvolution"} and table["mae"].tolist() == own["mae"].tolist()
     assert (table["psnr"] != table["psnr_blurred"]).all()
 
 
 def test_a_classical_method_learns_nothing(scenes, tmp_path):
-    table = judge_classical("oracle+deconvolution", scenes, "test", tmp_path)
+    table = judge_method("oracle+deconvolution", {}, scenes, "test", tmp_path)
     assert set(table["budget"]) == {"untrained"} and set(table["weights"]) == {""} and (table["mae"] < 1e-4).all()
     with pytest.raises(ValueError, match="found 'wiener', expected one of karaali_jung"):
-        judge_classical("wiener", scenes, "test", tmp_path)
+        measure_method("wiener", [])
 
 
 def test_the_scenes_that_are_shown_are_the_most_blurred_of_each_photo_before_any_second_one(scenes):
@@ -92,7 +93,7 @@ def test_the_scenes_that_are_shown_are_the_most_blurred_of_each_photo_before_any
 
 
 def test_judged_tables_are_read_together_and_checked(scenes, tmp_path):
-    table = judge_classical("oracle+deconvolution", scenes, "test", tmp_path / "pictures")
+    table = judge_method("oracle+deconvolution", {}, scenes, "test", tmp_path / "pictures")
     with pytest.raises(ValueError, match="found no judged method"):
         read_judged(tmp_path)
     write_per_image(tmp_path / "one.parquet", table)
