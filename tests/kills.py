@@ -95,7 +95,7 @@ def kill_often(
         with suppress(subprocess.TimeoutExpired):
             if running.wait(draw.uniform(0, longest)) == 0:
                 told.ends += 1
-                forget(project, place, draw.random() < ANEW)
+                forget(project, place, not noted_trainings(place) or draw.random() < ANEW)
                 continue
             told.faults.append(f"an execution ended with {running.returncode}")
             break
