@@ -12,6 +12,7 @@ experiments/table3/params.yaml takes ratios over as ``step_cost``.
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -45,7 +46,7 @@ def seconds_a_step(params: Params, stage: str, build: Path) -> float:
     network, _, saved = train_sft_dec(
         STAGES[stage], params, build, build / "checkpoints", lambda step, _: reports.append((step, time.perf_counter()))
     )
-    saved.clear()
+    shutil.rmtree(saved.folder)  # the next round trains anew
     save_weights(network, weights_path(build, stage))
     (first, begun), (last, ended) = reports[0], reports[-2]
     return (ended - begun) / (last - first)

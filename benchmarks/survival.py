@@ -72,20 +72,23 @@ def writes(folder: Path, given: argparse.Namespace) -> list[str]:
 
 def kills(folder: Path, given: argparse.Namespace) -> list[str]:
     """A pipeline killed again and again, beside one that is left alone."""
-    from tests.kills import kill_often, prepare, results
+    from tests.kills import kill_often, prepare, results, served
 
-    found = []
-    for name, count in (("undisturbed", 0), ("killed", given.kills)):
-        (folder / name).mkdir()
-        project = prepare(folder / name)
-        told = kill_often(project, count, given.flow, given.stages, given.seed, given.minutes * 60)
-        if told.faults:
-            return [*told.faults, (folder / name / "said.log").read_text(errors="replace")[-3000:]]
-        found.append(results(project, given.flow))
-        kinds = ", ".join(f"{number} of {how}" for how, number in sorted(told.kills.items())) or "none"
-        print(
-            f"{name}: {sum(told.kills.values())} kills ({kinds}); {told.ends} executions ended in between", flush=True
-        )
+    found, seconds = [], 0.0
+    with served(folder) if given.flow else nullcontext({}) as more:
+        for name, count in (("undisturbed", 0), ("killed", given.kills)):
+            (folder / name).mkdir()
+            project = prepare(folder / name)
+            asked = (project, count, given.flow, given.stages, more)
+            told = kill_often(*asked, seconds, given.seed, given.minutes * 60)
+            kinds = ", ".join(f"{number} of {how}" for how, number in sorted(told.kills.items())) or "none"
+            print(f"{name}: {sum(told.kills.values())} kills ({kinds}); {told.ends} executions ended in between")
+            for place, number in sorted(told.places.items()):
+                print(f"  {place:<24} {number:>6}", flush=True)
+            if told.faults:
+                return [*told.faults, (folder / name / "said.log").read_text(errors="replace")[-3000:]]
+            found.append(results(project, given.flow))
+            seconds = told.seconds
     print(f"at most {told.lost:.1%} of a training was lost by one; {len(found[0])} outs compared")
     return [f"{out} is another" for out, md5 in found[0].items() if found[1].get(out) != md5]
 
@@ -110,6 +113,8 @@ def main() -> None:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     if given.section == "writes":
         os.environ["SFTDEC_TRACKING"] = "off"
+    if given.folder:
+        given.folder.mkdir(parents=True, exist_ok=True)
     with nullcontext(given.folder) if given.folder else tempfile.TemporaryDirectory() as folder:
         faults = SECTIONS[given.section](Path(folder), given)
     print("\n".join(faults) or "no fault")

@@ -91,7 +91,7 @@ def training(folder: Path) -> Case:
         network, rows, checkpoints = train_sft_dec(STAGES["s1"], settings, build, folder / "checkpoints")
         save_weights(network, weights)
         write_curve(curve, rows)
-        checkpoints.clear()
+        checkpoints.finish(weights)
 
     def left() -> list[str]:
         return [str(path) for path in folder.rglob("*") if ".part" in path.name or path.name.startswith("step-")]

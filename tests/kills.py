@@ -1,7 +1,9 @@
 """`kill -9` of a small pipeline, again and again, at moments that are drawn; and what is there at the end.
 
-Each execution is a process group of its own: now all of it is killed, now one process of it, wherever it is just then.
-What is left has to be gone a little later, the next execution goes on, and the last one is left alone.
+Each execution is a process group of its own: now all of it is killed, now one process of it, wherever it is just then:
+the moment is drawn of as long as a whole execution takes. What is left has to be gone a little later, the next one goes
+on, and the last one is left alone. Most that end by themselves are followed by one that has to train only, so that most
+kills meet a training.
 """
 
 import os
@@ -14,26 +16,35 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import yaml
 
 from tests.pipelines.turned_down import environment, git, make_copy, outs, set_params
+from tests.services.executions import PrefectApi
+from tests.services.servers import prefect_server
 
-STEPS, SHARE = 400, 20  # of a training; a checkpoint each twentieth
+STEPS, SHARE = 200, 20  # of a training; a checkpoint each twentieth
 PATIENCE = 30.0  # s in which what was not killed has to end by itself
 WHOLE, ONE = "the whole group", "one process"
+ANEW = 0.2  # share of executions that begin with nothing, once one has ended
 
 
 @dataclass
 class Told:
-    """What came of all kills; ``lost`` is the largest share of a training that was taken again after one."""
+    """What came of all kills; ``lost`` is the largest share of a training that was taken again after one.
+
+    ``seconds``: how long the last execution took.
+    """
 
     kills: Counter[str] = field(default_factory=Counter)
+    places: Counter[str] = field(default_factory=Counter)
     ends: int = 0
+    seconds: float = 0.0
     lost: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -51,12 +62,11 @@ def prepare(folder: Path) -> Path:
     return project
 
 
-def start(project: Path, flow: bool, stages: Sequence[str]) -> "subprocess.Popen[bytes]":
-    """An execution, by DVC alone or as the flow."""
+def start(project: Path, flow: bool, stages: Sequence[str], more: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """An execution, by DVC alone or as the flow; ``more`` is set in its environment."""
     module = ["pipelines.flows.retrain"] if flow else ["dvc", "repro"]
     environ = environment() | {"PYTHONPATH": os.pathsep.join([str(project / "src"), str(project)])}
-    environ |= {"SFTDEC_PHOTOS": ""}
-    environ |= {"PREFECT_HOME": str(project.parent / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    environ |= {"SFTDEC_PHOTOS": "", **more}
     subprocess.run([sys.executable, "-m", "pipelines.dvc.locks"], cwd=project, env=environ, check=True)
     with (project.parent / "said.log").open("ab") as log:
         command = [sys.executable, "-m", *module, *stages]
@@ -64,40 +74,72 @@ def start(project: Path, flow: bool, stages: Sequence[str]) -> "subprocess.Popen
 
 
 def kill_often(
-    project: Path, count: int, flow: bool, stages: Sequence[str], seed: int = 0, seconds: float = 1e9
+    project: Path,
+    count: int,
+    flow: bool,
+    stages: Sequence[str],
+    more: Mapping[str, str],
+    longest: float = 60.0,
+    seed: int = 0,
+    seconds: float = 1e9,
 ) -> Told:
-    """Kill until there were that many kills or the time is up, then let an execution end."""
-    draw, told = random.Random(seed), Told()
-    deadline, longest = time.monotonic() + seconds, 20.0
+    """Kill until there were that many kills or the time is up, then let an execution end.
+
+    ``longest`` is how long an undisturbed one takes, s.
+    """
+    draw, told, deadline = random.Random(seed), Told(), time.monotonic() + seconds
+    place = project / ".retrain/worktree" if flow else project
     while sum(told.kills.values()) < count and time.monotonic() < deadline and not told.faults:
-        begun, before = time.monotonic(), reached(project)
-        running = start(project, flow, stages)
+        before = reached(project)
+        running = start(project, flow, stages, more)
         with suppress(subprocess.TimeoutExpired):
-            if running.wait(draw.uniform(0, longest)) == 0:  # it has ended by itself: the next one begins anew
-                told.ends, longest = told.ends + 1, max(2.0, (time.monotonic() - begun) * 0.9)
-                forget(project)
+            if running.wait(draw.uniform(0, longest)) == 0:
+                told.ends += 1
+                forget(project, place, not noted_trainings(place) or draw.random() < ANEW)
                 continue
             told.faults.append(f"an execution ended with {running.returncode}")
             break
-        longest *= 1.05
         how = draw.choice([WHOLE, ONE])
         told.kills[how] += 1
+        told.places[at_work(running, project)] += 1
+        seen = before | reached(project)
         kill(running, how, draw)
         running.wait()
-        told.faults += [f"after kill {sum(told.kills.values())} lives: {each}" for each in living(project)]
-        after, taken = reached(project), stepped(project)
-        told.faults += [
-            f"{key} went back from {step} to {after[key]}"
-            for key, step in before.items()
-            if after.get(key, step) < step
+        found = [f"lives: {each}" for each in living(project)]
+        after, taken, noted = reached(project), stepped(project), noted_trainings(place)
+        found += [
+            f"{key} went back from {step} to {after.get(key, 'nothing')}"
+            for key, step in seen.items()
+            if after.get(key, STEPS if key in noted else -1) < step
         ]
-        told.lost = max([told.lost, *((step - after.get(key, 0)) / STEPS for key, step in taken.items())])
+        lost = max([0.0, *((step - after.get(key, 0)) / STEPS for key, step in taken.items())])
+        found += [f"{lost:.1%} of a training is lost"] if lost > 1 / SHARE else []
+        told.lost = max(told.lost, lost)
+        told.faults += [f"after kill {sum(told.kills.values())}: {fault}" for fault in found]
     if not told.faults:
-        last = start(project, flow, stages)
+        begun = time.monotonic()
+        last = start(project, flow, stages, more)
         if last.wait():
             told.faults.append(f"the last execution ended with {last.returncode}")
-        told.faults += left(project)
+        told.seconds = time.monotonic() - begun
+        told.faults += left(project) + unfinished(more)
     return told
+
+
+def at_work(running: "subprocess.Popen[bytes]", project: Path) -> str:
+    """The stage that is at work, and of a training how far it is."""
+    with suppress(psutil.Error):
+        for process in psutil.Process(running.pid).children(recursive=True):
+            words = process.cmdline()
+            module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
+            if not module.startswith("pipelines.stages."):
+                continue
+            if not module.endswith(".train"):
+                return module.rpartition(".")[2]
+            step = reached(project).get(words[-1], 0)
+            how_far = "at its end" if step == STEPS else "training" if step else "beginning"
+            return f"train_{words[-1]}, {how_far}"
+    return "between stages"
 
 
 def kill(running: "subprocess.Popen[bytes]", how: str, draw: random.Random) -> None:
@@ -146,10 +188,23 @@ def stepped(project: Path) -> dict[str, int]:
     return found
 
 
-def forget(project: Path) -> None:
-    """Have the next execution begin from the start, with no result to find in DVC's cache."""
-    for name in (".dvc/cache", ".dvc/tmp", ".retrain", "build", "dvc.lock", ".checkpoints"):
-        path = project / name
+def noted_trainings(place: Path) -> set[str]:
+    """Those whose result DVC has noted there."""
+    file = place / "dvc.lock"
+    stages = yaml.safe_load(file.read_text("utf-8"))["stages"] if file.is_file() else {}
+    return {name.removeprefix("train_") for name in stages if name.startswith("train_")}
+
+
+def forget(project: Path, place: Path, everything: bool) -> None:
+    """Have the next execution begin with nothing, or with its trainings, of which DVC's cache gives no result."""
+    names = [".dvc/cache", ".dvc/tmp", ".retrain", "build", "dvc.lock"] if everything else [".dvc/cache/runs"]
+    gone = [project / name for name in (*names, ".checkpoints")]
+    if not everything:
+        gone += [place / "build" / name for name in ("models", "curves")]
+        lock = yaml.safe_load((place / "dvc.lock").read_text("utf-8"))
+        lock["stages"] = {key: value for key, value in lock["stages"].items() if not key.startswith("train_")}
+        (place / "dvc.lock").write_text(yaml.safe_dump(lock), "utf-8")
+    for path in gone:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     git(project, "worktree", "prune")
 
@@ -158,7 +213,11 @@ def left(project: Path) -> list[str]:
     """What nobody should have left, in words."""
     found = [f"left: {path}" for path in project.rglob("*.part")]
     found += [f"left: {path}" for path in (project / ".git").rglob("*.lock")]
-    found += [f"left: {path}" for path in (project / ".checkpoints").glob("*/step-*")]
+    found += [
+        f"left: {path}"
+        for path in (project / ".checkpoints").glob("*/step-*")
+        if not (path.parent / "done").is_file()  # stays until the next stage begins
+    ]
     for note in project.rglob(".dvc/tmp/rwlock"):  # DVC keeps the names of dead readers, and heeds them no more
         holders = {int(number) for number in re.findall(r'"pid": (\d+)', note.read_text())}
         found += [f"{note} is held by a living process" for number in holders if psutil.pid_exists(number)]
@@ -167,6 +226,25 @@ def left(project: Path) -> list[str]:
             (running,) = database.execute("SELECT count(*) FROM runs WHERE status = 'RUNNING'").fetchone()
         found += [f"{running} MLflow runs stay RUNNING"] if running else []
     return found + [f"lives: {each}" for each in living(project)]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[dict[str, str]]:
+    """A Prefect server for all executions; what has them use it."""
+    server, address = prefect_server(folder)
+    server.start()
+    try:
+        server.wait_for(f"{address}/api/health")
+        yield {"PREFECT_API_URL": f"{address}/api", "PREFECT_HOME": str(folder / "prefect")}
+    finally:
+        server.stop()
+
+
+def unfinished(more: Mapping[str, str]) -> list[str]:
+    """Flow runs that Prefect takes for running though none is."""
+    if "PREFECT_API_URL" not in more:
+        return []
+    return [f"{run.name} stays {run.state_name}" for run in PrefectApi(more["PREFECT_API_URL"]).at_work("retrain")]
 
 
 def results(project: Path, flow: bool) -> dict[str, str]:

@@ -26,12 +26,14 @@ FLOWS = ["retrain", "reevaluate", "experiment", "drift"]
 SUBJECT = "SFT-Dec"
 VARIABLE = "sftdec_alarms"  # Prefect's, which holds the block's address for the hook
 LATE = timedelta(minutes=15)
+SILENT = timedelta(minutes=10)  # a run gives a sign of life every three (PREFECT_FLOWS_HEARTBEAT_FREQUENCY)
 _OURS = {"prefect.resource.role": "flow", "prefect.resource.name": FLOWS}
 _RUN = "prefect.flow-run."
+_BADLY = {f"{_RUN}{state}" for state in ("Failed", "Crashed", "Cancelled", "TimedOut")}
 ALARMS = {  # automation → what it waits for, and what it says
     "sft-dec: a run ended badly": (
         EventTrigger(
-            expect={f"{_RUN}{state}" for state in ("Failed", "Crashed", "Cancelled", "TimedOut")},
+            expect=_BADLY,
             match_related=cast(Any, _OURS),
         ),
         "{{ flow.name }} ({{ flow_run.name }}) {{ flow_run.state.name }}: {{ flow_run.state.message }}",
@@ -46,6 +48,17 @@ ALARMS = {  # automation → what it waits for, and what it says
             match_related=cast(Any, _OURS),
         ),
         f"{{{{ labels['prefect.resource.id'] }}}} was due and has not begun within {LATE}: does a worker run?",
+    ),
+    "sft-dec: a run is silent": (
+        EventTrigger(
+            posture=Posture.Proactive,
+            after={f"{_RUN}heartbeat"},
+            expect={f"{_RUN}heartbeat", f"{_RUN}Completed", *_BADLY},
+            for_each={"prefect.resource.id"},
+            within=SILENT,
+            match_related=cast(Any, _OURS),
+        ),
+        f"{{{{ labels['prefect.resource.id'] }}}} gave no sign of life for {SILENT}: it or its machine went down",
     ),
     "sft-dec: a gate or photos": (EventTrigger(expect={"sftdec.*"}), "{{ event.payload.sentence }}"),
 }

@@ -1,6 +1,6 @@
 """An experiment of experiments/ as a Prefect flow: a task a training, its pages as artifacts.
 
-`python -m pipelines.flows.experiment NAME` runs it without a server; `prefect deploy --all` deploys it, to be started
+`python -m pipelines.flows.experiment NAME` runs it without a server; `pipelines.flows.deploy` deploys it, to be started
 by hand. What has to run is DVC's decision: `dvc repro experiments/NAME/dvc.yaml` leaves the same files.
 """
 

@@ -1,7 +1,7 @@
 """The pipeline as a Prefect flow: a task a DVC stage, its output the task's log, its results artifacts.
 
 `python -m pipelines.flows.retrain` runs it without a server; `--serve` stays and runs it every night; with
-`prefect deploy --all` workers do. It works in a Git worktree of its own (`.retrain/worktree`), on what is committed:
+`pipelines.flows.deploy` workers do. It works in a Git worktree of its own (`.retrain/worktree`), on what is committed:
 whoever works in the checkout is not disturbed. What has to run is DVC's decision alone.
 """
 

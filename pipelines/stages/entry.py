@@ -23,6 +23,7 @@ def run_stage(main: Callable[[], None]) -> None:
     """Run a stage; what is wrong with its input is one sentence and exit code 1, not a traceback."""
     _end_with_dvc()
     _track_in_the_checkout(Path.cwd())
+    _let_go(Path.cwd())
     began = time.monotonic()
     try:
         main()
@@ -59,6 +60,14 @@ def _track_in_the_checkout(folder: Path) -> None:
     for place in folder.resolve().parents:
         if place.parts[-3:] == EXPERIMENTS:
             os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{place.parents[2] / 'mlflow.db'}")
+
+
+def _let_go(root: Path) -> None:
+    """Remove the checkpoints of trainings that have ended and whose result DVC has noted."""
+    locks = [root / "dvc.lock", *root.glob("experiments/*/dvc.lock")]
+    for done in list(root.glob(".checkpoints/*/done")):
+        if any(lock.is_file() and done.read_text("utf-8") in lock.read_text("utf-8") for lock in locks):
+            shutil.rmtree(done.parent, ignore_errors=True)
 
 
 def _room(error: ValueError | OSError) -> str:

@@ -68,7 +68,7 @@ def train(stage: Stage, params: Params, group: Group) -> None:
         write_curve(table := BUILD / "curves" / f"{stage.name}.csv", curve)
         tracker.artifact(table, "curves")
         tracker.writes([weights_path(BUILD, stage.name)])
-    checkpoints.clear()
+    checkpoints.finish(weights_path(BUILD, stage.name))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
-"""A receiver of webhooks on loopback."""
+"""Receivers of webhooks and of mail on loopback."""
 
+import email
 import json
+import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import EmailMessage
+from email.policy import default
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -27,4 +31,30 @@ def receiving() -> Iterator[tuple[str, list[dict[str, str]]]]:
     try:
         yield f"http://127.0.0.1:{server.server_port}/told", received
     finally:
+        server.shutdown()
+
+
+@contextmanager
+def receiving_mail() -> Iterator[tuple[str, list[EmailMessage]]]:
+    """The receiver's host and port, and the messages that came so far, by SMTP (RFC 5321) as far as they need it."""
+    received: list[EmailMessage] = []
+
+    class Receiver(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 localhost\r\n")
+            while words := self.rfile.readline().upper().split():
+                if words[0] == b"DATA":
+                    self.wfile.write(b"354 go on\r\n")
+                    lines = iter(self.rfile.readline, b".\r\n")
+                    message = email.message_from_bytes(
+                        b"".join(line.removeprefix(b".") for line in lines), policy=default
+                    )
+                    received.append(message)
+                self.wfile.write(b"221 bye\r\n" if words[0] == b"QUIT" else b"250 well\r\n")
+                if words[0] == b"QUIT":
+                    return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}", received
         server.shutdown()

@@ -70,6 +70,8 @@ def run(build, base, experiment):
         report = lambda step, metrics: told is None or told.append((step, metrics["loss"]))  # noqa: E731
         judged = train_cell(cell, params, build / out, build / "checkpoints", begun, report)
         assert judged.equals(pd.read_parquet(cell.per_image(build / out)))
+        (finished,) = (build / "checkpoints").glob("*/done")
+        shutil.rmtree(finished.parent)  # the next one trains for itself
         return cell
 
     return train

@@ -54,6 +54,22 @@ def test_a_stage_of_dvc_says_at_its_end_how_long_it_took(
     assert capsys.readouterr().out == "train_s1: done in 1 min 15 s\n"
 
 
+def test_a_training_s_checkpoint_goes_once_dvc_has_noted_its_result(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pipelines.stages.entry._end_with_dvc", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    for stage in ("s1-noted", "s2-of_an_experiment", "s3-not_noted"):
+        (tmp_path / ".checkpoints" / stage).mkdir(parents=True)
+        (tmp_path / ".checkpoints" / stage / "done").write_text(f"md5 of {stage}")
+    (tmp_path / ".checkpoints/s3-at_work").mkdir()
+    (tmp_path / "dvc.lock").write_text("md5: md5 of s1-noted")
+    (tmp_path / "experiments/table3").mkdir(parents=True)
+    (tmp_path / "experiments/table3/dvc.lock").write_text("md5: md5 of s2-of_an_experiment")
+    run_stage(lambda: None)
+    assert sorted(path.name for path in (tmp_path / ".checkpoints").iterdir()) == ["s3-at_work", "s3-not_noted"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody hears of a parent's end")
 def test_a_stage_whose_dvc_was_killed_while_it_started_does_not_begin(tmp_path: Path) -> None:
     late = "import os, pathlib, time\npathlib.Path('started').touch()\nparent = os.getppid()\n"

@@ -133,7 +133,9 @@ def play(
     works[f"{number}history"] = partial(read, root)
     children = {name: begin(work, draw.uniform(0, LONGEST_WAIT), root / "said.log") for name, work in works.items()}
     victim = draw.choice(list(children))
-    time.sleep(draw.uniform(0, longest))
+    moment = time.monotonic() + draw.uniform(0, longest)
+    while time.monotonic() < moment and not all(map(_ended, children.values())):
+        time.sleep(0.005)
     os.kill(children[victim], signal.SIGKILL)  # it is there until it is waited for
     return {name: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for name, child in children.items()}, made
 
@@ -175,6 +177,11 @@ def compare(seen: dict[str, Any], attempts: dict[str, tuple[int, int]]) -> list[
         if any(move["version"] != version for move in moves if move["reason"] == reason):
             found.append(f"{reason} made version {version} serve, not what the history says")
     return found
+
+
+def _ended(child: int) -> bool:
+    """Whether it waits to be waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _meant(code: int) -> str:

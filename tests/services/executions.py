@@ -124,16 +124,27 @@ class PrefectApi:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def flow_runs(self, flow: str) -> list[Any]:
-        """All runs of a flow, the oldest first."""
-        from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+    def flow_runs(self, flow: str, *states: str) -> list[Any]:
+        """All runs of a flow, or those in such a state, the oldest first; 200 at most."""
+        from prefect.client.schemas.filters import (
+            FlowFilter,
+            FlowFilterName,
+            FlowRunFilter,
+            FlowRunFilterState,
+            FlowRunFilterStateName,
+        )
 
+        named = (
+            FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=list(states)))) if states else None
+        )
         with self._client() as client:
-            found = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])))
+            found = client.read_flow_runs(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])), flow_run_filter=named
+            )
         return sorted(found, key=lambda each: each.expected_start_time)
 
     def at_work(self, flow: str) -> list[Any]:
-        return [each for each in self.flow_runs(flow) if each.state_name in ("Pending", "Running", "Cancelling")]
+        return self.flow_runs(flow, "Pending", "Running", "Cancelling")
 
     def artifacts(self, flow_run: Any) -> dict[str, Any]:
         from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId

@@ -5,11 +5,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from pipelines.flows import alarms
 from tests.pipelines.conftest import REGISTER, make_project
 from tests.pipelines.flows import commit, git
 from tests.pipelines.receiver import receiving
@@ -115,4 +119,42 @@ def test_after_a_power_cut_the_next_night_runs_and_somebody_has_heard(
         )
     finally:
         kill(worker) if not worker.stopped else None
+        server.stop()
+
+
+def test_a_run_that_dies_in_silence_is_told_of_while_the_server_goes_on(
+    tmp_path: Path, receiver: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, received = receiver
+    project, hold = make_project(tmp_path / "project", PIPELINE), tmp_path / "hold"
+    (project / "code/held.py").write_text(STAGE)
+    commit(project)
+    hold.touch()
+    name = "sft-dec: a run is silent"
+    trigger, body = alarms.ALARMS[name]
+    soon = trigger.model_copy(update={"within": timedelta(seconds=40)})
+    monkeypatch.setattr(alarms, "ALARMS", {name: (soon, body)})
+    server, page = prefect_server(tmp_path)
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    more = {"SFTDEC_TRACKING": "off", "HOLD": str(hold), "PYTHONPATH": path, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+    environment = base_environment(PREFECT_API_URL=f"{page}/api", PREFECT_HOME=str(tmp_path / "prefect"), **more)
+    code = (
+        f"from pathlib import Path; from pipelines.flows.retrain import retrain; retrain(root=Path({str(project)!r}))"
+    )
+    night = Process([sys.executable, "-c", code], tmp_path, environment, "night.log")
+    server.start()
+    try:
+        server.wait_for(f"{page}/api/health")
+        with temporary_settings({PREFECT_API_URL: f"{page}/api"}):
+            told = {"subject": "{{subject}}", "body": "{{body}}"}
+            CustomWebhookNotificationBlock(name="ops", url=address, json_data=told).save("ops")
+            alarms.set_up("custom-webhook/ops")
+        night.start()
+        wait_until(lambda: hold.read_text() == "reached", "the night has begun")
+        assert len(received) == 1
+        kill(night)
+        wait_until(lambda: len(received) > 1, "the silence was heard")
+        assert "gave no sign of life for 0:10:00" in received[1]["body"]
+    finally:
+        kill(night) if not night.stopped else None
         server.stop()

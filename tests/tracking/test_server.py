@@ -1,18 +1,18 @@
-"""A real server that is killed and comes back."""
+"""A real server that is killed and comes back, and nginx before it."""
 
-import http.server
 import logging
 import os
+import shutil
+import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-import requests
 from mlflow import MlflowClient
 
 from sftdec.tracking import read_settings, send_pending, track_stage
@@ -61,53 +61,68 @@ class Server:
             self.process = None
 
 
-class Proxy(http.server.BaseHTTPRequestHandler):
-    """What nginx before a server does: it lets no more than ``limit`` bytes through."""
+NGINX = """
+{user}
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass {target}; {more} }}
+    }}
+}}
+"""
 
-    target, limit = "", 2**20
 
-    def handle_one(self) -> None:
-        body = self.rfile.read(length := int(self.headers.get("Content-Length") or 0))
-        if length > self.limit:
-            self.send_response(413)
-            self.end_headers()
-            return
-        headers = {key: value for key, value in self.headers.items() if key.lower() != "host"}
-        answer = requests.request(self.command, self.target + self.path, data=body, headers=headers, timeout=30)
-        self.send_response(answer.status_code)
-        self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
-        self.end_headers()
-        self.wfile.write(answer.content)
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+@contextmanager
+def nginx(folder: Path, target: str, port: int, more: str = "") -> Iterator[None]:
+    """Nginx before a server, as it comes: it lets 1 MB through, if nobody tells it ``more``."""
+    user = "user root;" if os.geteuid() == 0 else ""
+    file = folder / "nginx.conf"
+    file.write_text(NGINX.format(user=user, folder=folder, port=port, target=target, more=more))
+    process = subprocess.Popen(["nginx", "-c", str(file), "-e", str(folder / "nginx.log")])
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and process.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.mark.slow
 @pytest.mark.services
-def test_an_artifact_above_a_proxys_limit_stops_nothing_and_is_sent_once_the_limit_is_raised(
-    root: Path, server: Server, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is missing: apt-get install nginx-light")
+def test_an_artifact_above_nginxs_limit_stops_nothing_and_is_sent_once_the_limit_is_raised(
+    root: Path, server: Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server.start()
-    monkeypatch.setattr(Proxy, "target", f"http://127.0.0.1:{server.port}")
-    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    settings = read_settings(root, {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{proxy.server_port}"})
+    target, port = f"http://127.0.0.1:{server.port}", free_port()
+    settings = read_settings(root, {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"})
     (root / "large.bin").write_bytes(b"x" * 2_000_000)
-    with track_stage("evaluate", root, settings=settings) as tracker:
-        tracker.artifact(root / "large.bin", "reports")
-        tracker.artifact(root / "params.yaml", "reports")
-        tracker.metrics({"loss": 1.0}, 0)
-    client, run = open_client(settings), only(stage_runs(settings))
-    assert run.info.status == "FINISHED" and steps(settings, run, "loss") == [(0, 1.0)]
-    assert [file.path for file in client.list_artifacts(run.info.run_id, "reports")] == ["reports/params.yaml"]
-    assert "413" in run.data.tags["refused.reports/large.bin"] and "reports/large.bin" in capfd.readouterr().err
-    monkeypatch.setattr(Proxy, "limit", 10**8)
-    assert Sender(settings, root).send_refused() == []
-    assert len(client.list_artifacts(run.info.run_id, "reports")) == 2
-    proxy.shutdown()
+    with nginx(tmp_path, target, port):
+        with track_stage("evaluate", root, settings=settings) as tracker:
+            tracker.artifact(root / "large.bin", "reports")
+            tracker.artifact(root / "params.yaml", "reports")
+            tracker.metrics({"loss": 1.0}, 0)
+        client, run = open_client(settings), only(stage_runs(settings))
+        assert run.info.status == "FINISHED" and steps(settings, run, "loss") == [(0, 1.0)]
+        assert [file.path for file in client.list_artifacts(run.info.run_id, "reports")] == ["reports/params.yaml"]
+        assert "413" in run.data.tags["refused.reports/large.bin"] and "reports/large.bin" in capfd.readouterr().err
+    with nginx(tmp_path, target, port, "client_max_body_size 0;"):
+        assert Sender(settings, root).send_refused() == []
+        assert len(client.list_artifacts(run.info.run_id, "reports")) == 2
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """A training of seconds: three scenes of noise, a network of 8 features, 12 steps."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def make_build(folder, *more_splits):
 def train(build, stage, settings, folder="checkpoints"):
     network, curve, saved = train_sft_dec(STAGES[stage], settings, build, build / folder)
     save_weights(network, weights_path(build, stage))
-    saved.clear()
+    shutil.rmtree(saved.folder)
     return weights_path(build, stage).read_bytes(), curve
 
 

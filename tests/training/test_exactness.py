@@ -4,6 +4,7 @@ import functools
 import json
 import multiprocessing
 import random
+import shutil
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def long_training(folder):
     settings = params(steps=300, warm_up=10, validate_every=50, checkpoint_every=5, keep="best")
     network, _, saved = train_sft_dec(STAGES["s1"], settings, folder, folder / "checkpoints")
     save_weights(network, weights_path(folder, "s1"))
-    saved.clear()
+    shutil.rmtree(saved.folder)
 
 
 def run(context, function, argument):

@@ -46,5 +46,5 @@ def train_cell(
     machine = torch.cuda.get_device_name(trained_on) if trained_on.type == "cuda" else "CPU"
     judged = judge(partial(measure_network, network, device=device), data / "scenes", "test").assign(machine=machine)
     write_per_image(cell.per_image(out), judged)
-    saved.clear()
+    saved.finish(cell.weights(out))
     return judged

@@ -26,25 +26,26 @@ def train_models(
 
     Each training is within its ``watched``, which gives what is told how it goes.
 
-    A training that was stopped goes on from its checkpoints. They go when all budgets are written: DVC takes away
-    what an earlier one wrote before it runs the stage again.
+    A training that was stopped goes on from its checkpoints. They count as done when all budgets are written: DVC
+    takes away what an earlier one wrote before it runs the stage again.
 
     Raises:
         DataError: scenes or patches are missing or damaged.
         TrainingError: the loss stays no finite number, or there is not enough memory.
     """
-    done: list[Checkpoints] = []
+    done: list[tuple[Checkpoints, Path]] = []
     for each in trained:
         with watched(each) as report:
-            done += _train_model(each, comparison, params, build, checkpoints, report)
-    for saved in done:
-        saved.clear()
+            parts = _train_model(each, comparison, params, build, checkpoints, report)
+        done += [(saved, each.weights(build / "comparison")) for saved in parts]
+    for saved, weights in done:
+        saved.finish(weights)
 
 
 def _train_model(
     trained: Trained, comparison: Comparison, params: Params, build: Path, checkpoints: Path, report: Report
 ) -> list[Checkpoints]:
-    """Train and write a model on one budget; returns the checkpoints of its parts, for the caller to clear."""
+    """Train and write a model on one budget; returns the checkpoints of its parts, for the caller to finish."""
     steps = ", ".join(
         f"{part} {count} steps" for part, count in comparison.steps_of(trained.model, trained.budget).items()
     )

@@ -68,7 +68,7 @@ class Delivery(threading.Thread):
                 break
         if self.is_alive():
             self._abandoned.set()
-            return self._away or "the tracking store is too slow"
+            return self._away or f"{self._sender.settings.shown} is too slow, or answers nothing"
         return self._away
 
     def _attempt(self) -> None:

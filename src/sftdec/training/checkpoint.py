@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 
 from sftdec.runtime import atomic_path, checksum
 
+DONE = "done"  # beside the last checkpoint of a training that has ended: the MD5 of its result, as DVC will note it
 _KEPT = 2  # the newest, and the one before it should the newest turn out to be cut short
 
 
@@ -36,7 +36,8 @@ class Checkpoints:
     def __init__(self, root: Path, stage: str, key: str, inputs: dict[str, Any] | None = None) -> None:
         self.inputs = json.dumps(inputs or {}, sort_keys=True, default=str)
         self.folder = root / f"{stage}-{key}"
-        others = [path for path in sorted(root.glob(f"{stage}-*")) if path != self.folder]
+        (self.folder / DONE).unlink(missing_ok=True)
+        others = [path for path in sorted(root.glob(f"{stage}-*")) if not (path / DONE).exists()]
         if others and not self.folder.exists():
             warnings.warn(
                 f"{', '.join(map(str, others))}: a checkpoint of other parameters, inputs or code; "
@@ -69,9 +70,15 @@ class Checkpoints:
                 )
         return None
 
-    def clear(self) -> None:
-        """Remove them: the stage is done."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def finish(self, result: Path) -> None:
+        """The result is written: the last one stays until DVC has noted it, as a kill would cost all of it till then.
+
+        Stages remove it as they begin (`pipelines.stages.entry`).
+        """
+        for old in self._newest_first()[1:]:
+            old.unlink(missing_ok=True)
+        with result.open("rb") as opened, atomic_path(self.folder / DONE) as temporary:
+            temporary.write_text(hashlib.file_digest(opened, "md5").hexdigest(), "utf-8")
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.pt"), reverse=True)

@@ -84,7 +84,7 @@ def train_sft_dec(
     """Train one stage on ``build/scenes`` and ``build/patches``, from the weights that ``initial_weights`` finds.
 
     It goes on from a checkpoint of the same inputs, code and parameters below ``checkpoints``. The last one stays, for
-    the caller to clear when the result is safe. ``group``: the processes that train together (``joined``).
+    the caller to finish when the result is written. ``group``: the processes that train together (``joined``).
     ``find``: the file that the name of ``initial`` weights stands for.
 
     Raises:

@@ -2,13 +2,13 @@
 
 import pytest
 from prefect import flow
-from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.blocks.system import Secret
 from prefect.blocks.webhook import Webhook
 
 from pipelines.flows import alarms
 from pipelines.flows.alarms import HOOKS, AlarmError, alarm, load, set_up
-from tests.pipelines.receiver import receiving
+from tests.pipelines.receiver import receiving, receiving_mail
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +44,20 @@ def test_without_a_server_the_flows_hook_sends_it_through_the_users_block(prefec
     said = [each["body"] for each in received]
     assert said[0].startswith("This is where you hear") and said[1] == "Version 3 isn't promoted: it is no better"
     assert said[2].startswith("retrain (HEAD 1234567) Failed: Flow run encountered an exception: ValueError: the loss")
+
+
+def test_it_is_sent_as_mail_where_the_block_s_address_is_one_of_mail(prefect_server, monkeypatch):
+    monkeypatch.setattr(alarms, "PREFECT_API_URL", NoServer)
+    with receiving_mail() as (address, received):
+        url = f"mailto://{address}/?mode=insecure&from=nights@studio.example&to=anna@studio.example"
+        SlackWebhook(url=url).save("mail", overwrite=True)
+        set_up("slack-webhook/mail")
+        with pytest.raises(ValueError, match="nan"):
+            fails()
+    assert [(each["subject"], each["to"]) for each in received] == [("SFT-Dec", "anna@studio.example")] * 3
+    said = [each.get_body(("plain", "html")).get_content() for each in received]
+    assert "This is where you hear" in said[0] and "Version 3 isn" in said[1]
+    assert "retrain (HEAD 1234567) Failed" in said[2] and "the loss is nan" in said[2]
 
 
 def test_a_block_that_is_not_there_or_sends_nothing_is_refused(prefect_server):

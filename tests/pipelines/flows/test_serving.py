@@ -52,12 +52,17 @@ def test_it_keeps_the_schedule_with_a_server_of_its_own(served):
     assert deployment["name"] == "retrain" and deployment["global_concurrency_limit"] is None
 
 
-def test_every_deployment_is_taken_and_holds_no_machines_path(served, environment):
-    for command in (["work-pool", "create", "sftdec", "--type", "process"], ["--no-prompt", "deploy", "--all"]):
-        prefect = [sys.executable, "-m", "prefect", *command]
-        told = {**environment, "PREFECT_API_URL": f"{served[1]}/api"}
-        done = subprocess.run(prefect, cwd=ROOT, env=told, capture_output=True, text=True)
+def test_every_deployment_is_taken_holds_no_machines_path_and_what_is_declared_no_more_goes(served, environment):
+    told = {**environment, "PREFECT_API_URL": f"{served[1]}/api"}
+    nightly = ["-n", "nightly", "-p", "sftdec"]  # of before
+    for command in (
+        ["prefect", "work-pool", "create", "sftdec", "--type", "process"],
+        ["prefect", "--no-prompt", "deploy", "pipelines/flows/retrain.py:retrain", *nightly],
+        ["pipelines.flows.deploy"],
+    ):
+        done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=told, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+    assert "retrain/nightly: deleted, prefect.yaml declares it no more" in done.stdout
     mine = [each for each in ask(served[1], "deployments") if each["work_pool_name"] == "sftdec"]
     crons = {each["name"]: [schedule["schedule"]["cron"] for schedule in each["schedules"]] for each in mine}
     assert crons == {"retrain": ["0 2 * * *"], "reevaluate": ["0 5 * * 0"], "experiment": [], "drift": []}
