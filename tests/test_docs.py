@@ -8,6 +8,7 @@ import re
 import runpy
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sftdec.photos import deep_png
 from sftdec.runtime import read_yaml
 
 ROOT = Path(__file__).parents[1]
+OURS = ("src", "pipelines", "benchmarks", "experiments")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
@@ -113,10 +115,10 @@ def test_each_reason_not_to_run_a_command_is_one_that_is_needed():
 
 
 @pytest.mark.parametrize("words", of("make"))
-def test_make_has_the_targets_that_the_pages_name(words):
-    text = (ROOT / "Makefile").read_text("utf-8").replace("$(VENV)", ".venv")
-    for target in (each for each in words if "=" not in each):
-        assert re.search(rf"^{re.escape(target)}:", text, re.MULTILINE), target
+def test_make_knows_how_to_make_what_the_pages_ask_for(words):
+    made = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout
 
 
 class Parsed(Exception):
@@ -155,13 +157,29 @@ def test_modules_and_scripts_of_the_pages_know_their_options(words, only_parsed)
 
 
 @pytest.mark.parametrize("words", of("dvc"))
-def test_dvc_is_asked_for_stages_and_experiments_that_there_are(words):
-    stages = read_yaml(ROOT / "dvc.yaml")["stages"]
-    if words[0] == "repro":
-        for target in (each for each in words[1:] if not each.startswith("-")):
-            path, _, stage = target.rpartition(":") if ":" in target else (target, "", "")
-            assert (ROOT / path).is_file() or target in stages
-            assert not stage or stage.partition("@")[0] in read_yaml(ROOT / path)["stages"]
+def test_dvc_knows_the_options_stages_and_experiments_of_the_pages(words):
+    from dvc.cli.parser import get_main_parser
+
+    asked = get_main_parser().parse_args(words)
+    for target in asked.targets or () if words[0] in ("repro", "commit") else ():
+        path, _, stage = target.rpartition(":") if ":" in target else ("dvc.yaml", "", target)
+        if target.endswith("dvc.yaml"):
+            path, stage = target, ""
+        assert not stage or stage.partition("@")[0] in read_yaml(ROOT / path)["stages"]
+        assert (ROOT / path).is_file()
+
+
+# Options in the text of pages that are those of other programs.
+OTHERS = {"--help", "--extra-index-url", "--preload", "--timeout", "--temp", "--queue"}
+
+
+def test_every_option_in_the_text_is_one_of_a_program_of_ours():
+    sources = [path.read_text("utf-8") for room in OURS for path in (ROOT / room).rglob("*.py")]
+    known = {option for text in sources for option in re.findall(r"[\"'](--[a-z][a-z-]+)[\"']", text)} | OTHERS
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        named = {each for code in re.findall(r"`([^`]+)`", text) for each in re.findall(r"(?<!\S)--[a-z][a-z-]+", code)}
+        assert named <= known, (page, named - known)
 
 
 def test_every_page_is_in_the_navigation_and_every_entry_a_page():

@@ -3,11 +3,12 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sftdec.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from sftdec.deblurrer import Deblurred, Deblurrer
 
 __all__ = ["Deblurred", "Deblurrer"]
-__version__ = "1.0.0"
 
 
 def __getattr__(name: str) -> Any:

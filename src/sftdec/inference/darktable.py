@@ -15,6 +15,7 @@ from sftdec.builtin import builtin_weights
 from sftdec.inference.export import compared, onnx_model
 from sftdec.networks import SFTDec
 from sftdec.runtime import atomic_path, checksum
+from sftdec.version import __version__
 
 IDENTIFIER = "denoise-sft-dec"  # of the model, and the archive's folder; darktable wants the task in front
 OVERLAP = 64  # px that darktable lays around a tile
@@ -82,7 +83,7 @@ def _config() -> str:
         "task": "denoise",
         "arch": "sft-dec",
         "backend": "onnx",
-        "version": metadata.version("sftdec"),
+        "version": __version__,
         "type": "single",
         "tiling": True,
         "num_inputs": 1,
@@ -98,7 +99,7 @@ def _papers(network: SFTDec, digest: str) -> dict[str, str]:
     shipped, reach = builtin_weights(), measure_reach(network)
     is_shipped = digest == checksum(shipped)
     readme = README.format(
-        version=metadata.version("sftdec"),
+        version=__version__,
         digest=digest,
         sigma_max=network.config.sigma_max,
         overlap=OVERLAP,

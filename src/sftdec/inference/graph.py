@@ -16,7 +16,6 @@ D: condition features.
 
 import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from sftdec.networks import DecomposedMap, FullMap, SFTDec, SFTLayer
+from sftdec.version import __version__
 
 OPSET = 18
 KEY = "sftdec"  # of the configuration in the file's metadata, as in a weights file
@@ -242,7 +242,7 @@ class _Writer:
             graph,
             opset_imports=[helper.make_opsetid("", OPSET)],
             producer_name="sftdec",
-            producer_version=version("sftdec"),
+            producer_version=__version__,
         )
         model.ir_version = helper.find_min_ir_version_for(model.opset_import)
         described = json.loads(network.config.to_json())

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +29,7 @@ from sftdec.registry.store import (
 from sftdec.registry.turn import own_turn
 from sftdec.runtime import checksum
 from sftdec.tracking import CHANGED, MADE_BY, TrackingSettings, fluent_store, origin_of, read_settings
+from sftdec.version import __version__
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -114,7 +114,7 @@ def _unchanged(client: "MlflowClient", digest: str, root: Path, settings: Tracki
 def _origin(root: Path, digest: str, settings: TrackingSettings) -> dict[str, str]:
     """What weights of this SHA-256 were made of: the run that made them, but for those that ship with a release."""
     if digest == checksum(builtin_weights()):
-        return {ORIGIN: f"{BUILTIN} of sftdec {metadata.version('sftdec')}; its MODEL_CARD.md says how it came about"}
+        return {ORIGIN: f"{BUILTIN} of sftdec {__version__}; its MODEL_CARD.md says how it came about"}
     return origin_of(digest, root, settings)
 
 

@@ -234,7 +234,7 @@ def map_calibration(truth: "NDArray[np.float64]", estimate: "NDArray[np.float64]
         axes.plot(at, middle, color=AMBER, marker="o", markersize=4, linewidth=1.5, label="median")
         axes.set(xlim=(0, top), ylim=(0, top), xlabel="true σ, px", ylabel="estimated σ, px")
         bare(axes)
-        legend_above(figure, *axes.get_legend_handles_labels(), 3, 0.62, 1.4)
+        legend_above(figure, *axes.get_legend_handles_labels(), 3 if width > 6 else 2, 0.62, 1.4)
     return figure
 
 
