@@ -52,7 +52,7 @@ class Told:
 def prepare(folder: Path) -> Path:
     """The project, in which nothing has run."""
     project = make_copy(folder / "project")
-    shutil.rmtree(project / "experiments")  # DVC would read the matrices of 66 trainings with every command
+    shutil.rmtree(project / "experiments")  # DVC would read the matrices of 132 trainings with every command
     for stage in ("s1", "s2", "s3"):
         changes = {"steps": STEPS, "checkpoint_every": STEPS // SHARE, "validate_every": STEPS}
         set_params(project, **{f"train__{stage}__{key}": value for key, value in changes.items()})

@@ -1,6 +1,5 @@
 """Results in reports/, which Git keeps, and what they were made from: a few lines of made_from.yaml beside them."""
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from sftdec.lineage import lineage
-from sftdec.runtime import atomic_path, below, checksum
+from sftdec.runtime import atomic_path, below, checksum, together
 
 NAME = "made_from.yaml"
 SCENES, PARAMS, REPORTS = Path("build/scenes"), Path("params.yaml"), Path("reports")
@@ -51,7 +50,7 @@ def record(experiment: str, weights: Iterable[Path], reports: Path) -> None:
         "code": code_checksum(root, experiment),
         "scenes": f"sha256:{checksum(SCENES)}" if SCENES.is_dir() else None,
         "parameters": {each.as_posix(): f"sha256:{checksum(each)}" for each in (PARAMS, own) if each.is_file()},
-        "weights": {"files": len(found), "checksum": _together(found)},
+        "weights": {"files": len(found), "checksum": f"sha256:{together(found)}"},
     }
     known = {**read(reports), experiment: made}
     with atomic_path(reports / NAME) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -83,7 +82,7 @@ def code_checksum(root: Path, experiment: str) -> str | None:
     stages = _yaml().load(file.read_text("utf-8"))["stages"].values()
     deps = {dep for stage in stages for dep in stage["deps"] if dep.startswith(("src/", "pipelines/"))}
     files = {each for dep in deps for each in (below(root / dep) if (root / dep).is_dir() else [root / dep])}
-    return _together(sorted((each.relative_to(root).as_posix(), checksum(each)) for each in files))
+    return f"sha256:{together(sorted((each.relative_to(root).as_posix(), checksum(each)) for each in files))}"
 
 
 def _yaml() -> YAML:
@@ -92,9 +91,3 @@ def _yaml() -> YAML:
     yaml.default_flow_style, yaml.width = False, 200
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     return yaml
-
-
-def _together(named: Iterable[tuple[str, str]]) -> str:
-    """One SHA-256 over names and checksums of files."""
-    lines = "".join(f"{name}\0{digest}\n" for name, digest in named)
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"

@@ -102,9 +102,5 @@ class Trained:
 
 
 def load_comparison(path: Path) -> Comparison:
-    """The comparison of a parameter file.
-
-    Raises:
-        ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
-    """
+    """The comparison of a parameter file, as ``load_typed``."""
     return load_typed(Comparison, path)

@@ -101,11 +101,7 @@ class Cell:
 
 
 def load_experiment(path: Path) -> Experiment:
-    """The experiment of a parameter file.
-
-    Raises:
-        ParamsError: the file is missing or no YAML, or has an unknown key or an impossible value, which is named.
-    """
+    """The experiment of a parameter file, as ``load_typed``."""
     return load_typed(Experiment, path)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sftdec.lineage.git_command import WorktreeError
 from sftdec.lineage.uncommitted import head, is_source, uncommitted
-from sftdec.runtime import checksum, read_yaml
+from sftdec.runtime import checksum, read_yaml, together
 
 CODE_FOLDERS = ("src", "pipelines")
 DEFINING_FILES = ("params.yaml", "data.dvc", "dvc.yaml")
@@ -118,7 +118,7 @@ def _code_deps(root: Path, stage: str | None) -> list[str]:
 
 
 def _code_hash(root: Path) -> str:
-    return _text_hash("".join(f"{name}\0{digest}\n" for name, digest in code_checksums(root).items()))
+    return together(code_checksums(root).items())
 
 
 def _file_hash(path: Path) -> str | None:

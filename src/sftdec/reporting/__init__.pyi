@@ -1,4 +1,4 @@
-from .crops import Crop, choose_crops
+from .crops import choose_crops
 from .document import Block, Cell, Document, Sheet, Spread, markdown
 from .figures import add_axes, add_colour_bar, decibels, draw_boxes, gain_colour, show, show_window
 from .gallery import Gallery, load_comparisons, save_comparisons
@@ -8,7 +8,6 @@ from .report.page import write_report
 from .style import (
     BETTER,
     CROPS,
-    DEFOCUS_COLOURS,
     INK,
     MUTED,
     RULE,
@@ -23,14 +22,12 @@ from .style import (
 __all__ = [
     "BETTER",
     "CROPS",
-    "DEFOCUS_COLOURS",
     "INK",
     "MUTED",
     "RULE",
     "WORSE",
     "Block",
     "Cell",
-    "Crop",
     "Document",
     "Gallery",
     "Material",

@@ -1,6 +1,6 @@
 from .addresses import HIDDEN, hush, without_passwords
 from .atomic import atomic_path
-from .checksums import checksum
+from .checksums import checksum, together
 from .devices import Exact, Precision, autocast, choose_device, compute_exactly, has_bf16, mixed, training_dtype
 from .errors import DataError
 from .extras import MissingExtraError, needs_extra
@@ -39,6 +39,7 @@ __all__ = [
     "read_yaml",
     "return_freed_memory",
     "run_here",
+    "together",
     "training_dtype",
     "wait_passively",
     "without_passwords",

@@ -1,6 +1,7 @@
 """The SHA-256 of what lies on disk."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -16,4 +17,9 @@ def checksum(path: Path) -> str:
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such file or folder to hash; run the stage that makes it")
     files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
-    return hashlib.sha256("".join(f"{name}\0{checksum(files[name])}\n" for name in sorted(files)).encode()).hexdigest()
+    return together((name, checksum(files[name])) for name in sorted(files))
+
+
+def together(named: Iterable[tuple[str, str]]) -> str:
+    """One SHA-256 (hex) over names and the checksums of what they name, in this order."""
+    return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in named).encode()).hexdigest()

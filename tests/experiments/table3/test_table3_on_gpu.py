@@ -32,7 +32,6 @@ def machine(tmp_path):
         "changes": {f"train.{stage}.warm_up": 1 for stage in stages},
         "equal_time": ["baseline"],
         "step_cost": {"baseline": {"s1": 1.0, "s2": 1.0, "s3": 1.0}},
-        "report": {},
     }
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(settings))
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values()))

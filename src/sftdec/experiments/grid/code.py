@@ -1,10 +1,9 @@
 """Which source decides a cell's figures."""
 
-import hashlib
 from pathlib import Path
 
 from sftdec.experiments.grid.models import Kind
-from sftdec.runtime import Imports, checksum
+from sftdec.runtime import Imports, checksum, together
 
 _MEASURING = ("sftdec.datasets.scene", "sftdec.evaluation.evaluate")
 _OF_KIND: dict[Kind, tuple[str, ...]] = {
@@ -30,5 +29,4 @@ def code_checksum(kind: Kind, package: Path | None = None) -> str:
     imports = Imports({"sftdec": package.parent})
     files = {file for module in (*_MEASURING, *_OF_KIND[kind]) for file in imports.closure(module, counts)}
     names = sorted(file.relative_to(package).as_posix() for file in files)
-    lines = "".join(f"{name}\0{checksum(package / name)}\n" for name in names)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return together((name, checksum(package / name)) for name in names)

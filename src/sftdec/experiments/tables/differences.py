@@ -22,6 +22,9 @@ ROW = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviati
        "trainings", "pictures", "photos", "photos_above_0", "unchanged", "verdict", "size"]  # fmt: skip
 
 Measure = Literal["psnr", "ssim", "mae", "mse"]
+UNITS: dict[Measure, str] = {"mae": "MAE", "mse": "MSE", "psnr": "PSNR (dB)", "ssim": "SSIM"}
+BUDGET_TITLES = {"equal_time": "Equal time", "equal_steps": "Equal steps"}
+DECIMALS: dict[Measure, int] = {"psnr": 3, "ssim": 4, "mae": 4}  # of differences between trainings of one network
 BETTER: dict[Measure, int] = {"psnr": 1, "ssim": 1, "mae": -1, "mse": -1}
 Row = dict[Any, Any]  # of ``ROW``
 
@@ -50,6 +53,15 @@ class Difference:
     photos_above: int
     better: int
     unchanged: int
+
+    def ends(self) -> dict[str, float]:
+        """The mean with its interval (``ours``, ``low``, ``high``), and how likely a true one is that is not ``above``
+        0, or not ``below``; nothing where that can't be told.
+        """
+        if self.estimate is None:
+            return {}
+        found, chance = self.estimate.interval(LEVEL), self.estimate.chance
+        return {"ours": found.mean, "low": found.low, "high": found.high, "above": chance(1), "below": chance(-1)}
 
 
 def check_table(table: pd.DataFrame) -> None:
@@ -131,11 +143,8 @@ def difference_row(table: pd.DataFrame, first: Trained, second: Trained, measure
     found = difference(*rows, measure, what)
     row: Row = {"kind": "difference", "measure": measure, "trainings": found.trainings, "pictures": found.pictures}
     row |= {"photos": found.photos, "photos_above_0": found.photos_above, "unchanged": found.unchanged}
-    if found.estimate is None:
-        return row | {"verdict": "can't be told"}
-    ends, chance = found.estimate.interval(LEVEL), found.estimate.chance
-    row |= {"ours": ends.mean, "low": ends.low, "high": ends.high, "above": chance(1), "below": chance(-1)}
-    return row | {"verdict": ends.verdict(BETTER[measure])}
+    verdict = "can't be told" if found.estimate is None else found.estimate.interval(LEVEL).verdict(BETTER[measure])
+    return row | found.ends() | {"verdict": verdict}
 
 
 def cell_figures(table: pd.DataFrame, trained: Trained, measure: Measure) -> Row:

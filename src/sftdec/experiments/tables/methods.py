@@ -8,10 +8,8 @@ REFERENCE = "sft_dec"  # each other method's figures are compared with its
 DECONVOLVED = "+deconvolution"
 FLOOR = "floor"  # the row that needs no method
 UNTRAINED = "untrained"  # the budget of what learns nothing: its rows stand in every section
-BUDGET_TITLES = {"equal_time": "Equal time", "equal_steps": "Equal steps"}
 PANEL_BUDGET = "equal_time"  # of the panels' pictures
 DECIMALS: dict[Measure, int] = {"mae": 4, "mse": 4, "psnr": 2, "ssim": 4}
-UNITS: dict[Measure, str] = {"mae": "MAE", "mse": "MSE", "psnr": "PSNR (dB)", "ssim": "SSIM"}
 
 ORACLE = f"oracle{DECONVOLVED}"
 CLASSICAL = ("karaali_jung", "zhuo_sim", ORACLE)  # judged without weights

@@ -6,8 +6,9 @@ import pandas as pd
 
 from sftdec.experiments.definition import Experiment
 from sftdec.experiments.tables.differences import (
+    DECIMALS,
     ROW,
-    Measure,
+    UNITS,
     Row,
     Trained,
     cell_figures,
@@ -20,8 +21,7 @@ from sftdec.experiments.tables.differences import (
 from sftdec.reporting import Document, Sheet
 
 DEFAULT, STAGE = "default", "s3"
-DECIMALS: dict[Measure, int] = {"psnr": 3, "ssim": 4, "mae": 4}
-TITLES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mae": "map MAE"}
+TITLES = UNITS | {"mae": "map MAE"}
 SUPPORTS = {"holds": "the other reading", "doesn't hold": "the default", "can't be told": "neither"}
 SAID = {
     "holds": "the figures support the other reading.",

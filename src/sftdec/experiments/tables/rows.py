@@ -4,16 +4,8 @@ from collections.abc import Collection, Iterator
 
 import pandas as pd
 
-from sftdec.experiments.tables.differences import LEVEL, difference
-from sftdec.experiments.tables.methods import (
-    BUDGET_TITLES,
-    FLOOR,
-    REFERENCE,
-    UNTRAINED,
-    Method,
-    Table,
-    trained_model,
-)
+from sftdec.experiments.tables.differences import BUDGET_TITLES, difference
+from sftdec.experiments.tables.methods import FLOOR, REFERENCE, UNTRAINED, Method, Table, trained_model
 
 Row = dict[str, object]
 
@@ -107,10 +99,9 @@ def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None) -
             continue
         pair = difference(rows, reference, measure)
         found[f"{measure}_difference"] = pair.mean
-        if pair.estimate is not None:
-            ends, chance = pair.estimate.interval(LEVEL), pair.estimate.chance
-            found |= {f"{measure}_low": ends.low, f"{measure}_high": ends.high}
-            found[f"{measure}_chance"] = min(1.0, 2 * min(chance(1), chance(-1)))
+        if ends := pair.ends():
+            found |= {f"{measure}_{end}": ends[end] for end in ("low", "high")}
+            found[f"{measure}_chance"] = min(1.0, 2 * min(ends["above"], ends["below"]))
         if measure == table.measures[0]:
             found["better"] = pair.better
     return found

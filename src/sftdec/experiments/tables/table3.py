@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sftdec.evaluation import Interval, Verdict
-from sftdec.experiments.definition import Cell, Experiment, StageName
+from sftdec.experiments.definition import BUDGETS, Cell, Experiment, StageName
 from sftdec.experiments.tables.differences import (
+    BUDGET_TITLES,
+    DECIMALS,
     ROW,
+    UNITS,
     Measure,
     Row,
     Trained,
@@ -27,10 +30,7 @@ from sftdec.reporting import Block, Document, Sheet
 NAMES = {"baseline": "baseline", "sft": "+SFT", "sft_dec": "+SFT-Dec", "sft_fdec": "+SFT-FDec"}
 STAGES = {"s1": "s1", "s2": "s2", "s3": "s3", "end_to_end": "end-to-end"}
 FINAL = "sft_dec"  # the network whose time the budget equal_time gives to the others
-BUDGET_TITLES = {"equal_steps": "Equal steps", "equal_time": "Equal time"}
-DECIMALS: dict[Measure, int] = {"psnr": 3, "ssim": 4}
 MEASURES: tuple[Measure, ...] = ("psnr", "ssim")
-UNITS = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
 
 # PSNR (dB) and SSIM on Realistic. The table lost its row names in print-outs; in this order it fits sec. 4.3.
 PAPER: dict[tuple[str, str], dict[Measure, float]] = {
@@ -126,17 +126,17 @@ def table3_rows(table: pd.DataFrame) -> pd.DataFrame:
         ValueError: a table that can't be compared, or has no rows.
     """
     check_table(table)
-    rows = [_cell(table, budget, place, measure) for budget in BUDGET_TITLES for place in PAPER for measure in MEASURES]
+    rows = [_cell(table, budget, place, measure) for budget in BUDGETS for place in PAPER for measure in MEASURES]
     compared = {
         _key(budget, measure, *pair): (measure, *pair)
-        for budget in BUDGET_TITLES
+        for budget in BUDGETS
         for statement in STATEMENTS
         for measure in MEASURES
         for pair in statement.above
     }
     of = {key: _difference(table, key, *pair) for key, pair in compared.items()}
     rows += of.values()
-    for budget in BUDGET_TITLES:
+    for budget in BUDGETS:
         for measure in MEASURES:
             parts = [_pairs(of, budget, statement, measure) for statement in STATEMENTS]
             for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts), strict=True):
@@ -206,7 +206,8 @@ def table3_document(rows: pd.DataFrame, notes: Sequence[str]) -> Document:
     named = rows.assign(second=rows["second"].fillna("")).to_dict("records")
     of: Rows = {(row["budget"], row["first"], row["second"], row["measure"]): row for row in named}
     parts: dict[str, list[Block]] = {}
-    for budget, title in BUDGET_TITLES.items():
+    for budget in BUDGETS:
+        title = BUDGET_TITLES[budget]
         parts[title] = [_cells(of, budget, measure) for measure in MEASURES]
         for statement in STATEMENTS:
             pairs = {measure: _pairs(of, budget, statement, measure) for measure in MEASURES}
@@ -221,12 +222,12 @@ def _pairs(of: Rows, budget: str, statement: Statement, measure: Measure) -> lis
 def _summary(of: Rows) -> Sheet:
     """Each statement once, with what PSNR says on either budget of its sign, and of its size if it names one."""
     head = ["What the paper says, and what our PSNR does"]
-    for title in BUDGET_TITLES.values():
-        head += [title, "interval (dB)", "by as much"]
+    for budget in BUDGETS:
+        head += [BUDGET_TITLES[budget], "interval (dB)", "by as much"]
     body = []
     for statement in STATEMENTS:
         body.append([statement.text])
-        for budget in BUDGET_TITLES:
+        for budget in BUDGETS:
             verdict, ends, size = _said(of, budget, statement, "psnr")
             body[-1] += [verdict, ends or "—", size or "—"]
     return Sheet(head, body)
