@@ -1,7 +1,7 @@
 """What the registry and the nights survive: races and failures, each found by what is left on the disk.
 
     python benchmarks/survival.py races [--rounds 500] [--seed 0] [--minutes 30]
-    python benchmarks/survival.py kills [--kills 200] [--flow] [--stages train_s1] [--minutes 30]
+    python benchmarks/survival.py kills [--kills 200] [--flow] [--stages fetch patches train_s1] [--minutes 30]
     python benchmarks/survival.py writes [--cases promote register train checkout] [--most 1000]
 
 races: two promotes, a register, a reader of the history and a `kill -9` of one of them, all at once, round after round;
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=["promote", "register", "train", "checkout"])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--flow", action="store_true")
-    parser.add_argument("--stages", nargs="*", default=["train_s1"])
+    parser.add_argument("--stages", nargs="*", default=["fetch", "patches", "train_s1"])
     parser.add_argument("--most", type=int, default=1000, help="writes of a case that are failed")
     parser.add_argument("--folder", type=Path, help="an empty one to work in, which is then kept")
     parser.add_argument("--seed", type=int, default=0)

@@ -4,14 +4,15 @@ import logging
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import NetworkConfig
-from sftdec.registry import RegistryError, register, resolve_weights, set_champion, versions
-from sftdec.tracking import read_settings, send_pending, track_stage
+from sftdec.registry import RegistryError, champion, history, register, resolve_weights, set_champion, versions
+from sftdec.tracking import TrackingSettings, read_settings, send_pending, track_stage
 from sftdec.tracking.spool import pending_spools
 from sftdec.training.loop import LOG_EVERY
 from sftdec.training.run import train_sft_dec
@@ -80,6 +81,43 @@ def lineage_tag(root: Path) -> str:
 def weights(path: Path, seed: int) -> Path:
     save_weights(build_network(NetworkConfig.of_size("small"), seed), path)
     return path
+
+
+def test_a_database_that_goes_in_the_middle_of_a_move_leaves_the_champion_of_before_or_after(
+    root: Path, tracking: str, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setattr("sftdec.registry.turn.LEASE", 5.0)  # one that was cut off leaves its name
+    settings = read_settings(root, {"MLFLOW_TRACKING_URI": tracking})
+    numbers = [
+        register(weights(root / f"{seed}.safetensors", seed), None, {}, root, settings=settings) for seed in (21, 22)
+    ]
+    began = time.monotonic()
+    set_champion(numbers[0], "first", {}, root, settings, allow_dirty=True)
+    takes = time.monotonic() - began
+    for number, share in enumerate((0.5, 0.8, 0.95), 1):
+        wanted = numbers[number % 2]
+        with ThreadPoolExecutor() as other:
+            move = other.submit(set_champion, wanted, f"{share}", {}, root, settings, allow_dirty=True)
+            time.sleep(share * takes)
+            postgres.stop()
+            failed = move.exception()
+        postgres.start()
+        assert failed is None or isinstance(failed, RegistryError | OSError), failed
+        assert_told(root, settings)
+        serving = champion(root, settings)
+        assert serving is not None
+        if serving.number != wanted.number:
+            assert failed is not None
+            set_champion(wanted, f"{share} again", {}, root, settings, allow_dirty=True)
+        assert_told(root, settings)
+
+
+def assert_told(root: Path, settings: TrackingSettings) -> None:
+    """The history's last move is the champion's, and nobody made one outside."""
+    moves, serving = history(root, settings), champion(root, settings)
+    assert serving is not None and moves["version"].iloc[-1] == serving.number
+    assert not set(moves["event"]) - {"promoted"}
 
 
 def test_an_object_store_that_refuses_registers_nothing_and_the_champion_goes_on_serving(
