@@ -163,7 +163,7 @@ def test_dvc_knows_the_options_stages_and_experiments_of_the_pages(words):
     asked = get_main_parser().parse_args(words)
     for target in asked.targets or () if words[0] in ("repro", "commit") else ():
         path, _, stage = target.rpartition(":") if ":" in target else ("dvc.yaml", "", target)
-        if target.endswith("dvc.yaml"):
+        if (ROOT / target).is_file():
             path, stage = target, ""
         assert not stage or stage.partition("@")[0] in read_yaml(ROOT / path)["stages"]
         assert (ROOT / path).is_file()

@@ -28,7 +28,12 @@ def project(root: Path, settings: TrackingSettings, bright: dict[str, Path], mon
 
 
 def test_history_is_a_line_a_move_and_all_of_it_as_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["history"]) == 0 and capsys.readouterr().out == "nothing has served yet\n"
+    assert main(["history"]) == 0
+    nothing, _, *asked = capsys.readouterr().out.splitlines()  # then what came of each version, with the gate's reason
+    assert nothing == "nothing has served yet" and [line.split()[1:3] for line in asked] == [
+        ["registered", "1"],
+        ["registered", "2"],
+    ]
     for number, reason in ((2, "sharper"), (1, "halos")):
         assert main(["promote", "--version", str(number), "--reason", reason]) == 0
         assert capsys.readouterr().out == f"models:/sft-dec/{number} serves\n"

@@ -59,9 +59,11 @@ def _history(arguments: argparse.Namespace) -> int:
     told = history(Path.cwd(), everything=arguments.all)
     if arguments.json:
         print(json.dumps(json.loads(told.to_json(orient="records")), indent=2, ensure_ascii=False))
-    elif told.empty:
+        return 0
+    if told.empty:
         print("nothing has served yet")
-    else:
+        told = history(Path.cwd(), everything=True)  # what was refused, and why
+    if not told.empty:
         print("\n".join(_lines(told)))
     return 0
 
