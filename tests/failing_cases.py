@@ -94,7 +94,10 @@ def training(folder: Path) -> Case:
         checkpoints.finish(weights)
 
     def left() -> list[str]:
-        return [str(path) for path in folder.rglob("*") if ".part" in path.name or path.name.startswith("step-")]
+        found = [path for path in folder.rglob("*") if ".part" in path.name or path.name.startswith("step-")]
+        return [
+            str(path) for path in found if not (path.parent / "done").is_file()
+        ]  # which stays till DVC has noted it
 
     return Case("train", reset, work, lambda: checksum(weights) if weights.is_file() else None, left)
 

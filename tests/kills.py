@@ -89,17 +89,25 @@ def kill_often(
     """
     draw, told, deadline = random.Random(seed), Told(), time.monotonic() + seconds
     place = project / ".retrain/worktree" if flow else project
+    anew, whole, lasts = (
+        True,
+        True,
+        {True: longest, False: longest},
+    )  # s of one that begins with nothing, or trains only
     while sum(told.kills.values()) < count and time.monotonic() < deadline and not told.faults:
-        before = reached(project)
+        before, begun = reached(project), time.monotonic()
         running = start(project, flow, stages, more)
         with suppress(subprocess.TimeoutExpired):
-            if running.wait(draw.uniform(0, longest)) == 0:
+            if running.wait(draw.uniform(0, lasts[anew])) == 0:
                 told.ends += 1
-                forget(project, place, not noted_trainings(place) or draw.random() < ANEW)
+                if whole:
+                    lasts[anew] = 1.1 * (time.monotonic() - begun)
+                anew, whole = not noted_trainings(place) or draw.random() < ANEW, True
+                forget(project, place, anew)
                 continue
             told.faults.append(f"an execution ended with {running.returncode}")
             break
-        how = draw.choice([WHOLE, ONE])
+        whole, how = False, draw.choice([WHOLE, ONE])
         told.kills[how] += 1
         told.places[at_work(running, project)] += 1
         seen = before | reached(project)
