@@ -55,5 +55,6 @@ def test_a_result_lies_on_the_disk_once_also_when_it_is_made_again_beside_a_new_
             out.write_bytes(b"in place")
     with atomic_path(out) as temporary:  # as everything here is written
         temporary.write_bytes(b"another")
-    checkout = subprocess.run([sys.executable, "-m", "dvc", "checkout", "--force", "--quiet"], cwd=root, capture_output=True, text=True)
+    command = [sys.executable, "-m", "dvc", "checkout", "--force", "--quiet"]
+    checkout = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert checkout.returncode == 0 and out.read_bytes() == b"recipes.csv" * 1000, checkout.stderr
