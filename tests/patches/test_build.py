@@ -36,7 +36,7 @@ def scenes(tmp_path):
 
 
 def checksums(folder):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_folder_of_scenes_gives_the_bytes_that_its_patches_in_memory_give(tmp_path, scenes):
