@@ -138,6 +138,8 @@ def _packed(levels: NDArray[Any]) -> bytes:
 def _unpacked(packed: pa.Buffer, like: NDArray[Any]) -> NDArray[Any]:
     """A tile, of the type of ``like``."""
     levels = cv2.imdecode(np.frombuffer(packed, np.uint8), cv2.IMREAD_COLOR_RGB)  # a third faster than Pillow
+    if levels is None:
+        raise ValueError("a tile is no picture")
     if like.dtype == np.uint16:
-        return levels[..., 0].astype(np.uint16) << 8 | levels[..., 2]
+        return np.asarray(256 * levels[..., 0].astype(np.uint16) + levels[..., 2])
     return np.asarray(levels)

@@ -96,7 +96,8 @@ class PatchStore:
 
     def _open(self) -> None:
         self.size = int(self.index.attrs["size"])
-        self._places = list(zip(*(self.index[column].tolist() for column in ("scene", "top", "left")), strict=True))
+        places = self.index[["scene", "top", "left"]].itertuples(index=False, name=None)
+        self._places = [(str(scene), int(top), int(left)) for scene, top, left in places]
         self._held: dict[int, Triple] = {}
         self._room = self.resident // (self.size * self.size * 8)  # patches
 
