@@ -73,6 +73,9 @@ def test_a_map_takes_as_many_bits_as_it_needs(tmp_path, levels, mode):
     with Image.open(tmp_path / row["defocus"]) as picture:
         assert picture.mode == mode
     assert np.abs(read_defocus(tmp_path / row["defocus"]) - defocus).max() < (1e-7 if mode == "L" else 1e-5)
+    rendered = Scene("set/a", "set", "train", "a", 6.0, grey, grey, defocus, map_known=True)
+    with Image.open(tmp_path / write_scene(tmp_path, rendered)["defocus"]) as picture:
+        assert picture.mode == "I;16"
 
 
 def test_an_estimated_map_takes_eight_bits(tmp_path):

@@ -61,8 +61,8 @@ class Scene:
 def write_scene(root: Path, scene: Scene, sources: Mapping[str, Path] = MappingProxyType({})) -> dict[str, Any]:
     """Write a scene's three pictures below ``root`` and return its row of the index.
 
-    They are PNG files, a map of 8 bits where these hold it exactly. Of a part whose source is a JPEG of its very
-    levels, that file is copied: a PNG would be six times as large.
+    They are PNG files; a map that nothing was rendered with has 8 bits where these hold it exactly. Of a part whose
+    source is a JPEG of its very levels, that file is copied: a PNG would be six times as large.
     """
     row: dict[str, Any] = {
         "scene": scene.name,
@@ -75,20 +75,21 @@ def write_scene(root: Path, scene: Scene, sources: Mapping[str, Path] = MappingP
         "sigma_mean": float(scene.defocus.mean(dtype=np.float64) * scene.sigma_max),
         "sigma_peak": float(scene.defocus.max() * scene.sigma_max),
     }
+    levels = defocus_levels(scene.defocus)
     pictures: dict[str, NDArray[np.uint8] | NDArray[np.uint16]] = {
         "blurred": scene.blurred,
         "sharp": scene.sharp,
-        "defocus": _few_bits(defocus_levels(scene.defocus)),
+        "defocus": levels if scene.map_known else _few_bits(levels),
     }
-    for part, levels in pictures.items():
+    for part, picture in pictures.items():
         source = sources.get(part)
-        if source is not None and _is_jpeg_of(source, levels):
+        if source is not None and _is_jpeg_of(source, picture):
             path = root / part / f"{scene.name}.jpg"
             with atomic_path(path) as temporary:
                 shutil.copyfile(source, temporary)
         else:
             path = root / part / f"{scene.name}.png"
-            write_picture(path, levels)
+            write_picture(path, picture)
         row[part] = path.relative_to(root).as_posix()
         row[f"{part}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     return row

@@ -39,9 +39,8 @@ class DeviceCrops:
         with ThreadPoolExecutor() as threads:  # a few patches at a time, which wait for nobody while they are unpacked
             for first in range(0, len(dataset.store), _CHUNK):
                 numbers = range(first, min(first + _CHUNK, len(dataset.store)))
-                for number, (*pair, depth) in zip(
-                    numbers, threads.map(dataset.store.__getitem__, numbers), strict=True
-                ):
+                unpacked = threads.map(dataset.store.__getitem__, numbers)
+                for number, (*pair, depth) in zip(numbers, unpacked, strict=True):
                     for kept, levels in zip((*self._pair, self._depth), (*pair, depth.view(np.int16)), strict=True):
                         kept[number].copy_(torch.tensor(levels))
 
