@@ -1,9 +1,11 @@
 """What bringing a data set into scenes costs by its size.
 
     python benchmarks/data.py --photos 100 1000 10000
+    python benchmarks/data.py --pairs 10
 
 Each number of photos is a folder of small JPEG pairs with maps, so that what is measured is what every photo costs
-whatever its size; ``docs/scale.md`` has what a megapixel costs.
+whatever its size; ``docs/scale.md`` has what a megapixel costs. ``--pairs`` are JPEGs of 1680×1120 px without maps, of
+photos that the wheels bring: what they become on the disk, as multiples of the sources.
 """
 
 import argparse
@@ -19,11 +21,17 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from sftdec.datasets import Kept, fetch
+from sftdec.datasets import Kept, fetch, read_index, select_scenes
 from sftdec.datasets.fetching import list_dataset
-from sftdec.params import FetchParams
+from sftdec.datasets.photos import recipe_photo
+from sftdec.params import FetchParams, load_params
+from sftdec.patches import extract_store
 
 SIZE = (48, 64)  # px
+LARGE = (1680, 1120)  # px, width and height
+PHOTOS = ("astronaut", "coffee", "chelsea", "china", "flower", "rocket", "motorcycle", "hopper")
+NOISE = 2.5  # levels, of each pair's photos before they become JPEGs
+ROOT = Path(__file__).parents[1]
 
 
 def add_pairs(folder: Path, first: int, last: int) -> None:
@@ -93,14 +101,50 @@ def growth_of_fetch(photos: list[int]) -> None:
             print(f"{count:<6} {times} {again_told}   {disk[0]:.1f}, {disk[1]:.1f}", flush=True)
 
 
+def add_large_pairs(folder: Path, count: int) -> None:
+    """JPEG pairs of ``LARGE``, one for validation and one for testing; blurred from side to side."""
+    draw = np.random.default_rng(0)
+    ramp = np.linspace(0, 1, LARGE[0], dtype=np.float32)[None, :, None]
+    for number in range(count):
+        sharp = cv2.resize(recipe_photo(PHOTOS[number % len(PHOTOS)]), LARGE, interpolation=cv2.INTER_CUBIC)
+        sharp = np.ascontiguousarray(sharp[:, :: 1 if number < len(PHOTOS) else -1]).astype(np.float32)
+        blurred = (1 - ramp) * sharp + ramp * cv2.GaussianBlur(sharp, (0, 0), 5)
+        split = {0: "val", 1: "test"}.get(number, "train")
+        for part, light in (("sharp", sharp), ("blurred", blurred)):
+            (folder / split / part).mkdir(parents=True, exist_ok=True)
+            levels = np.uint8(np.clip(light + draw.normal(0, NOISE, light.shape), 0, 255))
+            Image.fromarray(levels).save(folder / split / part / f"p{number}.jpg", quality=92)
+
+
+def disk_of_pairs(count: int) -> None:
+    """Print what JPEG pairs become, in MB and as a multiple of their files."""
+    with tempfile.TemporaryDirectory(prefix="sftdec-benchmark-") as name:
+        root = Path(name)
+        add_large_pairs(root / "data" / "pairs", count)
+        scenes, params = root / "scenes", FetchParams(datasets=["pairs"], sigma_max=6.0)
+        fetch(params, root / "data", scenes, kept=Kept(root / "kept"))
+        chosen = select_scenes(read_index(scenes), "train")
+        sources = bytes_of(root / "data")
+        found = {"sources": sources, "scenes": bytes_of(scenes), "scenes, kept": bytes_of(scenes, root / "kept")}
+        for file in ("params.yaml", "params.paper.yaml"):
+            cut = load_params(ROOT / file).patches.model_dump()
+            extract_store(scenes, chosen, root / file, size=cut.pop("patch_size"), **cut)
+            found[f"patches, {file}"] = bytes_of(root / file)
+        for what, size in found.items():
+            print(f"{what:<28} {size / 1e6:8.1f} MB {size / sources:6.1f} ×", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", nargs="+", type=int, default=[100, 1000])
+    parser.add_argument("--pairs", type=int, help="measure what so many large JPEG pairs take, and nothing else")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(measured(arguments.child)))
+    elif arguments.pairs:
+        disk_of_pairs(arguments.pairs)
     else:
         growth_of_fetch(arguments.photos)
 

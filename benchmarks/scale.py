@@ -1,4 +1,4 @@
-"""What docs/scale.md starts from: operations, memory and disk a patch.
+"""What docs/scale.md starts from: operations and memory a patch.
 
     python benchmarks/scale.py [--sizes paper small] [--crop 256] [--no-peak]
 
@@ -9,24 +9,20 @@
 - ``peak``: by how much the largest resident memory of a process grows that has the weights and takes one such step on
   this machine's CPU (Linux); a process of its own for each row of SFT-Dec (``--no-peak`` leaves it out: each takes
   seconds).
-- the store: bytes on disk of a store of random patches, a patch.
 """
 
 import argparse
 import multiprocessing
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from sftdec.networks import SFTDec, build_network
 from sftdec.params import MODULATIONS, LossParams, NetworkConfig
-from sftdec.patches import Patch, write_store
 from sftdec.peers import DIDANet, build_did_anet
 from sftdec.runtime import Precision, autocast
 from sftdec.training import stage_loss
@@ -105,20 +101,6 @@ def _peak(size: str, kind: str, crop: int, precision: Precision, checkpointed: b
     return _high_water() - before
 
 
-def patch_bytes(size: int, count: int = 64) -> float:
-    """Bytes a patch of ``size`` px in a store, index included."""
-    generator = np.random.default_rng(0)
-
-    def patch(number: int) -> Patch:
-        blurred, sharp = generator.integers(0, 256, (2, size, size, 3), np.uint8)
-        defocus = generator.integers(0, 65536, (size, size), np.uint16)
-        return Patch(f"scene_{number}", "sample", 0, 0, blurred, sharp, defocus, 6.0, sharp.mean(2, dtype=np.float32))
-
-    with tempfile.TemporaryDirectory() as folder:
-        write_store(Path(folder), (patch(number) for number in range(count)), size)
-        return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / count
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -155,9 +137,6 @@ def main() -> None:
             rows.append(row)
         table = pd.DataFrame(rows).round(1).to_string(index=False, na_rep="")
         print(f"{size}, memory for one crop of {crop} px\n{table}\n", flush=True)
-    for side in (128, 256, 512):
-        found = patch_bytes(side)
-        print(f"store: {found:,.0f} bytes a patch of {side} px, {found / side**2:.3f} a px")
 
 
 if __name__ == "__main__":

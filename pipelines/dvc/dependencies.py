@@ -41,8 +41,8 @@ class Exempt:
 
 _JUDGED = "experiments/comparison/dvc.yaml:judge"
 _TRAINED = ("train_*", "*:train", "*:s[123]", "*_s[123]", "*:s3_only", "*:end_to_end")
-_ON_SCENES = ("patches", "train_*", "evaluate", "report", "*:*")  # whose pictures are the PNGs that fetch wrote
-_OTHER_PICTURES = "how other pictures lie in their files than the PNGs of fetch, which say nothing beside their pixels"
+_ON_SCENES = ("patches", "train_*", "evaluate", "report", "*:*")  # whose pictures are those that fetch wrote
+_OTHER_PICTURES = "how other pictures lie in their files than those of fetch, PNGs and JPEGs of pixels as they lie"
 EXEMPT = (
     *(
         Exempt(f"src/sftdec/{name}.py", _OTHER_PICTURES, _ON_SCENES)

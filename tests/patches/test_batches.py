@@ -26,7 +26,7 @@ def store(root, count, size=16, **options):
     for number in range(count):
         levels = np.full((size, size, 3), number % 256, np.uint8)
         grey = levels[..., 0].astype(np.float32)
-        patches.append(Patch("s", "d", number, 0, levels, levels, np.zeros((size, size), np.uint16), 6.0, grey))
+        patches.append(Patch("s", "d", size * number, 0, levels, levels, np.zeros((size, size), np.uint16), 6.0, grey))
     write_store(root, patches, size)
     return PatchStore(root, **options)
 

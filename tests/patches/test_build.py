@@ -3,12 +3,16 @@
 import hashlib
 import socket
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from sftdec.datasets import Scene, load_scene, read_index
+from sftdec.datasets import Scene, fetch, load_scene, read_index, select_scenes
+from sftdec.datasets.photos import recipe_photo
 from sftdec.datasets.scene import write_index, write_scene
+from sftdec.params import FetchParams
 from sftdec.patches import PatchStore, extract_patches, extract_store, write_store
 from sftdec.patches.selection import balance, select_patches
 from sftdec.runtime.errors import DataError
@@ -36,7 +40,7 @@ def scenes(tmp_path):
 
 
 def checksums(folder):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_folder_of_scenes_gives_the_bytes_that_its_patches_in_memory_give(tmp_path, scenes):
@@ -163,3 +167,24 @@ def test_balancing_comes_after_the_least_sharp_are_gone_and_none_asked_for_chang
 
 def test_all_patches_of_one_defocus_stay_when_balanced():
     assert balance(np.full(7, 2.0), 5).tolist() == list(range(7))
+
+
+def test_real_jpeg_pairs_take_less_than_twelve_times_their_size_on_the_disk(tmp_path):
+    """Scenes, patches and sources together, nothing of it twice: DVC's cache and what is kept are links of them."""
+    for number, name in enumerate(("china", "flower", "coffee")):
+        sharp = recipe_photo(name)[100:260, 200:408]
+        noise = np.random.default_rng(number).normal(0, 2, sharp.shape)
+        for part, light in (("sharp", sharp), ("blurred", cv2.GaussianBlur(sharp, (0, 0), 2.5))):
+            file = tmp_path / "data" / "mine" / ("train", "val", "test")[number] / part / f"{name}.jpg"
+            file.parent.mkdir(parents=True)
+            Image.fromarray(np.uint8(np.clip(light + noise, 0, 255))).save(file, quality=92)
+    scenes = tmp_path / "scenes"
+    index, _ = fetch(FetchParams(datasets=["mine"], sigma_max=6.0), tmp_path / "data", scenes)
+    taken = dict.fromkeys(("data", "scenes", "patches"), 0)
+    for split in ("train", "validation", "test"):
+        extract_store(scenes, select_scenes(index, split), tmp_path / "patches" / split, size=64, stride=48)
+    for folder in taken:
+        files = [*(tmp_path / folder).rglob("*.*g"), *(tmp_path / folder).rglob("*.arrow")]
+        taken[folder] = sum(file.stat().st_size for file in files)
+    assert taken["scenes"] < 4 * taken["data"] and taken["patches"] < 7 * taken["data"], taken
+    assert sum(taken.values()) < 12 * taken["data"], taken

@@ -3,6 +3,7 @@
 import os
 import pickle
 import resource
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from sftdec.datasets import Scene
 from sftdec.patches import PatchStore, extract_patches, write_store
 from sftdec.patches.augment import CropDataset, batches
 from sftdec.patches.extract import windows
-from sftdec.patches.files import lay_out
+from sftdec.patches.files import photo_file
 from sftdec.runtime.errors import DataError
 from tests.patches.crops import cut
 
@@ -46,7 +47,7 @@ def test_patches_are_the_windows_of_their_scene():
 def test_the_store_gives_back_each_patch(tmp_path):
     patches = list(extract_patches(scene(), 16, 16))
     found = store(tmp_path)
-    assert len(found) == len(patches) == 12 and found.size == 16 and len(list(tmp_path.glob("*.npy"))) == 3
+    assert len(found) == len(patches) == 12 and found.size == 16
     for number in (11, 0, 5):
         for part, levels in zip(("blurred", "sharp", "defocus"), found[number], strict=True):
             assert np.array_equal(levels, getattr(patches[number], part))
@@ -55,18 +56,36 @@ def test_the_store_gives_back_each_patch(tmp_path):
 def test_equal_patches_give_equal_bytes(tmp_path):
     for name in ("a", "b"):
         store(tmp_path / name)
-    for path in (tmp_path / "a").iterdir():
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    files = [path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file()]
+    assert len(files) == 2 and all(
+        (tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files
+    )
 
 
-def test_a_store_is_laid_out_as_numpy_writes_zeros_and_its_room_is_taken(tmp_path):
-    with lay_out(tmp_path, 11, 96):
-        pass
-    for part, zeros in (("sharp", np.zeros((11, 96, 96, 3), np.uint8)), ("defocus", np.zeros((11, 96, 96), np.uint16))):
-        np.save(tmp_path / "expected.npy", zeros)
-        path = tmp_path / f"{part}.npy"
-        assert path.read_bytes() == (tmp_path / "expected.npy").read_bytes()
-        assert path.stat().st_blocks * 512 >= path.stat().st_size
+def test_windows_larger_than_a_tile_overlap_and_lie_across_tiles(tmp_path):
+    one = scene(400, 391)
+    patches = list(extract_patches(one, 200, 77))
+    write_store(tmp_path, patches, 200)
+    found = PatchStore(tmp_path, resident=0)
+    for number in reversed(range(len(patches))):
+        parts = patches[number].blurred, patches[number].sharp, patches[number].defocus
+        assert all(map(np.array_equal, found[number], parts))
+
+
+def test_patches_of_two_photos_under_one_name_are_refused(tmp_path):
+    first, second = next(extract_patches(scene(), 16, 16)), next(extract_patches(scene(41), 16, 16))
+    with pytest.raises(ValueError, match="set/one: patches that overlap differ"):
+        write_store(tmp_path, [first, replace(second, sharp=255 - first.sharp)], 16)
+
+
+def test_a_new_photo_changes_no_others_file_and_one_that_went_leaves_none(tmp_path):
+    def filled(*names):
+        write_store(tmp_path, [patch for name in names for patch in extract_patches(scene(name=name), 16, 16)], 16)
+        return {path.stem: path.read_bytes() for path in tmp_path.rglob("*.arrow")}
+
+    before, after = filled("set/b", "set/c"), filled("set/a", "set/b", "set/c")
+    assert sorted(after) == ["a", "b", "c"] and before.items() <= after.items()
+    assert sorted(filled("set/c")) == ["c"]
 
 
 def test_many_patches_take_few_descriptors_to_write_and_to_read(tmp_path):
@@ -92,23 +111,28 @@ def test_a_store_that_is_missing_or_damaged_names_the_stage_to_run(tmp_path):
     with pytest.raises(DataError, match="dvc repro patches"):
         PatchStore(tmp_path)
     store(tmp_path)
-    path = tmp_path / "sharp.npy"
+    path = photo_file(tmp_path, "set/one")
     whole = path.read_bytes()
     for left in (len(whole) // 2, 50, 0):
         path.write_bytes(whole[:left])
-        with pytest.raises(DataError, match=r"sharp\.npy: the file is missing or cut short.*dvc repro -f patches"):
+        with pytest.raises(DataError, match=r"one\.arrow: the file is missing or cut short.*dvc repro -f patches"):
             PatchStore(tmp_path)
     path.unlink()
-    with pytest.raises(DataError, match=r"sharp\.npy: the file is missing"):
+    with pytest.raises(DataError, match=r"one\.arrow: the file is missing"):
         PatchStore(tmp_path)
 
 
-def test_a_file_of_another_store_is_refused(tmp_path):
+def test_a_file_that_is_damaged_or_of_another_store_is_refused_where_it_is_read(tmp_path):
     store(tmp_path / "own")
-    store(tmp_path / "other", size=20)
-    (tmp_path / "other" / "sharp.npy").replace(tmp_path / "own" / "sharp.npy")
-    with pytest.raises(DataError, match=r"sharp\.npy: found .*\(\d+, 20, 20, 3\), .* \(12, 16, 16, 3"):
-        PatchStore(tmp_path / "own")
+    write_store(tmp_path / "other", extract_patches(scene(), 16, 16), 16, drop_least_sharp=0.5)
+    own, other = (photo_file(tmp_path / name, "set/one") for name in ("own", "other"))
+    whole = own.read_bytes()
+    place = whole.index(b"RIFF")
+    for bad in (other.read_bytes(), whole[:place] + bytes(64) + whole[place + 64 :], bytes(900) + whole[-6:]):
+        own.write_bytes(bad)
+        found = PatchStore(tmp_path / "own")
+        with pytest.raises(DataError, match=r"one\.arrow: the file is missing, damaged or of another store.*dvc repro"):
+            [found[number] for number in range(len(found))]
 
 
 @pytest.mark.parametrize("made", ["1", None])

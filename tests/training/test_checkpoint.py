@@ -36,7 +36,7 @@ def test_a_checkpoint_that_is_cut_short_gives_way_to_the_one_before(tmp_path):
 def test_a_checkpoint_says_which_parameters_and_inputs_it_belongs_to(build):
     *_, saved = train_sft_dec(STAGES["s1"], params(learning_rate=0.0017), build, build / "c")
     found = json.loads(saved.newest()["inputs"])
-    assert found["stage"]["learning_rate"] == 0.0017 and "blurred.npy" in found["patches"]
+    assert found["stage"]["learning_rate"] == 0.0017 and "index.parquet" in found["patches"]
 
 
 def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path):
@@ -89,10 +89,9 @@ def test_another_parameter_starts_afresh_and_leaves_the_old_checkpoint_aside(bui
 
 def test_other_training_pictures_are_another_training(build):
     train_sft_dec(STAGES["s1"], params(), build, build / "c")
-    blurred = build / "patches" / "blurred.npy"
-    levels = bytearray(blurred.read_bytes())
-    levels[len(levels) // 4] ^= 1  # one bit of a blurred picture
-    blurred.write_bytes(levels)
+    patches = [patch for scene in scenes(("train", "train")) for patch in extract_patches(scene, 24, 24)]
+    patches[0].blurred[0, 0, 0] ^= 1  # one bit of a blurred picture
+    write_store(build / "patches", patches, 24)
     steps = []
     train_sft_dec(STAGES["s1"], params(), build, build / "c", lambda step, _: steps.append(step))
     assert steps

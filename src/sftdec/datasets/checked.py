@@ -1,5 +1,6 @@
 """One scene, measured, checked and written: what a fetch does with each, after an importer has read it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +18,11 @@ class Brought(NamedTuple):
     known: bool = False
 
 
-def write_checked(scene: Scene, out: Path, limits: CheckLimits) -> Brought:
-    """Write a scene that passes the checks below ``out``."""
+def write_checked(scene: Scene, out: Path, limits: CheckLimits, sources: Mapping[str, Path]) -> Brought:
+    """Write a scene that passes the checks below ``out``; ``sources``: the files that its photos were read from."""
     measured = measure_pair(scene.blurred, scene.sharp)
     refused = check_scene(scene, limits, measured)
     if refused:
         return Brought(None, refused)
     figures = {"shift": measured.shift, "sharpening": measured.sharpening, "photo_hash": photo_hash(scene.sharp)}
-    return Brought(write_scene(out, scene) | figures, [], scene.made)
+    return Brought(write_scene(out, scene, sources) | figures, [], scene.made)

@@ -168,7 +168,10 @@ def _bring(
         check = error.check if isinstance(error, Disagreement) else "unreadable"
         return Brought(None, [Refusal(dataset, entry.name, check, str(error))])
     # data/dpdd_small, read as DPDD is laid out, is the data set "dpdd_small"
-    brought = write_checked(replace(found, dataset=dataset, name=scene), out, limits)
+    sources = {"blurred": entry.blurred} if isinstance(entry, Entry) else {}
+    if isinstance(entry, Entry) and entry.sharp is not None:
+        sources["sharp"] = entry.sharp
+    brought = write_checked(replace(found, dataset=dataset, name=scene), out, limits, sources)
     if kept and key:
         reasons = [(each.check, each.reason) for each in brought.refused]
         kept[0].keep(key, out, {"row": brought.row, "refused": reasons, "made": brought.made})

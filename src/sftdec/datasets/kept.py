@@ -105,9 +105,10 @@ class Kept:
         if row := told["row"]:
             row |= names
             for part in PARTS:
-                row[part] = f"{part}/{row['scene']}.png"
+                file = _file(place, part, row)
+                row[part] = f"{part}/{row['scene']}{file.suffix}"
                 with atomic_path(out / row[part]) as temporary:
-                    _link(place / f"{part}.png", temporary)
+                    _link(file, temporary)
         with suppress(OSError):
             os.utime(place / _TOLD)
         return told
@@ -120,7 +121,7 @@ class Kept:
         with suppress(OSError):
             unfinished.mkdir(parents=True, exist_ok=True)
             for part in PARTS if row else ():
-                _link(out / row[part], unfinished / f"{part}.png")
+                _link(out / row[part], _file(unfinished, part, row))
             (unfinished / _TOLD).write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", "utf-8")
             unfinished.rename(place)  # fails where another process was first
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -161,13 +162,17 @@ def _read(place: Path) -> dict[str, Any] | None:
         digest, text = (place / _TOLD).read_text("utf-8").split("\n", 1)
         told: dict[str, Any] = json.loads(text)
         row = told["row"] or {}
-        pictures = all(checksum(place / f"{part}.png") == row[f"{part}_sha256"] for part in PARTS if row)
+        pictures = all(checksum(_file(place, part, row)) == row[f"{part}_sha256"] for part in PARTS if row)
         if pictures and hashlib.sha256(text.encode()).hexdigest() == digest:
             return told
     except (OSError, ValueError, KeyError, TypeError):
         pass
     shutil.rmtree(place, ignore_errors=True)
     return None
+
+
+def _file(place: Path, part: str, row: Mapping[str, Any]) -> Path:
+    return place / f"{part}{Path(row[part]).suffix}"
 
 
 def _link(file: Path, other: Path) -> None:

@@ -1,14 +1,17 @@
 """A scene: blurred and sharp photo and the defocus between them; and the folder of scenes that fetch makes."""
 
 import hashlib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from sftdec.photos import defocus_levels, read_defocus, read_photo, write_picture
 from sftdec.runtime import DataError, atomic_path
@@ -55,8 +58,12 @@ class Scene:
             raise DataError(f"scene {self.name}: {error}") from error
 
 
-def write_scene(root: Path, scene: Scene) -> dict[str, Any]:
-    """Write a scene's three PNG files below ``root`` and return its row of the index."""
+def write_scene(root: Path, scene: Scene, sources: Mapping[str, Path] = MappingProxyType({})) -> dict[str, Any]:
+    """Write a scene's three pictures below ``root`` and return its row of the index.
+
+    They are PNG files; a map that nothing was rendered with has 8 bits where these hold it exactly. Of a part whose
+    source is a JPEG of its very levels, that file is copied: a PNG would be six times as large.
+    """
     row: dict[str, Any] = {
         "scene": scene.name,
         "dataset": scene.dataset,
@@ -68,17 +75,36 @@ def write_scene(root: Path, scene: Scene) -> dict[str, Any]:
         "sigma_mean": float(scene.defocus.mean(dtype=np.float64) * scene.sigma_max),
         "sigma_peak": float(scene.defocus.max() * scene.sigma_max),
     }
+    levels = defocus_levels(scene.defocus)
     pictures: dict[str, NDArray[np.uint8] | NDArray[np.uint16]] = {
         "blurred": scene.blurred,
         "sharp": scene.sharp,
-        "defocus": defocus_levels(scene.defocus),
+        "defocus": levels if scene.map_known else _few_bits(levels),
     }
-    for part, levels in pictures.items():
-        path = root / part / f"{scene.name}.png"
-        write_picture(path, levels)
+    for part, picture in pictures.items():
+        source = sources.get(part)
+        if source is not None and _is_jpeg_of(source, picture):
+            path = root / part / f"{scene.name}.jpg"
+            with atomic_path(path) as temporary:
+                shutil.copyfile(source, temporary)
+        else:
+            path = root / part / f"{scene.name}.png"
+            write_picture(path, picture)
         row[part] = path.relative_to(root).as_posix()
         row[f"{part}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     return row
+
+
+def _few_bits(levels: NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """The levels of a map, uint8 where it has no others than 8 bits can tell."""
+    high, rest = np.divmod(levels, 257)
+    return levels if rest.any() else high.astype(np.uint8)
+
+
+def _is_jpeg_of(source: Path, levels: NDArray[Any]) -> bool:
+    """Whether a file is a JPEG whose pixels are these, uint8 H×W×3, as they lie: not turned, not converted."""
+    with Image.open(source) as picture:
+        return picture.format == "JPEG" and np.array_equal(np.asarray(picture.convert("RGB")), levels)
 
 
 def write_index(root: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ _SHOWN = 5  # faults that a message tells
 _ROUNDING = 1e-4  # px of sigma
 _BLAMED = ": "
 _NAME = r"[^\x00-\x1f]+", "a name"
-_PATH = r"(?!/)(?!.*(?:^|/)\.\.(?:/|$))(?!.*\\)[^\x00-\x1f]+\.png", "the path of a PNG inside the folder"
+_PATH = r"(?!/)(?!.*(?:^|/)\.\.(?:/|$))(?!.*\\)[^\x00-\x1f]+\.(png|jpg)", "the path of a PNG or .jpg inside the folder"
 _CHECKSUM = r"[0-9a-f]{64}", "64 hexadecimal digits"
 _HASH = r"([0-9a-f]{16})?", "16 hexadecimal digits or none"
 

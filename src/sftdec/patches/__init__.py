@@ -1,4 +1,4 @@
-"""Patches: windows of scenes in memory-mapped arrays, and their augmentation."""
+"""Patches: windows of scenes in packed tiles, and their augmentation."""
 
 from lazy_loader import attach_stub
 

@@ -1,13 +1,11 @@
 """From a folder of scenes to a store of patches, one scene in memory at a time.
 
 Two passes over the scenes, each in parallel: the first measures every window, so that it can be decided over the
-whole set which are kept; the second writes those into files that were laid out meanwhile. Reading a scene twice
-costs less than keeping overlapping windows anywhere.
+whole set which are kept; the second writes those. Reading a scene twice costs less than keeping its windows anywhere.
 """
 
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from tqdm import tqdm
 
 from sftdec.datasets import load_scene, read_index
 from sftdec.patches.extract import STATISTICS, extract_patches
-from sftdec.patches.files import Blank, lay_out
+from sftdec.patches.files import write_photo
 from sftdec.patches.selection import select_patches
 from sftdec.patches.store import refuse_empty, write_index
 from sftdec.runtime import DataError, Run, run_here
@@ -56,12 +54,12 @@ def extract_store(
     _name_too_small([str(rows[number]["scene"]) for number in sorted({*range(len(rows))} - {*table["source"]})], size)
     kept = table.iloc[select_patches(table, drop_least_sharp, balance_levels)]
     sources, targets = kept["source"].to_numpy(), kept["window"].to_numpy()
-    with lay_out(out, len(kept), size) as files:
-        jobs = (
-            (scenes, rows[source], size, stride, {int(targets[row]): row for row in group}, files)
-            for source, group in groupby(range(len(kept)), key=lambda row: int(sources[row]))
-        )
-        _sync_behind(_shown(run(_write, jobs), "write", kept["source"].nunique()), files)
+    jobs = (
+        (scenes, rows[source], size, stride, {int(targets[row]) for row in group}, out)
+        for source, group in groupby(range(len(kept)), key=lambda row: int(sources[row]))
+    )
+    for _ in _shown(run(_write, jobs), "write", kept["source"].nunique()):
+        pass
     return write_index(out, kept, size)
 
 
@@ -96,21 +94,10 @@ def _name_too_small(scenes: list[str], size: int) -> None:
         )
 
 
-def _write(scenes: Path, row: Row, size: int, stride: int, targets: dict[int, int], files: Blank) -> None:
-    """Write windows of one scene, by their numbers in it, into the store's rows ``targets``."""
+def _write(scenes: Path, row: Row, size: int, stride: int, kept: set[int], out: Path) -> None:
+    """Write the windows of one scene that are ``kept``, by their numbers in it."""
     patches = enumerate(extract_patches(load_scene(scenes, row), size, stride))
-    files.fill((targets[window], patch) for window, patch in patches if window in targets)
-
-
-def _sync_behind(written: Iterator[None], files: Blank) -> None:
-    """Wait until all is written, having the disk keep up meanwhile: at the end little is left to wait for."""
-    with ThreadPoolExecutor(1) as behind:
-        syncing = behind.submit(files.sync)
-        for _ in written:
-            if syncing.done():
-                syncing.result()  # a failure of the disk is reported once
-                syncing = behind.submit(files.sync)
-        syncing.result()
+    write_photo(out, [patch for window, patch in patches if window in kept])
 
 
 def _shown(results: Iterator[Any], what: str, total: int) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """A store in a GPU's memory, from which crops are cut there: what is sent for one is where it lies, four numbers."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from sftdec.params import AugmentationParams
 from sftdec.patches.augment import Batch, CropDataset, positions
 
-_CHUNK = 64  # steps whose places are drawn and sent together
+_CHUNK = 64  # steps whose places are drawn and sent together; patches that are unpacked together
 _PLACES = 1  # a third word of the seed, so that places are drawn from another source than the order of patches
 
 
@@ -35,10 +36,13 @@ class DeviceCrops:
         shape = (len(dataset.store), self.size, self.size)
         self._pair = [torch.empty((*shape, 3), dtype=torch.uint8, device=device) for _ in range(2)]
         self._depth = torch.empty(shape, dtype=torch.int16, device=device)  # uint16's bits, which few operations know
-        for number in range(len(dataset.store)):
-            blurred, sharp, defocus = dataset.store[number]
-            for kept, levels in zip((*self._pair, self._depth), (blurred, sharp, defocus.view(np.int16)), strict=True):
-                kept[number].copy_(torch.tensor(levels))
+        with ThreadPoolExecutor() as threads:  # a few patches at a time, which wait for nobody while they are unpacked
+            for first in range(0, len(dataset.store), _CHUNK):
+                numbers = range(first, min(first + _CHUNK, len(dataset.store)))
+                unpacked = threads.map(dataset.store.__getitem__, numbers)
+                for number, (*pair, depth) in zip(numbers, unpacked, strict=True):
+                    for kept, levels in zip((*self._pair, self._depth), (*pair, depth.view(np.int16)), strict=True):
+                        kept[number].copy_(torch.tensor(levels))
 
     def place_at(self, position: int) -> tuple[int, int, int, int]:
         """The patch that a position shows, the crop's first row and column in it, and its symmetry (0..7)."""

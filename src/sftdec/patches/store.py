@@ -1,10 +1,5 @@
-"""Patches on disk: three large memory-mapped arrays and a Parquet index whose rows are theirs.
+"""Patches on disk: a Parquet index, a row a patch, and a file a scene that they are cut from."""
 
-Random reads cost a view of the page cache, whatever the store's size, and the reading process stays small: pages that
-it has been handed are given back to the cache after a while.
-"""
-
-import mmap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,26 +9,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sftdec.patches.extract import STATISTICS, Patch
-from sftdec.patches.files import PARTS, lay_out, map_part
+from sftdec.patches.files import Triple, read_patch, refuse_incomplete, remove_others, write_photo
 from sftdec.patches.selection import select_patches
 from sftdec.runtime import DataError, atomic_path
 
 INDEX = "index.parquet"
 COLUMNS = ["scene", "dataset", "top", "left", *STATISTICS]  # of the index
-LAYOUT = "2"  # to be raised with every change of what a store's bytes mean
-RESIDENT = 128 << 20  # bytes of different patches that a store hands out before it gives their pages back
-Triple = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint16]]
+LAYOUT = "3"  # to be raised with every change of what a store's bytes mean
+RESIDENT = 128 << 20  # bytes of patches that a store holds, so as not to unpack them anew
 
 
 def write_index(root: Path, table: pd.DataFrame, size: int) -> pd.DataFrame:
     """Write and return a store's index, ``COLUMNS`` of a table with a row a patch of ``size`` px, in order.
 
-    It is written whole or not at all.
+    It is written whole or not at all, and what an earlier store left of other scenes goes.
     """
     index = table[COLUMNS].reset_index(drop=True)
     index.attrs = {"layout": LAYOUT, "size": size}
     with atomic_path(root / INDEX) as temporary:
         index.to_parquet(temporary, index=False)
+    remove_others(root, index["scene"].unique())
     return index
 
 
@@ -54,6 +49,7 @@ def write_store(root: Path, patches: Iterable[Patch], size: int, drop_least_shar
 
     Raises:
         DataError: there is no patch at all.
+        ValueError: patches of a scene that overlap and differ there.
         OSError: the disk is full; files written before stay whole.
     """
     there = list(patches)
@@ -61,21 +57,20 @@ def write_store(root: Path, patches: Iterable[Patch], size: int, drop_least_shar
     table = pd.DataFrame([{key: getattr(patch, key) for key in ("scene", "dataset", "top", "left")} for patch in there])
     table = table.join(pd.DataFrame([patch.statistics() for patch in there]))
     kept = select_patches(table, drop_least_sharp)
-    with lay_out(root, len(kept), size) as files:
-        files.fill((row, there[number]) for row, number in enumerate(kept))
+    for _, rows in table.iloc[kept].groupby("scene", sort=False):
+        write_photo(root, [there[number] for number in rows.index])
     return write_index(root, table.iloc[kept], size)
 
 
 class PatchStore:
-    """Random access to a store: ``store[i]`` gives views (blurred, sharp, defocus) of patch i, read-only.
+    """Random access to a store: ``store[i]`` gives (blurred, sharp, defocus) of patch i, read-only.
 
-    A view stays good for as long as it is held. Once ``resident`` bytes of different patches have been handed out, the
-    maps' pages are given back to the system's cache (from where they return when they are looked at again), so that
-    the process doesn't grow with the store; of a store no larger than that, none are. Safe in worker processes: the
-    maps are opened anew wherever the store is sent.
+    The first ``resident`` bytes of patches that are asked for are held, so that a store no larger than that is unpacked
+    once and the process doesn't grow with a larger one. Safe in worker processes.
 
     Raises:
-        DataError: no index, one built with other code, a file that is missing, cut short or doesn't fit the index.
+        DataError: no index, one built with other code, a file that is missing or cut short; in use, one that is
+            damaged.
     """
 
     def __init__(self, root: Path, resident: int = RESIDENT) -> None:
@@ -96,25 +91,28 @@ class PatchStore:
                 f"{self.root / INDEX}: the store was built with other code (layout {made}), this code reads layout "
                 f"{LAYOUT}; run dvc repro -f patches"
             )
+        refuse_incomplete(self.root, self.index["scene"].unique())
         self._open()
 
     def _open(self) -> None:
         self.size = int(self.index.attrs["size"])
-        self._maps = [map_part(self.root, part, len(self.index), self.size) for part in PARTS]
-        self._parts = [np.asarray(levels) for levels in self._maps]  # whose rows cost less to take
-        self._seen: set[int] = set()
-        self._limit = max(1, self.resident // (self.size * self.size * 8))  # patches
+        places = self.index[["scene", "top", "left"]].itertuples(index=False, name=None)
+        self._places = [(str(scene), int(top), int(left)) for scene, top, left in places]
+        self._held: dict[int, Triple] = {}
+        self._room = self.resident // (self.size * self.size * 8)  # patches
 
     def __len__(self) -> int:
-        return len(self._parts[0])
+        return len(self._places)
 
     def __getitem__(self, number: int) -> Triple:
-        if number not in self._seen:
-            if len(self._seen) >= self._limit:
-                self._give_back()
-            self._seen.add(number)
-        blurred, sharp, defocus = (part[number] for part in self._parts)
-        return blurred, sharp, defocus
+        if (held := self._held.get(number)) is not None:
+            return held
+        triple = read_patch(self.root, *self._places[number], self.size)
+        for levels in triple:
+            levels.flags.writeable = False
+        if len(self._held) < self._room:
+            self._held[number] = triple
+        return triple
 
     @property
     def scenes(self) -> int:
@@ -126,12 +124,6 @@ class PatchStore:
         numbers, _ = pd.factorize(self.index["scene"])
         order = np.argsort(numbers, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-
-    def _give_back(self) -> None:
-        for levels in self._maps:
-            if isinstance(levels.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
-                levels.base.madvise(mmap.MADV_DONTNEED)
-        self._seen.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"root": self.root, "index": self.index, "resident": self.resident}

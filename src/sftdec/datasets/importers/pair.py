@@ -151,9 +151,12 @@ def read_agreed(entry: Entry) -> Agreed:
 
 
 def read_pair(dataset: str, entry: Entry, sigma_max: float) -> Scene:
-    """The scene of a pair without a map; ``estimate_defocus`` makes one, in units of ``sigma_max`` px."""
+    """The scene of a pair without a map; ``estimate_defocus`` makes one, in units of ``sigma_max`` px, to 8 bits: their
+    steps are far below its errors, and what lies between them would take more room than both photos.
+    """
     from sftdec.datasets.pair_defocus import estimate_defocus
 
     blurred, sharp, made, _ = read_agreed(entry)
     sigma = estimate_defocus(blurred, sharp, sigma_max).sigma
-    return scene_of_sigma(dataset, entry, Agreed(blurred, sharp, made), sigma, sigma_max)
+    levels = np.rint(sigma * (255 / sigma_max))
+    return scene_of(dataset, entry, Agreed(blurred, sharp, made), np.asarray(levels / 255, np.float32), sigma_max)
