@@ -3,6 +3,7 @@
 A deployment of before would go on: its nights, and a slot of its limit that a power cut left taken.
 """
 
+import argparse
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ FILE = ROOT / "prefect.yaml"
 
 def main() -> None:
     """Deploy to the server that is configured."""
+    argparse.ArgumentParser(description="Deploy what prefect.yaml declares, and delete what it doesn't.").parse_args()
     done = subprocess.run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], cwd=ROOT)
     if done.returncode:
         sys.exit(done.returncode)
