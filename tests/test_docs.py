@@ -170,7 +170,7 @@ def test_dvc_knows_the_options_stages_and_experiments_of_the_pages(words):
 
 
 # Options in the text of pages that are those of other programs.
-OTHERS = {"--help", "--extra-index-url", "--preload", "--timeout", "--temp", "--queue"}
+OTHERS = {"--help", "--extra-index-url", "--preload", "--timeout", "--temp", "--queue", "--local"}
 
 
 def test_every_option_in_the_text_is_one_of_a_program_of_ours():

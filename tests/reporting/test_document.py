@@ -96,7 +96,7 @@ def test_a_bar_in_a_cell_ends_no_cell():
 def test_all_of_a_document_stands_in_the_report(comparison):
     for text in ("First <code>note</code>.", "<strong>Second</strong> note.", "x &lt; y | z", "<li>a point</li>"):
         assert text in comparison
-    assert all(text in comparison for text in ("Equal steps", "† A footnote.", "Measured so.", "+90 [−10 … +190]"))
+    assert all(text in comparison for text in ("Equal steps", "† A footnote.", "Measured so.", "+90<br> [−10 … +190]"))
 
 
 def test_every_table_lies_in_a_box_of_its_own(ablation):
