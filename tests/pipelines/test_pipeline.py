@@ -14,7 +14,7 @@ import pytest
 
 from tests.pipelines.turned_down import dvc, environment, git, make_copy, outs, set_params
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.services]  # a process a stage, for seconds
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,6 @@ def test_forty_steps_are_not_worse_than_no_network_on_photos_that_nothing_was_ch
     assert metrics["psnr"] >= metrics["psnr_blurred"]
 
 
-@pytest.mark.services  # a process a stage, for seconds
 def test_a_clone_with_the_lock_but_no_registry_registers(project):
     (project / "mlflow.db").rename(project / "away.db")
     (project / "build/registered.json").unlink()
@@ -86,7 +85,6 @@ def test_the_registered_model_gives_the_evaluate_stages_own_figures(project):
     assert json.loads(done.stdout) == json.loads((project / "reports/metrics.json").read_text())
 
 
-@pytest.mark.services  # a process a stage, for seconds
 def test_changing_s3_re_runs_s3_and_what_follows_from_it_only(project):
     set_params(project, train__s3__learning_rate=0.0001, train__s3__keep="last")  # best may be the start, as before
     output = dvc(project, "repro", tracking=False)
@@ -94,7 +92,6 @@ def test_changing_s3_re_runs_s3_and_what_follows_from_it_only(project):
     assert ran[:2] == ["train_s3", "evaluate"] and sorted(ran[2:]) == ["register", "report"]
 
 
-@pytest.mark.services  # it kills what it runs beside
 def test_a_stage_killed_in_the_middle_goes_on_to_the_same_bytes_and_two_repros_at_once_are_refused(project):
     set_params(project, train__s1__steps=150, train__s1__validate_every=1000, train__common__seed=7)
     undisturbed = "build/models/s1.safetensors"

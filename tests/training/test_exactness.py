@@ -23,6 +23,7 @@ KILLS = 10
 
 def long_training(folder):
     """300 steps with a checkpoint every five, as a process of its own can run it."""
+    multiprocessing.set_start_method("fork", force=True)  # of what loads crops, as in every training: it ends with it
     settings = params(steps=300, warm_up=10, validate_every=50, checkpoint_every=5, keep="best")
     network, _, saved = train_sft_dec(STAGES["s1"], settings, folder, folder / "checkpoints")
     save_weights(network, weights_path(folder, "s1"))
