@@ -62,7 +62,11 @@ def test_all_parts_fit_the_width_even_unfolded_and_nothing_is_asked_of_anyone(
         ".filter(e => e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.outerHTML.slice(0, 120))"
     )
     assert page.run(beyond) == []
-    assert page.run("[...document.querySelectorAll('table')].every(e => e.scrollWidth <= e.parentElement.clientWidth)")
+    wider = (
+        "[...document.querySelectorAll('table')].filter(e => e.scrollWidth > e.parentElement.clientWidth)"
+        ".map(e => [e.scrollWidth, e.parentElement.clientWidth, e.innerText.slice(0, 80)])"
+    )
+    assert page.run(wider) == []
     assert page.run("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     assert {address for address in page.requested if not address.startswith(("data:", "about:"))} == {file.as_uri()}
 
