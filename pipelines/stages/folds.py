@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.stages.entry import run_stage
 from sftdec.datasets import OWN_PHOTOS, fetch, read_index, select_scenes
-from sftdec.experiments import NAME, Experiment, fold_index, lay_out, load_experiment, write_fold
+from sftdec.experiments import NAME, Experiment, PhotosParams, fold_index, lay_out, load_experiment, write_fold
 from sftdec.params import Params, load_params
 from sftdec.patches import extract_store
 from sftdec.runtime import compute
@@ -15,13 +15,13 @@ from sftdec.runtime import compute
 PHOTOS, PARAMS = Path("data/builtin", OWN_PHOTOS), Path("params.yaml")
 
 
-def render(experiment: Experiment, params: Params, build: Path) -> None:
+def render(chosen: PhotosParams, params: Params, build: Path, name: str = NAME) -> None:
     """Render the photos; those of experiments/builtin are brought first where they are wanted and aren't there."""
-    photos = PHOTOS if experiment.photos.builtin else None
+    photos = PHOTOS if chosen.builtin else None
     if photos is not None and not photos.is_dir():
         subprocess.run([sys.executable, "-m", "experiments.builtin.photos"], check=True)
-    count = lay_out(build / "data", photos, experiment.photos.left_out)
-    wanted = params.fetch.model_copy(update={"datasets": [NAME]})
+    count = lay_out(build / "data", photos, chosen.left_out, name)
+    wanted = params.fetch.model_copy(update={"datasets": [name]})
     with compute(**params.compute.model_dump()) as run:
         fetch(wanted, build / "data", build / "scenes", run)
     print(f"{len(read_index(build / 'scenes'))} scenes of {count} photos")
@@ -50,11 +50,11 @@ def main() -> None:
     experiment, params = load_experiment(file), load_params(given.params)
     if given.all is not None:
         params = params.model_copy(update={"compute": params.compute.model_copy(update={"processes": -1})})
-        render(experiment, params, given.all)
+        render(experiment.photos, params, given.all)
         for fold in experiment.folds:
             cut(experiment, params, given.all, fold)
     elif given.fold is None:
-        render(experiment, params, Path("build") / given.experiment)
+        render(experiment.photos, params, Path("build") / given.experiment)
     else:
         cut(experiment, params, Path("build") / given.experiment, given.fold)
 

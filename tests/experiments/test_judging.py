@@ -42,7 +42,7 @@ def weights(tmp_path_factory):
 
 
 def judge(method, weights, scenes, pictures):
-    return judge_method(method, weights(trained_model(method)), scenes, "test", pictures)
+    return judge_method(method, weights(trained_model(method)), [scenes], "test", pictures)
 
 
 def test_both_budgets_are_judged_and_say_with_which_weights(scenes, weights, tmp_path):
@@ -70,6 +70,16 @@ def test_a_budget_without_weights_has_no_rows_and_a_model_without_any_is_named(s
     assert set(table["budget"]) == {"equal_time"} and (table["psnr"] == table["psnr_blurred"]).all()
     with pytest.raises(ValueError, match="ifan: none of its weights is there"):
         judge("ifan", weights, scenes, tmp_path)
+
+
+def test_scenes_of_a_second_folder_are_judged_too_and_not_shown(scenes, weights, tmp_path):
+    more = make_scene("unseen/c_0", 24, 24, seed=9)
+    write_index(tmp_path / "more", [write_scene(tmp_path / "more", replace(more, dataset="unseen", photo="unseen/c"))])
+    table = judge_method("dme_net", weights("dme_net"), [scenes, tmp_path / "more"], "test", tmp_path / "shown")
+    own = judge("dme_net", weights, scenes, tmp_path / "own")
+    assert table["photo"].tolist() == [*own["photo"], "unseen/c"]
+    pd.testing.assert_frame_equal(table[:3], own)
+    assert len(list((tmp_path / "shown/deblurred").rglob("*.png"))) == 3
 
 
 def test_deconvolution_takes_the_networks_map(scenes, weights, tmp_path):

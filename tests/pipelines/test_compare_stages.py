@@ -6,14 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import skimage.data
 import yaml
 
-from pipelines.stages import compare_judge, compare_tables
-from sftdec.datasets.scene import write_index, write_scene
+from pipelines.stages import compare_judge, compare_tables, compare_unseen
+from sftdec.datasets import OWN_PHOTOS
+from sftdec.datasets.scene import read_index, write_index, write_scene
 from sftdec.evaluation.evaluate import write_per_image
 from sftdec.experiments.comparison import load_comparison
 from sftdec.experiments.definition import BUDGETS
+from sftdec.experiments.folds import RENDERINGS
 from sftdec.experiments.tables.methods import CLASSICAL, MAP_ALSO_DECONVOLVED
+from sftdec.photos import write_picture
 from tests.evaluation.scenes import make_scene
 from tests.experiments.tables.planted import costs, judged_rows
 
@@ -26,7 +30,9 @@ STAGES = yaml.safe_load((FOLDER / "dvc.yaml").read_text("utf-8"))["stages"]
 def project(tmp_path, monkeypatch):
     """One scene, and the parameters of the checkout."""
     scene = replace(make_scene("sample/a_0", 40, 48), photo="sample/a")
-    write_index(tmp_path / "build/scenes", [write_scene(tmp_path / "build/scenes", scene)])
+    more = replace(scene, name="unseen/b_0", dataset="unseen", photo="unseen/b")
+    for folder, each in (("build/scenes", scene), ("build/comparison/unseen/scenes", more)):
+        write_index(tmp_path / folder, [write_scene(tmp_path / folder, each)])
     for name in ("params.yaml", "experiments/comparison/params.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, tmp_path / name)
@@ -39,7 +45,7 @@ def test_every_network_that_is_trained_is_judged_and_every_file_that_a_stage_rea
     assert STAGES["judge"]["matrix"]["model"] == trained == list(load_comparison(FOLDER / "params.yaml").models)
     assert tuple(STAGES["classical"]["matrix"]["method"]) == CLASSICAL
     assert tuple(STAGES["deconvolution"]["matrix"]["model"]) == MAP_ALSO_DECONVOLVED
-    for name in ("judge", "deconvolution", "classical", "costs", "tables"):
+    for name in ("unseen", "judge", "deconvolution", "classical", "costs", "tables"):
         read = [path for path in STAGES[name]["deps"] if not path.startswith("build/")]
         assert [path for path in read if not (ROOT / path).exists()] == []
 
@@ -56,10 +62,28 @@ def test_steps_and_minutes_follow_from_the_parameters():
 def test_a_classical_method_is_judged_and_leaves_its_pictures(project, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["compare_judge", "oracle+deconvolution"])
     compare_judge.main()
-    assert "oracle+deconvolution, untrained" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "untrained: " in said and "1 scenes of sample" in said and "1 scenes of unseen" in said
     comparison = project / "build/comparison"
     assert (comparison / "judged/oracle+deconvolution.parquet").is_file()
     assert (comparison / "pictures/oracle+deconvolution/deblurred/sample/a_0.png").is_file()
+
+
+def test_photos_that_the_sample_does_not_hold_are_all_to_be_judged_on(project):
+    photos = project / "data/builtin" / OWN_PHOTOS
+    for name in ("astronaut", "coffee", "chelsea"):
+        write_picture(photos / f"my_{name}.png", getattr(skimage.data, name)()[:290, :300])
+    compare_unseen.main()
+    index = read_index(project / "build/comparison/unseen/scenes")
+    assert set(index["split"]) == {"test"} and index["photo"].nunique() == 3 and len(index) == 3 * len(RENDERINGS)
+
+
+def test_who_does_not_want_them_has_none(project):
+    settings = project / "experiments/comparison/params.yaml"
+    settings.write_text(settings.read_text("utf-8").replace("unseen: true", "unseen: false"), "utf-8")
+    shutil.rmtree(project / "build/comparison")
+    compare_unseen.main()
+    assert list((project / "build/comparison/unseen/scenes").iterdir()) == []
 
 
 def test_tables_are_made_of_what_there_is_and_published(project, capsys):

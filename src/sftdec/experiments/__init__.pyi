@@ -4,11 +4,12 @@ from .definition import (
     BUDGETS,
     Cell,
     Experiment,
+    PhotosParams,
     cell_params,
     load_experiment,
     with_changes,
 )
-from .folds import NAME, fold_index, lay_out, write_fold
+from .folds import NAME, WHEELS, fold_index, lay_out, write_fold
 from .grid.data import data_at_hand
 from .grid.fill import fill_grid
 from .grid.models import models_at_hand
@@ -28,9 +29,11 @@ __all__ = [
     "NAME",
     "OURS",
     "PANEL_BUDGET",
+    "WHEELS",
     "Cell",
     "Comparison",
     "Experiment",
+    "PhotosParams",
     "Trained",
     "cell_params",
     "data_at_hand",

@@ -44,7 +44,7 @@ def train_cell(
     device = str(choose_device(params.evaluate.device))
     trained_on = choose_device(params.train.common.device)
     machine = torch.cuda.get_device_name(trained_on) if trained_on.type == "cuda" else "CPU"
-    judged = judge(partial(measure_network, network, device=device), data / "scenes", "test").assign(machine=machine)
+    judged = judge(partial(measure_network, network, device=device), [data / "scenes"], "test").assign(machine=machine)
     write_per_image(cell.per_image(out), judged)
     saved.finish(cell.weights(out))
     return judged

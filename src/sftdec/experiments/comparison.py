@@ -34,6 +34,7 @@ class ReportParams(Section):
     """How the comparison is judged."""
 
     split: Literal["validation", "test"]
+    unseen: bool = True  # on the photos of experiments/builtin/photos.csv too, none of which the sample holds
 
 
 class Comparison(Section):

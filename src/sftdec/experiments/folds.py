@@ -33,8 +33,8 @@ RENDERINGS = (  # what differs between a photo's four pictures
 )
 
 
-def lay_out(data: Path, photos: Path | None, left_out: Iterable[str] = ()) -> int:
-    """Write the recipes of all photos' renderings below ``data``; how many photos there are.
+def lay_out(data: Path, photos: Path | None, left_out: Iterable[str] = (), name: str = NAME) -> int:
+    """Write the recipes of all photos' renderings below ``data``, as the data set ``name``; how many photos there are.
 
     ``photos``: a folder of pictures beside the wheels'. A photo's recipes have seeds of its name, so that another photo
     changes nothing of it.
@@ -48,7 +48,7 @@ def lay_out(data: Path, photos: Path | None, left_out: Iterable[str] = ()) -> in
     names = [*WHEELS, *(path.stem for path in own)]
     if unknown := set(left_out) - set(names):
         raise DataError(f"photos.left_out: found {', '.join(sorted(unknown))}, expected names of photos")
-    folder = data / NAME
+    folder = data / name
     (folder / OWN_PHOTOS).mkdir(parents=True, exist_ok=True)
     for path in own:
         shutil.copyfile(path, folder / OWN_PHOTOS / path.name)
@@ -56,12 +56,12 @@ def lay_out(data: Path, photos: Path | None, left_out: Iterable[str] = ()) -> in
     with (folder / RECIPES).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, _COLUMNS.split(","))
         writer.writeheader()
-        for place, name in enumerate(chosen):
+        for place, photo in enumerate(chosen):
             split = {0: "test", 1: "validation"}.get(place, "train")  # there is to be one of each; folds have their own
             for number, rendering in enumerate(RENDERINGS):
-                row = {"name": f"{name}_{number}", "split": split, "count": 1, "content": "photo", "photo": name}
+                row = {"name": f"{photo}_{number}", "split": split, "count": 1, "content": "photo", "photo": photo}
                 row |= {"scale": "0.9..1", "height": 256, "width": 256, "top": -1, "left": -1, **_CAMERA, **rendering}
-                writer.writerow(row | {"seed": _drawn(f"{name} {number}") % 2**31})
+                writer.writerow(row | {"seed": _drawn(f"{photo} {number}") % 2**31})
     return len(chosen)
 
 

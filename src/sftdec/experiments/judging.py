@@ -1,6 +1,7 @@
 """Judging: a trained network, or a classical method, on scenes whose truth is known."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -49,11 +50,12 @@ def measure_method(method: str, scenes: "Iterable[Scene]", on_scene: "OnScene | 
     return evaluate_deconvolution(MAP_SOURCES[method], scenes, on_scene=on_scene)
 
 
-def judge(measure: "Measure", scenes: Path, split: "Split") -> pd.DataFrame:
-    """What ``measure`` says of a split of a folder of scenes, with each scene's ``split`` and ``photo``.
+def judge(measure: "Measure", scenes: Sequence[Path], split: "Split") -> pd.DataFrame:
+    """What ``measure`` says of a split of folders of scenes, with each scene's ``split`` and ``photo``.
 
     Raises:
-        DataError: the folder can't be read, or its split has no scenes.
+        DataError: a folder can't be read, or its split has no scenes.
     """
-    photos = read_index(scenes)[["dataset", "scene", "photo", "split"]]
-    return measure(load_scenes(scenes, split)).merge(photos, on=["dataset", "scene"], validate="one_to_one")
+    photos = pd.concat([read_index(folder)[["dataset", "scene", "photo", "split"]] for folder in scenes])
+    loaded = chain.from_iterable(load_scenes(folder, split) for folder in scenes)
+    return measure(loaded).merge(photos, on=["dataset", "scene"], validate="one_to_one")

@@ -1,6 +1,6 @@
 """What is judged for tables 1 and 2: a method's rows, the pictures that the panels need of it, and all of these."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,17 +45,23 @@ class Keeper:
 
 
 def judge_method(
-    method: str, weights: Mapping[Any, Path], scenes: Path, split: "Split", pictures: Path, device: str = "cpu"
+    method: str,
+    weights: Mapping[Any, Path],
+    scenes: Sequence[Path],
+    split: "Split",
+    pictures: Path,
+    device: str = "cpu",
 ) -> pd.DataFrame:
     """A row a scene and budget (``JUDGED_COLUMNS``) of a method of ``methods``: its pictures and maps.
 
     ``weights``: its network's file at each budget; one that isn't there has no rows, and a classical method needs none.
-    The panels' pictures, of ``PANEL_BUDGET``, are written below ``pictures``.
+    It is judged on a split of each folder of ``scenes``. The panels' pictures, of the first folder's scenes and
+    ``PANEL_BUDGET``, are written below ``pictures``.
 
     Raises:
         ValueError: no file is there, or a scene can't be measured.
     """
-    keeper = Keeper(pictures, panel_scenes(read_index(scenes), split))
+    keeper = Keeper(pictures, panel_scenes(read_index(scenes[0]), split))
     if trained_model(method) is None:
         source = method.removesuffix(DECONVOLVED)
         table = judge(partial(measure_method, source, on_scene=keeper), scenes, split)

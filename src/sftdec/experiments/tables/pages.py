@@ -117,9 +117,8 @@ def _footnote(table: Table) -> str:
     )
 
 
-def notes(judged: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+def notes(rows: pd.DataFrame) -> list[str]:
     """How the figures came about, and what they can and can't show."""
-    counted = judged[["dataset", "scene", "photo"]].drop_duplicates()
     minutes = rows.loc[rows["budget"] == "equal_time", "minutes"].max()
     budget = "the same time" if pd.isna(minutes) else f"about {minutes:.0f} minutes"
     sizes = rows["parameters"].dropna()
@@ -138,6 +137,5 @@ def notes(judged: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         "shallower, learned for minutes instead of days, from blur that was rendered rather than photographed, and "
         "weren't tuned one by one. The paper's figures are of another data set (Realistic), another scale of its maps "
         "and networks of full size: compare figures within a column, never the paper's level with ours. What another "
-        "seed would have changed isn't in the intervals; they speak of other photos like these "
-        f"{counted['photo'].nunique()} ({len(counted)} pictures) and, these being few, are wide.",
+        "training would have changed isn't in the intervals; they speak of other photos like those of each section.",
     ]

@@ -35,7 +35,7 @@ def write_tables(judged: pd.DataFrame, costs: pd.DataFrame, training: pd.DataFra
     written = []
     for table in (planned(each, training["model"]) for each in TABLES.values()):
         rows = table_rows(table, judged, costs, training)
-        written += write_document(out, f"table{table.number}", rows, notes(judged, rows))
+        written += write_document(out, f"table{table.number}", rows, notes(rows))
     return written
 
 
