@@ -90,7 +90,7 @@ def test_deconvolution_takes_the_networks_map(scenes, weights, tmp_path):
 
 
 def test_a_classical_method_learns_nothing(scenes, tmp_path):
-    table = judge_method("oracle+deconvolution", {}, scenes, "test", tmp_path)
+    table = judge_method("oracle+deconvolution", {}, [scenes], "test", tmp_path)
     assert set(table["budget"]) == {"untrained"} and set(table["weights"]) == {""} and (table["mae"] < 1e-4).all()
     with pytest.raises(ValueError, match="found 'wiener', expected one of karaali_jung"):
         measure_method("wiener", [])
@@ -103,7 +103,7 @@ def test_the_scenes_that_are_shown_are_the_most_blurred_of_each_photo_before_any
 
 
 def test_judged_tables_are_read_together_and_checked(scenes, tmp_path):
-    table = judge_method("oracle+deconvolution", {}, scenes, "test", tmp_path / "pictures")
+    table = judge_method("oracle+deconvolution", {}, [scenes], "test", tmp_path / "pictures")
     with pytest.raises(ValueError, match="found no judged method"):
         read_judged(tmp_path)
     write_per_image(tmp_path / "one.parquet", table)
