@@ -40,8 +40,8 @@ DISTRIBUTIONS: dict[str, Draw] = {
 def between_variants(folder: Path) -> dict[str, Draw]:
     """Draws of the differences on a photo between two variants' networks of a fold, both ways, in their own spread."""
     found = []
-    for fold in sorted({path.name for path in folder.glob("equal_steps/*/*")}):
-        tables = [pd.read_parquet(path) for path in sorted(folder.glob(f"equal_steps/*/{fold}/per_image/s3.parquet"))]
+    for fold in sorted({path.name for path in folder.glob("cells/*/*")}):
+        tables = [pd.read_parquet(path) for path in sorted(folder.glob(f"cells/*/{fold}/per_image/s3.parquet"))]
         for first, second in itertools.permutations(tables, 2):
             gains = (first["psnr"] - second["psnr"]).to_numpy()
             found.append((gains - gains.mean()) / gains.std())

@@ -74,7 +74,7 @@ def half_width(photos: int, folds: int, training: float, photo: float, level: fl
 def spreads_of(build: Path) -> pd.DataFrame:
     """By stage the median spread (dB) of differences between two variants: of trainings, and of photos' means."""
     rows = []
-    for path in sorted(build.glob("equal_steps/*/*/per_image/*.parquet")):
+    for path in sorted(build.glob("cells/*/*/per_image/*.parquet")):
         table = pd.read_parquet(path)
         means = table[table["split"] == "test"].groupby("photo")["psnr"].mean()
         rows += [(path.stem, path.parts[-4], path.parts[-3], photo, value) for photo, value in means.items()]

@@ -6,7 +6,7 @@
 
 ``make gpu-table3`` does the first two. ``prepare`` installs what the machine lacks from ``--wheels`` and renders scenes
 and patches with all cores; it needs data/builtin and no network. ``train`` trains each cell that isn't below the build
-folder or in FOLDER yet, those of equal steps first, and copies its weights, curve and figures to FOLDER once it is
+folder or in FOLDER yet, and copies its weights, curve and figures to FOLDER once it is
 done: what is cut off then has lost a cell. No cell is begun that wouldn't be done in time. ``bring``, at home, puts
 them into build/table3; ``dvc commit experiments/table3/dvc.yaml`` then says that they are what DVC would have made.
 To rehearse it on a CPU, ``--build OTHER --params FILE --experiment FILE --device cpu``, both files scaled down.
@@ -32,7 +32,7 @@ STAGES = ("s1", "s2", "s3")
 
 
 def cells(experiment: "Experiment") -> "Iterator[Cell]":
-    """All cells in the order in which they are trained: after that they go on from, equal steps first."""
+    """All cells in the order in which they are trained: after that they go on from."""
     from sftdec.experiments import Cell
 
     for variant in experiment.variants:
@@ -40,9 +40,6 @@ def cells(experiment: "Experiment") -> "Iterator[Cell]":
             yield from (Cell(variant, stage, fold) for stage in STAGES)
     for fold in experiment.folds:
         yield Cell("sft_dec", "end_to_end", fold)
-    for variant in experiment.equal_time:
-        for fold in experiment.folds:
-            yield from (Cell(variant, stage, fold, "equal_time") for stage in STAGES)
 
 
 def files(cell: "Cell", folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.stages.entry import run_stage
 from sftdec.evaluation import MEASURES
-from sftdec.experiments import BUDGETS, Cell, cell_params, load_experiment, train_cell
+from sftdec.experiments import Cell, cell_params, load_experiment, train_cell
 from sftdec.tracking import track_stage
 from sftdec.training import STAGES
 
@@ -20,15 +20,14 @@ def main() -> None:
     parser.add_argument("variant", help="one of its params.yaml")
     parser.add_argument("stage", choices=sorted(STAGES))
     parser.add_argument("--fold", type=int, required=True)
-    parser.add_argument("--budget", choices=BUDGETS, default="equal_steps")
     parser.add_argument("--start", metavar="VARIANT", help="go on from another variant's weights of the stage before")
     given = parser.parse_args()
     experiment = load_experiment(Path("experiments") / given.experiment / "params.yaml")
-    cell = Cell(given.variant, given.stage, given.fold, given.budget)
+    cell = Cell(given.variant, given.stage, given.fold)
     params = cell_params(Path("params.yaml"), experiment, cell)
-    print(f"{cell.budget}, {cell.variant}, fold {cell.fold}, {cell.stage}: {experiment.steps_of(cell)} steps")
+    print(f"{cell.variant}, fold {cell.fold}, {cell.stage}: {experiment.steps_of(cell)} steps")
     start, out = replace(cell, variant=given.start or cell.variant), BUILD / given.experiment
-    name = f"{cell.variant} {cell.stage} fold {cell.fold}" + (" in equal time" if cell.budget == "equal_time" else "")
+    name = f"{cell.variant} {cell.stage} fold {cell.fold}"
     reads = [cell.data(out) / "scenes", cell.data(out) / "patches"]
     shown = {**asdict(cell), "steps": experiment.steps_of(cell), **experiment.variants[cell.variant]}
     with track_stage(name, Path.cwd(), reads, shown, experiment=f"sft-dec-{given.experiment}") as tracker:

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sftdec.experiments.comparison import Trained, load_comparison
-from sftdec.experiments.definition import BUDGETS
+from sftdec.experiments.comparison import BUDGETS, Trained, load_comparison
 from sftdec.experiments.teaching import objectives
 from sftdec.params import ParamsError, load_params
 from sftdec.peers import RECIPES

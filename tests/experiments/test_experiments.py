@@ -22,8 +22,6 @@ def values():
         "photos": {"builtin": False},
         "steps": {"s1": 100, "s2": 200},
         "variants": {"plain": {"network.modulation": "baseline"}, "dec": {}},
-        "equal_time": ["plain"],
-        "step_cost": {"plain": {"s1": 0.4}},
     }
 
 
@@ -49,12 +47,6 @@ def test_end_to_end_gets_the_steps_of_the_three_stages():
     assert steps["end_to_end"] == steps["s1"] + steps["s2"] + steps["s3"]
 
 
-def test_every_step_that_equal_time_needs_has_a_measured_cost():
-    found = load_experiment(ROOT / "experiments/table3/params.yaml")
-    for variant in found.equal_time:
-        assert all(found.steps_of(Cell(variant, stage, 0, "equal_time")) >= 1 for stage in ("s1", "s2", "s3"))
-
-
 def test_no_reading_is_judged_on_the_test_s_photos():
     found = load_experiment(ROOT / "experiments/readings/params.yaml")
     rows = csv.DictReader((ROOT / "data/sample/recipes.csv").open(encoding="utf-8"))
@@ -67,12 +59,6 @@ def test_a_cell_has_its_variants_changes_its_fold_and_its_steps(tmp_path):
     assert params.network.modulation == "baseline"
     assert params.train.common.seed == 1 and params.train.s2.steps == 200
     assert params.train.s3 == cell_params(BASE, experiment(tmp_path), Cell("dec", "s2", 0)).train.s3
-
-
-def test_equal_time_has_more_steps_where_a_step_costs_less(tmp_path):
-    assert experiment(tmp_path).steps_of(Cell("plain", "s1", 0, "equal_time")) == 250
-    with pytest.raises(ParamsError, match=r"step_cost\.plain\.s2: the key is missing.*benchmarks/modulations\.py"):
-        experiment(tmp_path).steps_of(Cell("plain", "s2", 0, "equal_time"))
 
 
 def test_a_stage_without_steps_and_an_unknown_variant_are_refused(tmp_path):
@@ -107,12 +93,12 @@ def test_an_unusable_file_is_named_with_its_key(tmp_path):
 
 def test_the_cells_that_are_there_are_read_and_other_files_are_not(tmp_path):
     found = experiment(tmp_path)
-    there = [Cell("plain", "s1", 0), Cell("dec", "s2", 1), Cell("plain", "s1", 1, "equal_time")]
-    for cell in [*there, Cell("plain", "s1", 9), Cell("dec", "s1", 0, "equal_time")]:
+    there = [Cell("plain", "s1", 0), Cell("dec", "s2", 1)]
+    for cell in [*there, Cell("plain", "s1", 9), Cell("odd", "s1", 0)]:
         cell.per_image(tmp_path).parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame({"psnr": [25.0, 26.0]}).to_parquet(cell.per_image(tmp_path))
     table = read_cells(found, tmp_path)
-    assert len(table) == 6
-    assert {Cell(row.variant, row.stage, row.fold, row.budget) for row in table.itertuples()} == set(there)
+    assert len(table) == 4
+    assert {Cell(row.variant, row.stage, row.fold) for row in table.itertuples()} == set(there)
     with pytest.raises(ParamsError, match="none of the experiment's"):
         read_cells(found, tmp_path / "elsewhere")

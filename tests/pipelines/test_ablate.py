@@ -50,8 +50,6 @@ def experiment(tmp_path):
             "dec": {},
             "gentle": {"train.s2.learning_rate": 0.001},
         },
-        "equal_time": ["baseline"],
-        "step_cost": {"baseline": {"s1": 0.5}},
     }
     path = tmp_path / "experiment.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -60,8 +58,8 @@ def experiment(tmp_path):
 
 @pytest.fixture
 def run(build, base, experiment):
-    def train(variant, stage, fold=0, budget="equal_steps", start=None, out="out", told=None):
-        cell = Cell(variant, stage, fold, budget)
+    def train(variant, stage, fold=0, start=None, out="out", told=None):
+        cell = Cell(variant, stage, fold)
         begun = replace(cell, variant=start or variant)
         params = cell_params(base, experiment, cell)
         for part in ("scenes", "patches"):
@@ -105,10 +103,6 @@ def test_a_stage_goes_on_from_its_own_variants_weights_or_from_anothers(run, bui
     cell = run("gentle", "s2", start="dec")
     assert cell.weights(build / "out").is_file()
     assert not replace(cell, stage="s1").weights(build / "out").exists()
-
-
-def test_equal_time_trains_as_many_steps_as_the_cost_allows(run, build):
-    assert pd.read_csv(run("baseline", "s1", budget="equal_time").curve(build / "out"))["step"].tolist()[-1] == 8
 
 
 def test_what_the_cells_wrote_is_one_table(run, build, experiment):

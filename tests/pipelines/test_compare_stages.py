@@ -13,8 +13,7 @@ from pipelines.stages import compare_judge, compare_tables, compare_unseen
 from sftdec.datasets import OWN_PHOTOS
 from sftdec.datasets.scene import read_index, write_index, write_scene
 from sftdec.evaluation.evaluate import write_per_image
-from sftdec.experiments.comparison import load_comparison
-from sftdec.experiments.definition import BUDGETS
+from sftdec.experiments.comparison import BUDGETS, load_comparison
 from sftdec.experiments.folds import RENDERINGS
 from sftdec.experiments.tables.methods import CLASSICAL, MAP_ALSO_DECONVOLVED
 from sftdec.photos import write_picture

@@ -1,7 +1,6 @@
 from .cells import train_cell
-from .comparison import OURS, Comparison, Trained, load_comparison
+from .comparison import BUDGETS, OURS, Comparison, Trained, load_comparison
 from .definition import (
-    BUDGETS,
     Cell,
     Experiment,
     PhotosParams,

@@ -29,7 +29,7 @@ def train_cell(
     ``report`` is told how the training goes; what comes back is the judgement, a row a picture, with
     the kind of machine that trained it.
 
-    ``start`` is the variant, fold and budget whose weights of the stage before are gone on from; its files, the cell's
+    ``start`` is the variant and fold whose weights of the stage before are gone on from; its files, the cell's
     and the folds lie below ``out``.
     """
     data = cell.data(out)

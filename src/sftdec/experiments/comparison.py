@@ -8,17 +8,19 @@ one after another and shares the budget out among them.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from sftdec.experiments.definition import Budget, Positive
 from sftdec.params import Section, load_typed
 from sftdec.peers import RECIPES
 
+Budget = Literal["equal_time", "equal_steps"]
+BUDGETS: tuple[Budget, ...] = get_args(Budget)
 OURS = "sft_dec"
 _STAGES = ("s1", "s2", "s3")
 
+Positive = Annotated[float, Field(gt=0)]
 ModelName = Annotated[str, Field(pattern=r"^\w+$")]
 
 

@@ -1,7 +1,6 @@
 """An experiment: variants of params.yaml, each trained once a fold of photos; read from experiments/NAME/params.yaml.
 
-A cell is one variant, one fold, one stage of training, on one budget: ``equal_steps`` gives every variant the steps
-that stand in the file, ``equal_time`` as many as fit into the time that the variant of step cost 1 takes for them.
+A cell is one variant, one fold, one stage of training; every variant takes the same steps.
 """
 
 import copy
@@ -17,10 +16,7 @@ from sftdec.params import Params, ParamsError, Section, load_typed, parse_params
 from sftdec.runtime import read_yaml
 from sftdec.training import weights_path
 
-Budget = Literal["equal_steps", "equal_time"]
-BUDGETS: tuple[Budget, ...] = get_args(Budget)
 StageName = Literal["s1", "s2", "s3", "end_to_end"]
-Positive = Annotated[float, Field(gt=0)]
 Changes = dict[str, Any]  # keys of params.yaml with dots → values
 
 
@@ -39,10 +35,8 @@ class Experiment(Section):
     steps: dict[StageName, Annotated[int, Field(ge=1)]]
     variants: Annotated[dict[str, Changes], Field(min_length=2)]
     changes: Changes = Field(default={})  # of every variant
-    equal_time: list[str] = Field(default=[])  # variants that are trained on the second budget too
     whole: list[str] = Field(default=[])  # lists that only dvc.yaml reads: variants that are trained from s1 on
     s3_only: list[str] = Field(default=[])  # and those that start from another's s2
-    step_cost: dict[str, dict[StageName, Positive]] = Field(default={})  # seconds a step, as a ratio
     labels: dict[str, str] = Field(default={})  # of variants, in the report
 
     @model_validator(mode="after")
@@ -55,19 +49,11 @@ class Experiment(Section):
         """Steps of a cell's stage.
 
         Raises:
-            ParamsError: the stage has no steps, or the variant no step cost on the budget ``equal_time``.
+            ParamsError: the stage has none.
         """
         if cell.stage not in self.steps:
             raise ParamsError(f"steps.{cell.stage}: the key is missing; give the stage's steps")
-        steps = self.steps[cell.stage]
-        if cell.budget == "equal_steps":
-            return steps
-        cost = self.step_cost.get(cell.variant, {}).get(cell.stage)
-        if cost is None:
-            raise ParamsError(
-                f"step_cost.{cell.variant}.{cell.stage}: the key is missing; measure it with benchmarks/modulations.py"
-            )
-        return max(1, round(steps / cost))
+        return self.steps[cell.stage]
 
 
 @dataclass(frozen=True)
@@ -77,7 +63,6 @@ class Cell:
     variant: str
     stage: StageName
     fold: int
-    budget: Budget = "equal_steps"
 
     def data(self, build: Path) -> Path:
         """Scenes and patches of the cell's fold, below the experiment's folder in ``build``."""
@@ -85,7 +70,7 @@ class Cell:
 
     def folder(self, build: Path) -> Path:
         """Where the cell's variant and fold keep their files, below the experiment's folder in ``build``."""
-        return build / self.budget / self.variant / str(self.fold)
+        return build / "cells" / self.variant / str(self.fold)
 
     def weights(self, build: Path) -> Path:
         """The trained weights."""
@@ -112,14 +97,13 @@ def read_cells(experiment: Experiment, build: Path) -> pd.DataFrame:
         ParamsError: there is none.
     """
     cells = [
-        Cell(variant, stage, fold, budget)
-        for budget in BUDGETS
-        for variant in (experiment.variants if budget == "equal_steps" else experiment.equal_time)
+        Cell(variant, stage, fold)
+        for variant in experiment.variants
         for stage in get_args(StageName)
         for fold in experiment.folds
     ]
     found = [
-        pd.read_parquet(path).assign(budget=cell.budget, variant=cell.variant, stage=cell.stage, fold=cell.fold)
+        pd.read_parquet(path).assign(variant=cell.variant, stage=cell.stage, fold=cell.fold)
         for cell in cells
         if (path := cell.per_image(build)).is_file()
     ]

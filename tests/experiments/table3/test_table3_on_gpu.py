@@ -14,7 +14,7 @@ from sftdec.experiments import Cell, load_experiment
 from sftdec.experiments.definition import read_cells
 from tests.training.small import make_build, values
 
-CELLS = [Cell("sft_dec", "s1", 0), Cell("sft_dec", "s2", 0), Cell("baseline", "s1", 1, "equal_time")]
+CELLS = [Cell("sft_dec", "s1", 0), Cell("sft_dec", "s2", 0), Cell("baseline", "s1", 1)]
 
 
 @pytest.fixture
@@ -30,8 +30,6 @@ def machine(tmp_path):
         "steps": dict.fromkeys(stages, 2),
         "variants": {"baseline": {"network.modulation": "baseline"}, "sft_dec": {}},
         "changes": {f"train.{stage}.warm_up": 1 for stage in stages},
-        "equal_time": ["baseline"],
-        "step_cost": {"baseline": {"s1": 1.0, "s2": 1.0, "s3": 1.0}},
     }
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(settings))
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values()))
@@ -51,7 +49,7 @@ def test_cells_are_trained_once_and_brought_home(machine, monkeypatch, tmp_path,
         call(monkeypatch, machine, "fill", "--out", str(out), "--minutes", "-1")
     call(monkeypatch, machine, "fill", "--out", str(out))
     assert capsys.readouterr().out.count(" dB, ") == len(CELLS)
-    shutil.rmtree(machine / "equal_steps" / "sft_dec")  # another machine, to which the pieces went
+    shutil.rmtree(machine / "cells" / "sft_dec")  # another machine, to which the pieces went
     call(monkeypatch, machine, "fill", "--out", str(out))
     assert " dB, " not in capsys.readouterr().out
     call(monkeypatch, home, "bring", "--pieces", str(out))
@@ -62,8 +60,7 @@ def test_cells_are_trained_once_and_brought_home(machine, monkeypatch, tmp_path,
 
 def test_every_cell_is_trained_after_the_one_that_it_goes_on_from(machine, tmp_path):
     found = list(on_gpu.cells(load_experiment(tmp_path / "experiment.yaml")))
-    assert len(found) == len(set(found)) == 2 * 2 * 3 + 2 + 2 * 3
-    assert all(cell.budget == "equal_steps" for cell in found[: 2 * 2 * 3 + 2])
+    assert len(found) == len(set(found)) == 2 * 2 * 3 + 2
     for before, cell in itertools.pairwise(found):
         if cell.stage in ("s2", "s3"):
             assert before == replace(cell, stage=f"s{int(cell.stage[1]) - 1}")

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 
 from sftdec.experiments.tables.costs import COLUMNS as COST_COLUMNS
-from sftdec.experiments.tables.differences import BUDGET_TITLES
 from sftdec.experiments.tables.judged import JUDGED_COLUMNS
-from sftdec.experiments.tables.methods import CLASSICAL, TABLE_1, TABLE_2, UNTRAINED
+from sftdec.experiments.tables.methods import BUDGET_TITLES, CLASSICAL, TABLE_1, TABLE_2, UNTRAINED
 
 PHOTOS = {"cup": 3, "street": 2, "cat": 1}  # scenes of each
 LEVELS = np.array([24.0, 31.0, 27.0, 22.0, 35.0, 29.0])  # dB of the scenes: they differ far more than methods do

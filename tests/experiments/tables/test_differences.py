@@ -9,7 +9,7 @@ from scipy.stats import t as student
 
 from sftdec.evaluation.clusters import holm
 from sftdec.experiments.tables.differences import (
-    Trained,
+    Place,
     cell_figures,
     check_table,
     decided,
@@ -24,13 +24,13 @@ from tests.experiments.tables.planted import LEVELS, judged_rows
 
 
 def planted(effects, folds=3, photos=4, fold_effect=0.05, noise=0.02):
-    """Trainings of {Trained: PSNR above 25 dB}, whose pictures (three a photo, ``photos`` a fold) and folds have
+    """Trainings of {Place: PSNR above 25 dB}, whose pictures (three a photo, ``photos`` a fold) and folds have
     effects of their own.
     """
     generator = np.random.default_rng(7)
     of_picture = generator.normal(0, 2.0, (folds, 3 * photos))
     rows = []
-    for trained, effect in effects.items():
+    for where, effect in effects.items():
         own = generator.normal(0, fold_effect, folds)
         for fold, picture in itertools.product(range(folds), range(3 * photos)):
             psnr = 25 + effect + of_picture[fold, picture] + own[fold] + generator.normal(0, noise)
@@ -41,11 +41,11 @@ def planted(effects, folds=3, photos=4, fold_effect=0.05, noise=0.02):
                 "scene": f"s{fold}_{picture}",
                 "photo": f"p{fold}_{picture // 3}",
             }
-            rows.append({**trained._asdict(), "fold": fold, **place, **figures})
+            rows.append({**where._asdict(), "fold": fold, **place, **figures})
     return pd.DataFrame(rows)
 
 
-A, B = Trained("equal_steps", "sft", "s3"), Trained("equal_steps", "baseline", "s3")
+A, B = Place("sft", "s3"), Place("baseline", "s3")
 
 
 def compare(table, first=A, second=B, measure="psnr"):
@@ -91,7 +91,7 @@ def test_only_the_common_folds_are_compared():
 def test_trainings_judged_on_different_pictures_are_refused():
     table = planted({A: 0.5, B: 0.0})
     gone = (table["variant"] == "sft") & (table["scene"] == "s1_4")
-    with pytest.raises(ValueError, match="sft/s3 and equal_steps/baseline/s3: found 35 and 36 rows"):
+    with pytest.raises(ValueError, match="sft/s3 and baseline/s3: found 35 and 36 rows"):
         difference_row(table[~gone], A, B, "psnr")
     broken = judged_rows("ifan", gains=[np.nan, *LEVELS[1:]])
     with pytest.raises(ValueError, match="psnr of sample/sample/cup_0 is not a finite number"):

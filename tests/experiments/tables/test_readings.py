@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sftdec.experiments.definition import load_experiment
-from sftdec.experiments.tables.differences import Trained
+from sftdec.experiments.tables.differences import Place
 from sftdec.experiments.tables.readings import readings_document, readings_notes, readings_rows
 from sftdec.reporting.document import markdown
 from tests.experiments.tables.test_differences import planted
@@ -15,7 +15,7 @@ LABELS = {"better": "a better reading", "worse": "a worse reading", "same": "a r
 
 
 def trained(variant, stage="s3"):
-    return Trained("equal_steps", variant, stage)
+    return Place(variant, stage)
 
 
 def report(effects, labels=LABELS):

@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sftdec.experiments.tables.differences import BUDGET_TITLES
-from sftdec.experiments.tables.methods import CLASSICAL, TABLE_1, TABLE_2
+from sftdec.experiments.tables.methods import BUDGET_TITLES, CLASSICAL, TABLE_1, TABLE_2
 from sftdec.experiments.tables.pages import comparison_document
 from sftdec.experiments.tables.rows import columns_of, table_rows
 from sftdec.reporting import markdown

@@ -2,22 +2,15 @@
 
 import pytest
 
-from sftdec.experiments.tables.differences import Trained
+from sftdec.experiments.tables.differences import Place
 from sftdec.experiments.tables.table3 import PAPER, STATEMENTS, paper_difference, table3_document, table3_rows
 from sftdec.reporting.document import markdown
 from tests.experiments.tables.test_differences import planted
 
-BUDGETS = ("equal_steps", "equal_time")
 
-
-def trainings(effect=lambda place: PAPER[place]["psnr"] - 25, budgets=BUDGETS):
-    """Every cell of both budgets, as good as the paper's (or as ``effect`` of its place says)."""
-    return {
-        Trained(budget, *place): effect(place)
-        for budget in budgets
-        for place in PAPER
-        if budget == "equal_steps" or place[0] != "sft_dec"
-    }
+def trainings(effect=lambda place: PAPER[place]["psnr"] - 25):
+    """Every cell, as good as the paper's (or as ``effect`` of its place says)."""
+    return {place: effect(place) for place in PAPER}
 
 
 def report(effects, fold_effect=0.001, noise=0.001):
@@ -25,8 +18,8 @@ def report(effects, fold_effect=0.001, noise=0.001):
     return markdown(table3_document(rows, ["How it was made."])), rows
 
 
-def said(page, statement, heading="## Equal steps"):
-    lines = page[page.index(heading) :].splitlines()
+def said(page, statement):
+    lines = page[page.index("## What the paper says") :].splitlines()
     at = next(number for number, line in enumerate(lines) if statement in line)
     return lines[at + 2]
 
@@ -43,11 +36,10 @@ def test_the_papers_figures_are_table_3_and_fit_its_sentences():
             assert PAPER[first]["psnr"] > PAPER[second]["psnr"]
 
 
-def test_with_the_papers_own_figures_every_statement_holds_on_both_budgets(as_in_the_paper):
+def test_with_the_papers_own_figures_every_statement_holds(as_in_the_paper):
     page, _ = as_in_the_paper
     for statement in STATEMENTS:
-        for heading in ("## Equal steps", "## Equal time"):
-            assert f"{statement.short} by PSNR: holds (" in said(page, statement.text, heading)
+        assert f"{statement.short} by PSNR: holds (" in said(page, statement.text)
 
 
 def test_the_page_has_the_papers_cell_beside_ours(as_in_the_paper):
@@ -61,24 +53,24 @@ def test_the_page_has_the_papers_cell_beside_ours(as_in_the_paper):
         "26.4327",
     ]
     cell = rows[(rows["kind"] == "cell") & (rows["first"] == "sft s1") & (rows["measure"] == "psnr")]
-    assert list(cell["budget"]) == list(BUDGETS) and (cell["paper"] == 26.1286).all() and (cell["trainings"] == 3).all()
+    assert cell["paper"].tolist() == [26.1286] and cell["trainings"].tolist() == [3]
 
 
 def test_the_rows_hold_each_difference_with_its_interval(as_in_the_paper):
     _, rows = as_in_the_paper
     found = rows[(rows["first"] == "sft s2") & (rows["second"] == "baseline s2") & (rows["measure"] == "psnr")]
-    assert list(found["budget"]) == list(BUDGETS) and (found["paper"].round(4) == 0.4597).all()
+    assert found["paper"].round(4).tolist() == [0.4597]
     assert ((found["low"] < found["ours"]) & (found["ours"] < found["high"])).all() and (
         found["verdict"] == "holds"
     ).all()
 
 
-def test_the_page_begins_with_each_statements_verdict_on_both_budgets(as_in_the_paper):
+def test_the_page_begins_with_each_statements_verdict(as_in_the_paper):
     page, _ = as_in_the_paper
-    summary = page[: page.index("## Equal steps")]
+    summary = page[: page.index("## The table")]
     for statement in STATEMENTS:
         (line,) = (line for line in summary.splitlines() if statement.text in line)
-        assert [cell.strip() for cell in line.split("|")][2:-1:3] == ["holds", "holds"]
+        assert [cell.strip() for cell in line.split("|")][2] == "holds"
 
 
 def test_a_size_is_judged_apart_from_the_sign():
@@ -88,14 +80,14 @@ def test_a_size_is_judged_apart_from_the_sign():
     assert line.startswith("SFT-Dec above the baseline by PSNR: holds (+0.2")
     assert "by 0.6 dB: doesn't hold at this scale." in line
     sizes = rows[(rows["kind"] == "statement") & (rows["measure"] == "psnr")].set_index("first")["size"]
-    assert sizes.notna().sum() == 2 * 3
+    assert sizes.notna().sum() == 3
 
 
 def test_a_stage_that_keeps_the_weights_of_the_one_before_says_so():
     table = planted(trainings())
-    of = table.set_index(["budget", "variant", "stage", "scene"])["psnr"]
-    later = (table["budget"] == "equal_steps") & (table["variant"] == "sft") & (table["stage"] == "s3")
-    table.loc[later, "psnr"] = of.sort_index().loc["equal_steps", "sft", "s2"][table.loc[later, "scene"]].to_numpy()
+    of = table.set_index(["variant", "stage", "scene"])["psnr"]
+    later = (table["variant"] == "sft") & (table["stage"] == "s3")
+    table.loc[later, "psnr"] = of.sort_index().loc["sft", "s2"][table.loc[later, "scene"]].to_numpy()
     page = markdown(table3_document(table3_rows(table), []))
     assert "| +SFT s3 − +SFT s2 | +0.144 | no picture differs | — |" in page
 
@@ -107,21 +99,12 @@ def test_a_contradiction_is_said():
 
 
 def test_a_cell_that_is_missing_is_shown_so_and_no_statement_holds_with_it():
-    effects = {trained: effect for trained, effect in trainings().items() if trained.stage != "end_to_end"}
+    effects = {place: effect for place, effect in trainings().items() if place.stage != "end_to_end"}
     page, rows = report(effects)
     assert "26.1143 / not trained" in page
     assert "by SSIM: can't be told. Not trained on two folds or more: 1 of 1 parts." in said(page, "end-to-end manner")
     assert "above the baseline by PSNR: holds" in said(page, "By introducing the SFT")
     assert rows.loc[rows["second"] == "sft_dec end_to_end", "verdict"].eq("can't be told").all()
-
-
-def test_equal_time_takes_the_final_network_from_the_one_budget_it_was_trained_on():
-    page, rows = report(trainings(budgets=("equal_steps",)))
-    assert "by PSNR: holds" in said(page, "end-to-end manner", "## Equal time")
-    assert "by PSNR: can't be told" in said(page, "decomposition method to the β", "## Equal time")
-    time = rows[(rows["kind"] == "cell") & (rows["budget"] == "equal_time")]
-    assert time.loc[time["first"].str.startswith("sft_dec "), "ours"].notna().all()
-    assert time.loc[time["first"].str.startswith("sft "), "ours"].isna().all()
 
 
 def test_the_papers_difference_is_that_of_its_cells():
@@ -131,4 +114,4 @@ def test_the_papers_difference_is_that_of_its_cells():
 
 def test_an_empty_table_is_refused():
     with pytest.raises(ValueError, match="no rows"):
-        table3_rows(planted({Trained("equal_steps", "sft", "s1"): 0.0}).iloc[:0])
+        table3_rows(planted({Place("sft", "s1"): 0.0}).iloc[:0])

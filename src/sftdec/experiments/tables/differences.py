@@ -17,22 +17,20 @@ from sftdec.experiments.definition import Experiment
 
 PICTURE = ["dataset", "scene"]
 LEVEL = 0.95  # of all intervals
-COLUMNS = ["budget", "variant", "stage", "fold", "machine", *PICTURE, "photo", "psnr", "ssim", "mae"]
-ROW = ["kind", "budget", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "above", "below",
+COLUMNS = ["variant", "stage", "fold", "machine", *PICTURE, "photo", "psnr", "ssim", "mae"]
+ROW = ["kind", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "above", "below",
        "trainings", "pictures", "photos", "photos_above_0", "unchanged", "verdict", "size"]  # fmt: skip
 
 Measure = Literal["psnr", "ssim", "mae", "mse"]
 UNITS: dict[Measure, str] = {"mae": "MAE", "mse": "MSE", "psnr": "PSNR (dB)", "ssim": "SSIM"}
-BUDGET_TITLES = {"equal_time": "Equal time", "equal_steps": "Equal steps"}
 DECIMALS: dict[Measure, int] = {"psnr": 3, "ssim": 4, "mae": 4}  # of differences between trainings of one network
 BETTER: dict[Measure, int] = {"psnr": 1, "ssim": 1, "mae": -1, "mse": -1}
 Row = dict[Any, Any]  # of ``ROW``
 
 
-class Trained(NamedTuple):
-    """A variant after a stage of training on a budget; its folds taken together."""
+class Place(NamedTuple):
+    """A variant after a stage of training, its folds taken together: a place of the table."""
 
-    budget: str
     variant: str
     stage: str
 
@@ -74,7 +72,7 @@ def check_table(table: pd.DataFrame) -> None:
         raise ValueError(f"per-image table lacks {', '.join(missing)}; expected the columns {', '.join(COLUMNS)}")
     if table.empty:
         raise ValueError("per-image table has no rows; train at least one cell")
-    key = ["budget", "variant", "stage", *PICTURE]
+    key = ["variant", "stage", *PICTURE]
     if table.duplicated(key).any():
         twice = table.loc[table.duplicated(key), [*key, "fold"]].iloc[0].to_dict()
         raise ValueError(f"per-image table has a row twice: {twice}; expected a picture in one fold alone")
@@ -82,9 +80,9 @@ def check_table(table: pd.DataFrame) -> None:
         raise ValueError("per-image table holds figures that are NaN or infinite; leave those scenes out")
 
 
-def rows_of(table: pd.DataFrame, trained: Trained) -> pd.DataFrame:
-    """A cell's rows of a table; none where nothing was trained."""
-    return table[(table[["budget", "variant", "stage"]] == list(trained)).all(axis="columns")]
+def rows_of(table: pd.DataFrame, place: Place) -> pd.DataFrame:
+    """A place's rows of a table; none where nothing was trained."""
+    return table[(table[["variant", "stage"]] == list(place)).all(axis="columns")]
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame, measure: Measure, what: str = "") -> Difference:
@@ -128,7 +126,7 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, measure: Measure, what
     )
 
 
-def difference_row(table: pd.DataFrame, first: Trained, second: Trained, measure: Measure) -> Row:
+def difference_row(table: pd.DataFrame, first: Place, second: Place, measure: Measure) -> Row:
     """A difference as a row (``ROW``): its interval, the chances of a true one of the other sign, and its verdict.
 
     Raises:
@@ -147,9 +145,9 @@ def difference_row(table: pd.DataFrame, first: Trained, second: Trained, measure
     return row | found.ends() | {"verdict": verdict}
 
 
-def cell_figures(table: pd.DataFrame, trained: Trained, measure: Measure) -> Row:
+def cell_figures(table: pd.DataFrame, place: Place, measure: Measure) -> Row:
     """The mean over all pictures, and the standard deviation of the folds' means, or nothing."""
-    rows = rows_of(table, trained)
+    rows = rows_of(table, place)
     if rows.empty:
         return {}
     means = rows.groupby("fold")[measure].mean()
@@ -194,7 +192,7 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
 def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
     """What a page says of its folds, pictures and intervals, as ``judged`` (``read_cells``) has them."""
     folds, photos, pictures = len(experiment.folds), table["photo"].nunique(), len(table[["scene"]].drop_duplicates())
-    counts = table.drop_duplicates(["budget", "variant", "stage", "fold"])["machine"].value_counts()
+    counts = table.drop_duplicates(["variant", "stage", "fold"])["machine"].value_counts()
     machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
     return [
         f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds: each cell is "

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from sftdec.datasets import read_index, select_scenes
 from sftdec.evaluation import COLUMNS, Picture
 from sftdec.experiments.judging import judge, measure_method, measure_network
-from sftdec.experiments.tables.differences import BUDGET_TITLES
-from sftdec.experiments.tables.methods import DECONVOLVED, PANEL_BUDGET, UNTRAINED, trained_model
+from sftdec.experiments.tables.methods import BUDGET_TITLES, DECONVOLVED, PANEL_BUDGET, UNTRAINED, trained_model
 from sftdec.peers import load_network
 from sftdec.photos import defocus_levels, write_picture
 from sftdec.runtime import checksum

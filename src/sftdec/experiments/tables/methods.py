@@ -7,6 +7,7 @@ from sftdec.experiments.tables.differences import Measure
 REFERENCE = "sft_dec"  # each other method's figures are compared with its
 DECONVOLVED = "+deconvolution"
 FLOOR = "floor"  # the row that needs no method
+BUDGET_TITLES: dict[str, str] = {"equal_time": "Equal time", "equal_steps": "Equal steps"}
 UNTRAINED = "untrained"  # the budget of what learns nothing: its rows stand in every section
 PANEL_BUDGET = "equal_time"  # of the panels' pictures
 DECIMALS: dict[Measure, int] = {"mae": 4, "mse": 4, "psnr": 2, "ssim": 4}

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from sftdec.evaluation import PROTOCOL, holm
-from sftdec.experiments.tables.differences import BETTER, BUDGET_TITLES, LEVEL, UNITS, Measure, number, spanned
-from sftdec.experiments.tables.methods import DECIMALS, FLOOR, ORACLE, Table
+from sftdec.experiments.tables.differences import BETTER, LEVEL, UNITS, Measure, number, spanned
+from sftdec.experiments.tables.methods import BUDGET_TITLES, DECIMALS, FLOOR, ORACLE, Table
 from sftdec.reporting import Block, Cell, Document, Sheet, Spread
 
 NOTHING = "—"

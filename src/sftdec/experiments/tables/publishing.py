@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sftdec.datasets import load_scene, read_index, select_scenes
-from sftdec.experiments.tables.differences import BUDGET_TITLES
 from sftdec.experiments.tables.documents import write_document
 from sftdec.experiments.tables.judged import panel_scenes
-from sftdec.experiments.tables.methods import PANEL_BUDGET, TABLE_1, TABLE_2, TABLES, Table, trained_model
+from sftdec.experiments.tables.methods import (
+    BUDGET_TITLES,
+    PANEL_BUDGET,
+    TABLE_1,
+    TABLE_2,
+    TABLES,
+    Table,
+    trained_model,
+)
 from sftdec.experiments.tables.pages import notes
 from sftdec.experiments.tables.panels import comparison_panel, map_sheet, read_shown
 from sftdec.experiments.tables.rows import table_rows

@@ -9,8 +9,8 @@ from sftdec.experiments.tables.differences import (
     DECIMALS,
     ROW,
     UNITS,
+    Place,
     Row,
-    Trained,
     cell_figures,
     check_table,
     decided,
@@ -42,8 +42,7 @@ def readings_rows(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFram
     rows: list[Row] = []
     for measure in DECIMALS:
         own = [
-            difference_row(table, Trained("equal_steps", variant, STAGE), default, measure)
-            | {"budget": "equal_steps", "first": label, "second": DEFAULT}
+            difference_row(table, Place(variant, STAGE), default, measure) | {"first": label, "second": DEFAULT}
             for variant, label in labels.items()
         ]
         found = decided([[row] for row in own])
@@ -80,9 +79,9 @@ def _default_note(table: pd.DataFrame) -> str:
     return f"The default: {', '.join(levels)}."
 
 
-def _default(table: pd.DataFrame) -> Trained:
+def _default(table: pd.DataFrame) -> Place:
     check_table(table)
-    default = Trained("equal_steps", DEFAULT, STAGE)
+    default = Place(DEFAULT, STAGE)
     if not cell_figures(table, default, "psnr"):
         raise ValueError(f"per-image table has no rows of {DEFAULT} after {STAGE}; train it before comparing with it")
     return default

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 
 import pandas as pd
 
-from sftdec.experiments.tables.differences import BUDGET_TITLES, difference
-from sftdec.experiments.tables.methods import FLOOR, REFERENCE, UNTRAINED, Method, Table, trained_model
+from sftdec.experiments.tables.differences import difference
+from sftdec.experiments.tables.methods import BUDGET_TITLES, FLOOR, REFERENCE, UNTRAINED, Method, Table, trained_model
 
 Row = dict[str, object]
 

@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sftdec.evaluation import Interval, Verdict
-from sftdec.experiments.definition import BUDGETS, Cell, Experiment, StageName
+from sftdec.experiments.definition import Experiment
 from sftdec.experiments.tables.differences import (
-    BUDGET_TITLES,
     DECIMALS,
     ROW,
     UNITS,
     Measure,
+    Place,
     Row,
-    Trained,
     cell_figures,
     check_table,
     decided,
@@ -29,22 +28,22 @@ from sftdec.reporting import Block, Document, Sheet
 
 NAMES = {"baseline": "baseline", "sft": "+SFT", "sft_dec": "+SFT-Dec", "sft_fdec": "+SFT-FDec"}
 STAGES = {"s1": "s1", "s2": "s2", "s3": "s3", "end_to_end": "end-to-end"}
-FINAL = "sft_dec"  # the network whose time the budget equal_time gives to the others
+FINAL = "sft_dec"
 MEASURES: tuple[Measure, ...] = ("psnr", "ssim")
 
 # PSNR (dB) and SSIM on Realistic. The table lost its row names in print-outs; in this order it fits sec. 4.3.
-PAPER: dict[tuple[str, str], dict[Measure, float]] = {
-    (variant, stage): dict(zip(MEASURES, cell, strict=True))
+PAPER: dict[Place, dict[Measure, float]] = {
+    Place(variant, stage): dict(zip(MEASURES, cell, strict=True))
     for stage, row in {
         "s1": ((25.6443, 0.8077), (26.1286, 0.8294), (26.0837, 0.8289), (25.9939, 0.8253)),
         "s2": ((25.7936, 0.8118), (26.2533, 0.8307), (26.4275, 0.8310), (26.1735, 0.8307)),
         "s3": ((25.9638, 0.8191), (26.3973, 0.8379), (26.5535, 0.8465), (26.4327, 0.8400)),
     }.items()
     for variant, cell in zip(NAMES, row, strict=True)
-} | {(FINAL, "end_to_end"): {"psnr": 26.1143, "ssim": 0.8259}}
+} | {Place(FINAL, "end_to_end"): {"psnr": 26.1143, "ssim": 0.8259}}
 
-Place = tuple[str, str]  # variant, stage
-Rows = Mapping[tuple[str, str, str, str], Row]  # by budget, first, second ("" of a cell), measure
+Key = tuple[str, str, Measure]  # first, second ("" of a cell or a statement), measure
+Rows = Mapping[Key, Row]
 
 
 @dataclass(frozen=True)
@@ -61,24 +60,26 @@ class Statement:
 
 
 def _at(stages: Sequence[str], first: str, second: str) -> tuple[tuple[Place, Place], ...]:
-    return tuple(((first, stage), (second, stage)) for stage in stages)
+    return tuple((Place(first, stage), Place(second, stage)) for stage in stages)
 
 
 STATEMENTS = (
     Statement(
         "“For all these methods, the performance increases after each stage training.”",
         "Each stage above the one before",
-        tuple(((name, late), (name, early)) for name in NAMES for early, late in (("s1", "s2"), ("s2", "s3"))),
+        tuple(
+            (Place(name, late), Place(name, early)) for name in NAMES for early, late in (("s1", "s2"), ("s2", "s3"))
+        ),
     ),
     Statement(
         "“The final model baseline+SFT-Dec-s3 achieves the best performance compared with other ablated networks.”",
         "SFT-Dec s3 above all others",
-        tuple(((FINAL, "s3"), place) for place in PAPER if place != (FINAL, "s3")),
+        tuple((Place(FINAL, "s3"), place) for place in PAPER if place != (FINAL, "s3")),
     ),
     Statement(
         "“If the final model is trained in an end-to-end manner, the performance decreases by a large margin.”",
         "Training in stages above end-to-end",
-        (((FINAL, "s3"), (FINAL, "end_to_end")),),
+        ((Place(FINAL, "s3"), Place(FINAL, "end_to_end")),),
     ),
     Statement(
         "“By introducing the SFT, the performance increases about 0.4db in PSNR and 0.02 in SSIM compared with the "
@@ -126,22 +127,15 @@ def table3_rows(table: pd.DataFrame) -> pd.DataFrame:
         ValueError: a table that can't be compared, or has no rows.
     """
     check_table(table)
-    rows = [_cell(table, budget, place, measure) for budget in BUDGETS for place in PAPER for measure in MEASURES]
-    compared = {
-        _key(budget, measure, *pair): (measure, *pair)
-        for budget in BUDGETS
-        for statement in STATEMENTS
-        for measure in MEASURES
-        for pair in statement.above
-    }
-    of = {key: _difference(table, key, *pair) for key, pair in compared.items()}
+    rows = [_cell(table, place, measure) for place in PAPER for measure in MEASURES]
+    pairs = dict.fromkeys((*pair, measure) for each in STATEMENTS for measure in MEASURES for pair in each.above)
+    of = {_key(*pair): _difference(table, *pair) for pair in pairs}
     rows += of.values()
-    for budget in BUDGETS:
-        for measure in MEASURES:
-            parts = [_pairs(of, budget, statement, measure) for statement in STATEMENTS]
-            for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts), strict=True):
-                key: Row = {"kind": "statement", "budget": budget, "first": statement.short, "measure": measure}
-                rows.append(key | {"above": chance, "verdict": verdict} | _size(statement, own, measure))
+    for measure in MEASURES:
+        parts = [_pairs(of, statement, measure) for statement in STATEMENTS]
+        for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts), strict=True):
+            key: Row = {"kind": "statement", "first": statement.short, "measure": measure}
+            rows.append(key | {"above": chance, "verdict": verdict} | _size(statement, own, measure))
     return pd.DataFrame(rows, columns=ROW)
 
 
@@ -157,100 +151,78 @@ def _size(statement: Statement, parts: Sequence[Row], measure: Measure) -> Row:
     return {"paper": by, "size": together(verdicts)}
 
 
-def _key(budget: str, measure: Measure, first: Place, second: Place) -> tuple[str, str, str, str]:
-    """What tells a difference from the others; the final network's trainings serve both budgets."""
-    own = "equal_steps" if first[0] == second[0] == FINAL else budget
-    return own, " ".join(first), " ".join(second), measure
+def _key(first: Place, second: Place, measure: Measure) -> Key:
+    return " ".join(first), " ".join(second), measure
 
 
-def _trained(budget: str, place: Place) -> Trained:
-    return Trained("equal_steps" if place[0] == FINAL else budget, *place)
+def _cell(table: pd.DataFrame, place: Place, measure: Measure) -> Row:
+    key: Row = {"kind": "cell", "first": " ".join(place), "measure": measure}
+    return key | {"paper": PAPER[place][measure]} | cell_figures(table, place, measure)
 
 
-def _cell(table: pd.DataFrame, budget: str, place: Place, measure: Measure) -> Row:
-    key: Row = {"kind": "cell", "budget": budget, "first": " ".join(place), "measure": measure}
-    return key | {"paper": PAPER[place][measure]} | cell_figures(table, _trained(budget, place), measure)
-
-
-def _difference(
-    table: pd.DataFrame, key: tuple[str, str, str, str], measure: Measure, first: Place, second: Place
-) -> Row:
-    own = difference_row(table, _trained(key[0], first), _trained(key[0], second), measure)
-    named = dict(zip(("budget", "first", "second", "measure"), key, strict=True))
-    return own | named | {"paper": paper_difference(first, second, measure)}
+def _difference(table: pd.DataFrame, first: Place, second: Place, measure: Measure) -> Row:
+    named = dict(zip(("first", "second", "measure"), _key(first, second, measure), strict=True))
+    paper = paper_difference(first, second, measure)
+    return difference_row(table, first, second, measure) | named | {"paper": paper}
 
 
 def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
     """How it was trained and judged, as far as a reader needs it beside the figures: paragraphs."""
-    steps = "; ".join(_steps(experiment, name) for name in [FINAL, *experiment.equal_time])
     return [
         "Made by `dvc repro experiments/table3/dvc.yaml`. What isn't said here is as in `params.yaml`, the rule by "
         "which a stage keeps its weights included; the photos that choose them are among those that are learned from.",
-        f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}. In equal time: {steps}. "
-        "These follow from what a step costs (`step_cost`, measured by `benchmarks/modulations.py`).",
+        f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}.",
         *judged_notes(experiment, judged),
-        "Verdicts on the sign are corrected for the number of statements by Holm's method, of each budget and measure "
-        "by itself; those on the size, which the paper names for three of them, are each interval's own, and so are "
+        "Verdicts on the sign are corrected for the number of statements by Holm's method, of each measure by itself; "
+        " those on the size, which the paper names for three of them, are each interval's own, and so are "
         "those of single differences.",
     ]
-
-
-def _steps(experiment: Experiment, variant: str) -> str:
-    stages: tuple[StageName, ...] = ("s1", "s2", "s3")
-    cells = (Cell(variant, stage, 0, "equal_steps" if variant == FINAL else "equal_time") for stage in stages)
-    return f"{variant} {' + '.join(str(experiment.steps_of(cell)) for cell in cells)}"
 
 
 def table3_document(rows: pd.DataFrame, notes: Sequence[str]) -> Document:
     """What the rows of the CSV file say; ``notes`` are paragraphs on how it was trained."""
     named = rows.assign(second=rows["second"].fillna("")).to_dict("records")
-    of: Rows = {(row["budget"], row["first"], row["second"], row["measure"]): row for row in named}
-    parts: dict[str, list[Block]] = {}
-    for budget in BUDGETS:
-        title = BUDGET_TITLES[budget]
-        parts[title] = [_cells(of, budget, measure) for measure in MEASURES]
-        for statement in STATEMENTS:
-            pairs = {measure: _pairs(of, budget, statement, measure) for measure in MEASURES}
-            parts[title] += [f"**{statement.text}**", _verdict_line(of, budget, statement), _parts(statement, pairs)]
+    of: Rows = {(row["first"], row["second"], row["measure"]): row for row in named}
+    table: list[Block] = [_cells(of, measure) for measure in MEASURES]
+    said: list[Block] = []
+    for statement in STATEMENTS:
+        pairs = {measure: _pairs(of, statement, measure) for measure in MEASURES}
+        said += [f"**{statement.text}**", _verdict_line(of, statement), _parts(statement, pairs)]
+    parts = {"The table": table, "What the paper says of it": said}
     return Document("Table 3 of the paper, and ours", notes, parts, opening=[_summary(of)])
 
 
-def _pairs(of: Rows, budget: str, statement: Statement, measure: Measure) -> list[Row]:
-    return [of[_key(budget, measure, *pair)] for pair in statement.above]
+def _pairs(of: Rows, statement: Statement, measure: Measure) -> list[Row]:
+    return [of[_key(*pair, measure)] for pair in statement.above]
 
 
 def _summary(of: Rows) -> Sheet:
-    """Each statement once, with what PSNR says on either budget of its sign, and of its size if it names one."""
-    head = ["What the paper says, and what our PSNR does"]
-    for budget in BUDGETS:
-        head += [BUDGET_TITLES[budget], "interval (dB)", "by as much"]
+    """Each statement once, with what PSNR says of its sign, and of its size if it names one."""
     body = []
     for statement in STATEMENTS:
-        body.append([statement.text])
-        for budget in BUDGETS:
-            verdict, ends, size = _said(of, budget, statement, "psnr")
-            body[-1] += [verdict, ends or "—", size or "—"]
-    return Sheet(head, body)
+        verdict, ends, size = _said(of, statement, "psnr")
+        body.append([statement.text, verdict, ends or "—", size or "—"])
+    return Sheet(["What the paper says, and what our PSNR does", "holds?", "interval (dB)", "by as much"], body)
 
 
-def _said(of: Rows, budget: str, statement: Statement, measure: Measure) -> tuple[str, str, str]:
+def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, str]:
     """The verdict on the sign, from where to where the parts' intervals reach, and the verdict on the size."""
-    found = of[budget, statement.short, "", measure]
-    parts = [part for part in _pairs(of, budget, statement, measure) if not pd.isna(part["low"])]
+    found = of[statement.short, "", measure]
+    parts = [part for part in _pairs(of, statement, measure) if not pd.isna(part["low"])]
     lows, highs = ([float(part[end]) for part in parts] for end in ("low", "high"))
     unit = " dB" if measure == "psnr" else ""
     size: str = "" if pd.isna(found["size"]) else f"by {found['paper']:g}{unit}: {found['size']}"
     return found["verdict"], spanned(min(lows), max(highs), DECIMALS[measure]) if parts else "", size
 
 
-def _verdict_line(of: Rows, budget: str, statement: Statement) -> str:
+def _verdict_line(of: Rows, statement: Statement) -> str:
     """The plain sentences."""
     lines = []
     for measure in MEASURES:
-        verdict, ends, size = _said(of, budget, statement, measure)
+        verdict, ends, size = _said(of, statement, measure)
         line = f"{statement.short} by {measure.upper()}: {verdict}{f' ({ends})' if ends else ''}"
         lines.append(f"{line}; {size} at this scale." if size else f"{line}.")
-    parts = _pairs(of, budget, statement, "psnr")
+    parts = _pairs(of, statement, "psnr")
     missing = sum(pd.isna(part["ours"]) for part in parts)
     more = f" Not trained on two folds or more: {missing} of {len(parts)} parts." if missing else ""
     return " ".join(lines) + more
@@ -277,10 +249,10 @@ def _name(place: Place) -> str:
     return f"{NAMES[place[0]]} {STAGES[place[1]]}"
 
 
-def _cells(of: Rows, budget: str, measure: Measure) -> Sheet:
+def _cells(of: Rows, measure: Measure) -> Sheet:
     """The table itself, of one measure: in each cell the paper's figure and ours."""
     rows = [
-        [title, *(_both(of.get((budget, f"{variant} {stage}", "", measure))) for variant in NAMES)]
+        [title, *(_both(of.get((f"{variant} {stage}", "", measure))) for variant in NAMES)]
         for stage, title in STAGES.items()
     ]
     return Sheet([f"{UNITS[measure]}: paper / ours", *NAMES.values()], rows)
