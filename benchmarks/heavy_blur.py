@@ -14,11 +14,11 @@ from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
-from kept_apart import Picture, deblurred, middle, models, parser, photos, pictures, table
+from kept_apart import Picture, deblurred, engines, middle, parser, photos, pictures, table
 from scipy import ndimage
 
 from sftdec.datasets.photos import recipe_photo
-from sftdec.networks import SFTDec
+from sftdec.inference import Engine
 from sftdec.optics import Aperture, PsfShape, linear_to_srgb, render_photo, srgb_to_linear, through_jpeg, to_8bit
 
 SIGMAS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 20)
@@ -37,7 +37,7 @@ def blurred(photo: Picture, radius: float, shape: PsfShape = "disc") -> Picture:
     return to_8bit(linear_to_srgb(rendered))
 
 
-def readings(network: SFTDec, given: Namespace, sharp: dict[str, Picture]) -> list[list[str]]:
+def readings(engine: Engine, given: Namespace, sharp: dict[str, Picture]) -> list[list[str]]:
     """Rows: a shape and a format, then mean and lowest reading at each sigma."""
     rows = []
     for shape in SHAPES:
@@ -45,7 +45,7 @@ def readings(network: SFTDec, given: Namespace, sharp: dict[str, Picture]) -> li
             cells = [shape, f"JPEG {quality}" if quality else "PNG"]
             for sigma in given.sigmas:
                 seen = [through_jpeg(blurred(photo, 2 * sigma, shape), quality) for photo in sharp.values()]
-                found = [float(np.median(deblurred(network, each)[1])) for each in seen]
+                found = [float(np.median(deblurred(engine, each)[1])) for each in seen]
                 cells.append(f"{np.mean(found):.1f} ({min(found):.1f})")
             rows.append(cells)
     return rows
@@ -83,18 +83,23 @@ def main() -> None:
     options.add_argument("--bokeh", metavar="FOLDER", type=Path)
     options.add_argument("--windows", type=int, default=2, help="of each photo")
     given = options.parse_args()
-    sharp, networks = photos(given), models(given)
+    sharp, models = photos(given), engines(given)
     print(f"{len(sharp)} photos: {', '.join(sharp)}; the map's median in px of sigma, mean (lowest)\n")
     titles = ["model", "blur", "stored", *(f"σ {sigma:g}" for sigma in given.sigmas)]
-    print(table(titles, [[name, *row] for name, net in networks.items() for row in readings(net, given, sharp)]) + "\n")
+    print(
+        table(titles, [[name, *row] for name, engine in models.items() for row in readings(engine, given, sharp)])
+        + "\n"
+    )
     smooth = bokeh(given, sharp)
     rows = []
     for name, windows in smooth.items():
         before = float(np.mean([deviation(each) for each in windows]))
-        after = [float(np.mean([deviation(deblurred(net, each)[0]) for each in windows])) for net in networks.values()]
+        after = [
+            float(np.mean([deviation(deblurred(engine, each)[0]) for each in windows])) for engine in models.values()
+        ]
         rows.append([name, f"{before:.2f}", *(f"{each:.2f} (× {each / before:.2f})" for each in after)])
     print("smooth bokeh, deviation of what is finer than 2 px in grey levels (times the photo's); aim × 1.2\n")
-    print(table(["photo", "before", *networks], rows))
+    print(table(["photo", "before", *models], rows))
 
 
 if __name__ == "__main__":

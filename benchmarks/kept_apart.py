@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from skimage.transform import resize
 
 from sftdec.builtin import builtin_weights
 from sftdec.datasets import RECIPES, read_recipes
 from sftdec.datasets.photos import recipe_photo
-from sftdec.inference import deblur_array
+from sftdec.inference import Engine, TorchRuntime
 from sftdec.networks import SFTDec, load_weights
 from sftdec.optics import linear_to_srgb, srgb_to_linear, to_8bit
 
@@ -28,6 +29,7 @@ def parser(doc: str | None) -> ArgumentParser:
     made.add_argument("--photos", type=Path, metavar="FOLDER", help="other photos, halved as well")
     made.add_argument("--count", type=int, help="of the photos, so many")
     made.add_argument("--side", type=int, default=512, help="px, of the piece from the middle at most")
+    made.add_argument("--alone", action="store_true", help="what the networks give at one scale, in focus too, as well")
     return made
 
 
@@ -76,10 +78,21 @@ def models(given: Namespace) -> dict[str, SFTDec]:
     return {name: load_weights(path).eval() for name, path in files.items()}
 
 
-def deblurred(network: SFTDec, photo: Picture) -> tuple[Picture, NDArray[np.float32]]:
+def engines(given: Namespace) -> dict[str, Engine]:
+    """Those models as ``sftdec deblur`` takes them, on the CPU and in fp32."""
+    made = {}
+    for name, network in models(given).items():
+        runtime = TorchRuntime(network, torch.device("cpu"), "fp32")
+        made[name] = Engine(runtime)
+        if given.alone:
+            made[f"{name}, alone"] = Engine(runtime, max_blur=0, everywhere=True)
+    return made
+
+
+def deblurred(engine: Engine, photo: Picture) -> tuple[Picture, NDArray[np.float32]]:
     """What a model makes of a photo, and its map in px of sigma."""
-    picture, defocus = deblur_array(network, photo)
-    return to_8bit(picture), defocus * np.float32(network.config.sigma_max)
+    picture, defocus = engine(photo)
+    return picture, defocus * np.float32(engine.sigma_max)
 
 
 def table(titles: list[str], rows: list[list[str]]) -> str:

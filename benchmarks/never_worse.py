@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from kept_apart import Picture, deblurred, models, parser, photos, table
+from kept_apart import Picture, deblurred, engines, parser, photos, table
 from scipy import ndimage
 
 from sftdec.evaluation import psnr
-from sftdec.networks import SFTDec
+from sftdec.inference import Engine
 from sftdec.optics import linear_to_srgb, sharpen, srgb_to_linear, through_jpeg, to_8bit
 
 SHARPEN_PX = 1.0  # sigma of a camera's unsharp mask
@@ -62,12 +62,12 @@ class Found:
     after: float
 
 
-def measure(network: SFTDec, camera: Camera, pictures: dict[str, Picture]) -> list[Found]:
+def measure(engine: Engine, camera: Camera, pictures: dict[str, Picture]) -> list[Found]:
     """Of each photo."""
     found = []
     for photo in pictures.values():
         seen, reference = camera.take(photo)
-        found.append(Found(psnr(seen, reference), psnr(deblurred(network, seen)[0], reference)))
+        found.append(Found(psnr(seen, reference), psnr(deblurred(engine, seen)[0], reference)))
     return found
 
 
@@ -103,9 +103,9 @@ def main() -> None:
     options.add_argument("--sharpen", type=float, nargs="+", default=[0, 1])
     given = options.parse_args()
     qualities = [0 if each == "none" else int(each) for each in given.jpeg]
-    pictures, networks = photos(given), models(given)
+    pictures, models = photos(given), engines(given)
     cameras = [Camera(*each) for each in product((0.0, 1.0), given.noise, given.sharpen, qualities)]
-    results = {name: {each: measure(net, each, pictures) for each in cameras} for name, net in networks.items()}
+    results = {name: {each: measure(engine, each, pictures) for each in cameras} for name, engine in models.items()}
     print(f"{len(pictures)} photos: {', '.join(pictures)}; mean and worst, dB\n")
     titles = ["photo", "noise", "JPEG", "sharpened", *results]
     print(table(titles, [each.cells() + [cell(found[each]) for found in results.values()] for each in cameras]) + "\n")

@@ -65,11 +65,7 @@ def test_the_largest_blur_is_what_the_maps_full_level_stands_for(tmp_path, weigh
     assert "max_blur: found 25, expected px of sigma, 0 (off) to 24" in capsys.readouterr().err
 
 
-def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, capsys):
-    network, weights = stirred_network(), str(tmp_path / "weights.safetensors")
-    with torch.no_grad():
-        network.defocus_map_estimation.last.bias += 0.2  # all of it is blurred, by 1.2 px about
-    save_weights(network, Path(weights))
+def test_strength_mask_and_only_give_what_python_makes_of_them_with_alpha_and_16_bits(tmp_path, weights, capsys):
     (tmp_path / "deep.tif").write_bytes(deep_tiff(DEEP))
     grey = np.tile(np.linspace(0, 255, DEEP.shape[1]).astype(np.uint8), (DEEP.shape[0], 1))
     Image.fromarray(grey).save(tmp_path / "mask.png")
@@ -96,6 +92,19 @@ def test_a_file_that_nothing_of_is_changed_is_copied_unless_another_kind_of_file
     assert len((tmp_path / "out" / "a.jpg").read_bytes()) < len(before)
     assert main([*command, "--force"]) == 0 and (tmp_path / "out" / "a.jpg").read_bytes() != before
     assert names(tmp_path / "out") == ["a.jpg", "a_defocus.png", "a_defocus_preview.png"]
+
+
+def test_a_photo_in_focus_is_copied_and_told_of_unless_it_is_deblurred_everywhere(tmp_path, capsys):
+    network, weights = stirred_network(), str(tmp_path / "weights.safetensors")
+    with torch.no_grad():
+        network.defocus_map_estimation.last.bias -= 10
+    save_weights(network, Path(weights))
+    source, out = Path(photo(tmp_path / "a.jpg")), tmp_path / "out"
+    command = ["deblur", str(source), "--model", weights, "-o", str(out), "--force"]
+    assert main(command) == 0 and (out / "a.jpg").read_bytes() == source.read_bytes()
+    assert f"{source}: nothing of it is out of focus by its map" in capsys.readouterr().err
+    assert main([*command, "--everywhere"]) == 0 and (out / "a.jpg").read_bytes() != source.read_bytes()
+    assert "nothing of it" not in capsys.readouterr().err
 
 
 def test_a_strength_or_mask_that_makes_no_sense_is_told_and_nothing_is_written(tmp_path, weights, capsys):
@@ -136,6 +145,7 @@ def test_8_and_16_bits_alpha_rotation_and_profile_go_through_the_command(tmp_pat
     (tmp_path / "in" / "turned.png").write_bytes(encoded(LEVELS, "PNG", exif=exif(6), icc_profile=bytes(150)))
     command = ["deblur", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(tmp_path)]
     command[-1] += "/weights.safetensors"
+    command.append("--everywhere")  # else what is in focus is copied
     assert main(command) == 0
     deep = cv2.imread(str(tmp_path / "out" / "deep.tif"), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(deep[..., [2, 1, 0, 3]], DEEP)

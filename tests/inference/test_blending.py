@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sftdec.inference.blending import ONLY, STRONGEST, Blend, in_front
+from sftdec.inference.blending import ONLY, STRONGEST, Blend, Composition, in_front
 from sftdec.inference.engine import Engine
 from sftdec.inference.runtimes import TorchRuntime
 from sftdec.photos.errors import PhotoError
@@ -35,6 +35,23 @@ def test_strength_1_and_an_all_white_mask_are_what_is_made_without_them():
         expected = engine()(image).image
         for mask in (None, np.full((47, 66), 255, np.uint8), np.ones((47, 66), bool), np.ones((47, 66))):
             assert np.array_equal(engine()(image, strength=1, mask=mask).image, expected)
+
+
+def test_what_the_map_says_is_in_focus_stays_to_the_bit_unless_the_result_is_wanted_everywhere():
+    defocus = np.zeros(EIGHT.shape[:2], np.float32)
+    defocus[:, 33:] = 1 / 6  # px of sigma, of 6
+    rows, everything, made = slice(0, 47), slice(0, 66), 1 - EIGHT / np.float32(255)
+    for everywhere in (False, True):
+        composition = Composition(EIGHT, Blend(), 6.0, everywhere)
+        wanted = composition.choose(defocus)
+        assert wanted(rows, everything) and wanted(rows, slice(0, 24)) == everywhere
+        composition.write(rows, everything, made)
+        kept = composition.result == EIGHT
+        assert kept[:, :24].all() != everywhere and np.array_equal(composition.result[:, 42:], 255 - EIGHT[:, 42:])
+    between = Composition(EIGHT, Blend(), 6.0)
+    between.choose(np.full(EIGHT.shape[:2], 0.375 / 6, np.float32))
+    between.write(rows, everything, made)
+    assert np.abs(between.result.astype(float) - 127.5).max() <= 1
 
 
 @settings(max_examples=20, deadline=None)

@@ -111,10 +111,11 @@ def exported(tmp_path_factory):
 def test_a_runtime_gives_in_tiles_and_threads_what_pytorch_gives_whole(runtime, exported):
     pytest.importorskip(runtime, reason=f"{runtime} is not installed: pip install -e '.[export]'")
     images = [picture(), picture(64, 50)]
-    pytorch = Deblurrer.load(exported / "net.safetensors", precision="fp32")
+    pytorch = Deblurrer.load(exported / "net.safetensors", precision="fp32", everywhere=True)
     expected = [pytorch(image) for image in images]
     assert np.abs(expected[0].image - images[0]).std() > 0.05
-    deblurrer = Deblurrer.load(exported / "net.onnx", runtime=runtime, precision="fp32", tile=40)
+    settings = {"runtime": runtime, "precision": "fp32", "tile": 40, "everywhere": True}
+    deblurrer = Deblurrer.load(exported / "net.onnx", **settings)
     with ThreadPoolExecutor(2) as threads:
         found = list(threads.map(deblurrer, images))
     for ours, theirs in zip(found, expected, strict=True):

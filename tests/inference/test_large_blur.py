@@ -149,7 +149,7 @@ def test_as_many_scales_as_the_largest_blur_needs():
 
 @cache
 def builtin(max_blur=None):
-    return Engine.of_file(builtin_weights(), device="cpu", precision="fp32", max_blur=max_blur)
+    return Engine.of_file(builtin_weights(), device="cpu", precision="fp32", max_blur=max_blur, everywhere=True)
 
 
 def test_with_the_model_that_ships_a_disc_of_16_px_is_taken_off_and_what_is_in_focus_stays_to_the_bit():

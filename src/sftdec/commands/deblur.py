@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sftdec.photos import Targets
 
 STATISTICS_FILE = "SFTDEC_STATISTICS"
+IN_FOCUS = "nothing of it is out of focus by its map, and it stays as it is; --everywhere deblurs it all the same"
 INTERRUPTED = 130  # the exit code of what Ctrl-C has stopped, as shells have it
 
 
@@ -61,6 +62,7 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
         help="largest blur that is taken off, sigma in px (a disc of twice that in radius), and what a map ends at "
         "(default: 24, the most, with the model that ships; 0: what it knows at the photo's own size, 6)",
     )
+    add("--everywhere", action="store_true", help="change what is in focus, too, as the network does; else it stays")
     add("--max-megapixels", type=float, default=100.0, metavar="N", help="refuse larger ones (default: %(default)g)")
     add("--model", **model)
     add("--device", **device)
@@ -139,7 +141,7 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
 
     limit = arguments.max_megapixels
     mask = None if arguments.mask is None else read_mask(arguments.mask, limit)
-    keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling", "max_blur")
+    keys = ("device", "precision", "runtime", "tile", "memory", "local_pooling", "max_blur", "everywhere")
     chosen = choose_model(arguments.model)
     deblurrer = Deblurrer.load(chosen.weights, **{key: getattr(arguments, key) for key in keys})
     log_statistics = _log(arguments, lambda: load_model(chosen.weights, arguments.device))
@@ -151,13 +153,15 @@ def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: l
         for targets in photos:
             try:
                 with _tiles(targets) as progress:
-                    deblur_photo_file(deblurrer, targets, wishes, progress)
+                    changed = deblur_photo_file(deblurrer, targets, wishes, progress)
             except (ValueError, OSError) as error:
                 failed += 1
                 say(f"sftdec: {error}", sys.stderr)
             else:
                 done.append(targets.source)
                 say("\n".join(map(str, targets.files)), sys.stdout)
+                if not changed and blend.is_whole:
+                    say(f"sftdec: {targets.source}: {IN_FOCUS}", sys.stderr)
                 log_statistics(targets.source)
     if unread := told_unread(arguments.photos, arguments.recursive, arguments.output):
         say(f"sftdec: {unread}", sys.stderr)

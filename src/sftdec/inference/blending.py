@@ -16,6 +16,7 @@ Weights = Callable[[slice, slice], Floats]  # rows and columns of a picture → 
 Only = Literal["background", "foreground", "blurred"]
 ONLY: tuple[Only, ...] = get_args(Only)
 STRONGEST = 1.5  # on real pairs hardly any gain is left there; beyond it the photo itself is nearer to the truth
+IN_FOCUS = (0.25, 0.5)  # px of sigma: up to the one a photo stays as it is, from the other on the result is taken
 SHARP, BLURRED = 0.75, 1.25  # px of sigma: what is in focus reads up to the one, what is clearly not from the other on
 EVENING, HALO = 3.0, 9  # px: of a Gaussian over the map, and how far it is computed
 MAP_SIDE = 256  # px, of the map that regions are found in
@@ -97,19 +98,28 @@ def _largest(mask: NDArray[Any]) -> np.float32:
 
 
 class Composition:
-    """A picture H×W×3 that becomes its result, part by part: ``result`` is of its type, float32 for any float."""
+    """A picture H×W×3 that becomes its result, part by part: ``result`` is of its type, float32 for any float.
 
-    def __init__(self, image: NDArray[Any], blend: Blend, sigma_max: float) -> None:
+    Unless the result is wanted ``everywhere``, what the map says is in focus stays as it is: a network that denoises as
+    it learnt to, and doesn't know grain from noise, costs more there than it gives.
+    """
+
+    def __init__(self, image: NDArray[Any], blend: Blend, sigma_max: float, everywhere: bool = False) -> None:
         kind = image.dtype if image.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
         self._image, self._blend, self._sigma_max = image, blend, sigma_max
         self._weights: Weights | None = None
-        self.result = np.empty(image.shape, kind) if blend.is_whole else image.astype(kind)
+        self._as_it_is = blend.is_whole and everywhere
+        self._everywhere = everywhere
+        self.result = np.empty(image.shape, kind) if self._as_it_is else image.astype(kind)
 
     def choose(self, defocus: Floats) -> Callable[[slice, slice], bool]:
         """By the map, which rows and columns take anything of the result: where none does, the picture stays."""
-        if self._blend.is_whole:
+        if self._as_it_is:
             return lambda rows, columns: True
-        weights = self._weights = self._blend.weights(defocus, self._sigma_max)
+        weights = self._blend.weights(defocus, self._sigma_max)
+        if not self._everywhere:
+            weights = _product(weights, _blurred(defocus, self._sigma_max, IN_FOCUS))
+        self._weights = weights
         return lambda rows, columns: bool(weights(rows, columns).any())
 
     def write(self, rows: slice, columns: slice, part: Floats) -> None:
@@ -131,19 +141,27 @@ def _selection(defocus: Floats, sigma_max: float, only: Only) -> Weights:
             f"only {only}: the model gives no defocus map, which says what is blurred; take another model, or a mask"
         )
 
-    def blurred(rows: slice, columns: slice) -> Floats:
-        share = (_evened(defocus, rows, columns) * np.float32(sigma_max) - SHARP) / (BLURRED - SHARP)
-        return np.asarray(np.clip(share, 0, 1), np.float32)
-
+    blurred = _blurred(defocus, sigma_max, (SHARP, BLURRED))
     if only == "blurred":
         return blurred
     front = in_front(defocus, sigma_max, only)
     side = front if only == "foreground" else 1 - front
 
-    def one_side(rows: slice, columns: slice) -> Floats:
-        return np.multiply(blurred(rows, columns), _enlarged(side, defocus.shape, rows, columns))
+    return _product(blurred, lambda rows, columns: _enlarged(side, defocus.shape, rows, columns))
 
-    return one_side
+
+def _blurred(defocus: Floats, sigma_max: float, ends: tuple[float, float]) -> Weights:
+    """0 where a map reads the first of ``ends`` (px of sigma) or less, 1 from the second on, between in proportion."""
+
+    def share(rows: slice, columns: slice) -> Floats:
+        found = (_evened(defocus, rows, columns) * np.float32(sigma_max) - ends[0]) / (ends[1] - ends[0])
+        return np.asarray(np.clip(found, 0, 1), np.float32)
+
+    return share
+
+
+def _product(first: Weights, second: Weights) -> Weights:
+    return lambda rows, columns: np.multiply(first(rows, columns), second(rows, columns))
 
 
 def _evened(defocus: Floats, rows: slice, columns: slice) -> Floats:

@@ -47,6 +47,8 @@ class EngineSettings(TypedDict, total=False):
     max_blur: the largest blur (Gaussian standard deviation, px; a disc of twice that in radius) that is looked for and
         taken off, at coarser scales where the network's own ``sigma_max`` doesn't reach it, and that a map's 1.0 stands
         for then; where it isn't given, four times that, which is the most; 0 or the network's own: no coarser scale.
+    everywhere: True: what the network makes of a picture, all over. Else what its map says is in focus (up to a quarter
+        of a px of sigma) stays to the bit, and tiles that are in focus throughout are not computed.
     """
 
     device: str
@@ -56,6 +58,7 @@ class EngineSettings(TypedDict, total=False):
     memory: float | None
     local_pooling: int | None
     max_blur: float | None
+    everywhere: bool
 
 
 class Engine:
@@ -77,10 +80,11 @@ class Engine:
         exact: Callable[[], Runtime] | None = None,
         otherwise: "Callable[[], Engine] | None" = None,
         max_blur: float | None = None,
+        everywhere: bool = False,
     ) -> None:
         self.sigma_max = check_max_blur(max_blur, runtime.sigma_max)
         self._scales = count_scales(self.sigma_max, runtime.sigma_max)
-        self.runtime, self._tile, self._memory = runtime, tile, memory
+        self.runtime, self.everywhere, self._tile, self._memory = runtime, everywhere, tile, memory
         self._exact, self._otherwise = exact or (lambda: runtime), otherwise
         self._turn = threading.Lock()
 
@@ -115,7 +119,8 @@ class Engine:
             LOG.warning("runtime %s: can't be loaded (%s); %s is taken", name, error, others[0])
             return cls._of_first(others, path, settings)
         otherwise = (lambda: cls._of_first(others, path, settings)) if others else None
-        return cls(runtime, settings.get("tile"), settings.get("memory"), exact, otherwise, settings.get("max_blur"))
+        tile, memory, max_blur = settings.get("tile"), settings.get("memory"), settings.get("max_blur")
+        return cls(runtime, tile, memory, exact, otherwise, max_blur, settings.get("everywhere", False))
 
     def __call__(
         self,
@@ -155,7 +160,8 @@ class Engine:
 
     def _deblur(self, image: NDArray[Any], progress: Progress | None, blend: Blend) -> Deblurred:
         runtime = self.runtime if image.dtype == np.uint8 else self._exact()
-        made, tile, unit = Composition(image, blend, runtime.sigma_max), self._tile, runtime.sigma_max / self.sigma_max
+        made = Composition(image, blend, runtime.sigma_max, self.everywhere)
+        tile, unit = self._tile, runtime.sigma_max / self.sigma_max
         if tile is None:
             tile = choose_tile(runtime, image, self._memory, BYTES if self._scales else 0)
         defocus = deblur_at_scales(runtime, image, tile, made.write, progress, self._turn, made.choose, self._scales)

@@ -48,8 +48,8 @@ def deblur_photo_file(
     targets: Targets,
     wishes: Wishes = Wishes(),
     progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Deblur ``targets.source`` and write its files.
+) -> bool:
+    """Deblur ``targets.source`` and write its files; returns whether anything of the photo was changed.
 
     Not for several threads: while it reads, nothing comes out of the process's standard error.
 
@@ -62,7 +62,7 @@ def deblur_photo_file(
         with _silent_libraries():
             photo = read_photo_file(targets.source, wishes.max_megapixels)
         photo = told_otherwise(photo, wishes.format, wishes.quality)
-        files = _files(engine, photo, targets, wishes, progress)
+        files, changed = _files(engine, photo, targets, wishes, progress)
     except (ValueError, MemoryError, RuntimeError) as error:
         told = _in_words(error)
         if told is None:
@@ -71,6 +71,7 @@ def deblur_photo_file(
     with ExitStack() as unfinished:
         for path, content in files.items():
             unfinished.enter_context(atomic_path(path)).write_bytes(content)
+    return changed
 
 
 def _in_words(error: Exception) -> str | None:
@@ -87,11 +88,12 @@ def _in_words(error: Exception) -> str | None:
 
 def _files(
     engine: "Engine", photo: Photo, targets: Targets, wishes: Wishes, progress: Callable[[int, int], None] | None
-) -> dict[Path, bytes]:
+) -> tuple[dict[Path, bytes], bool]:
     blend = wishes.blend
     image, defocus = engine(photo.colour, progress, strength=blend.strength, mask=blend.mask, only=blend.only)
-    untouched = not blend.is_whole and wishes.format is None and wishes.quality is None
-    if untouched and np.array_equal(image, photo.colour):  # a file with losses would lose anew
+    changed = not np.array_equal(image, photo.colour)
+    asked = blend.is_whole and engine.everywhere
+    if not (changed or asked or wishes.format or wishes.quality):  # a file with losses would lose anew
         files = {targets.result: targets.source.read_bytes()}
     else:
         files = {targets.result: encode_photo(photo.with_colour(image))}
@@ -105,7 +107,7 @@ def _files(
         if targets.compare is not None:
             page = comparison(eight_bits(photo.colour), eight_bits(image), defocus, engine.sigma_max)
             files[targets.compare] = png_bytes(page, photo.attachments.profile)
-    return files
+    return files, changed
 
 
 @contextmanager

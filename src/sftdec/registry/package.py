@@ -83,7 +83,7 @@ def verify(version: Version, weights: Path) -> None:
     path = [*sys.path]
     try:
         with tempfile.TemporaryDirectory() as folder:
-            exact = {"precision": "fp32", "max_blur": 0}  # the map as the network itself has it
+            exact = {"precision": "fp32", "max_blur": 0, "everywhere": True}  # as the network itself has it
             model = mlflow.pyfunc.load_model(version.uri, suppress_warnings=True, dst_path=folder, model_config=exact)
             served = model.predict(pd.DataFrame({"image": [encode_png(picture)]})).iloc[0]
     finally:

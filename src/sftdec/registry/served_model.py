@@ -21,7 +21,7 @@ from sftdec.inference import Blend, Engine
 from sftdec.photos import Limits, Photo, PhotoError, decode, decode_mask, defocus_levels, integers, png_bytes
 
 MAX_MEGAPIXELS = 25.0
-SETTINGS = ("precision", "tile", "memory", "max_blur")  # ``EngineSettings``'s, that the model's configuration may set
+SETTINGS = ("precision", "tile", "memory", "max_blur", "everywhere")  # ``EngineSettings``'s, for a configuration
 FORMATS = ("png", "jpeg", "tiff", "webp")
 LARGER = "send a smaller picture, or have the service started with a higher limit"
 RGB_PLACE = slice(16, 20)  # where an ICC profile says what it is of
@@ -36,7 +36,7 @@ class DefocusDeblurring(PythonModel):
     accepted; it can't exceed the operator's limit, which is the ``max_megapixels`` of the model's configuration
     (``load_model(model_config=…)``, or the environment variable ``SERVING_MODEL_CONFIG`` of ``mlflow models serve``).
     The parameters ``strength`` and ``only`` (empty: everywhere) are those of ``inference.Blend``, as masks are.
-    ``precision``, ``tile``, ``memory`` and ``max_blur`` there are those of ``EngineSettings``.
+    ``precision``, ``tile``, ``memory``, ``max_blur`` and ``everywhere`` there are those of ``EngineSettings``.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
