@@ -243,6 +243,19 @@ def test_every_option_in_the_text_is_one_of_a_program_of_ours():
         assert named <= known, (page, named - known)
 
 
+def test_files_and_scripts_that_the_text_names_are_there():
+    room = re.compile(rf"(?:{'|'.join(OURS)}|tests|docs)/[a-z0-9_./-]+")
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for code in re.findall(r"`([^`]+)`", text) if page.name != "CHANGELOG.md" else ():
+            if room.fullmatch(code):
+                assert (ROOT / code).exists(), (page, code)
+            if started := re.match(r"(?:nice -n \d+ )?python3?\s+(-m\s+)?([\w./]+)", code):
+                path = started[2].replace(".", "/") if started[1] else started[2]
+                places = [ROOT / part / (path + end) for part in ("", "src") for end in ("", ".py")]
+                assert any(place.exists() for place in places), (page, code)
+
+
 def loaded(name):
     """A module of the folder docs."""
     found = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
