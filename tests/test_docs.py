@@ -1,6 +1,8 @@
 """The documentation: every command in it is one that there is, every page is reached, and what is drawn is of today."""
 
 import argparse
+import ast
+import importlib
 import importlib.util
 import itertools
 import os
@@ -11,12 +13,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
+import ruamel.yaml
 from PIL import Image
 
 from sftdec import cli
+from sftdec.params import Params
+from sftdec.params.fields import Section
 from sftdec.photos import deep_png
 from sftdec.runtime import read_yaml
 
@@ -25,11 +31,15 @@ OURS = ("src", "pipelines", "benchmarks", "experiments")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
+def blocks(page, kind):
+    """The page's blocks of code of that kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
 def commands(page):
-    """The lines of a page's blocks of shell, with their numbers; lines that go on are one."""
-    text = page.read_text("utf-8")
-    for block in re.finditer(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for line in block[1].replace("\\\n", " ").splitlines():
+    """The lines of a page's blocks of shell, as words; lines that go on are one."""
+    for block in blocks(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             for joint, part in itertools.groupby(words, lambda word: word in ("&&", "|")):
                 if not joint:
@@ -169,6 +179,57 @@ def test_dvc_knows_the_options_stages_and_experiments_of_the_pages(words):
         assert (ROOT / path).is_file()
 
 
+# Every other program of the pages: where its command is run, and a word of that file that says so.
+OTHER_PROGRAMS = {
+    "mlflow server": ("tests/services/servers.py", '"mlflow", "server"'),
+    "mlflow models": ("tests/services/served.py", '"models", "serve"'),
+    "prefect server": ("tests/services/servers.py", '"prefect", "server", "start"'),
+    "prefect work-pool": ("tests/services/executions.py", '"work-pool", "create", "sftdec"'),
+    "prefect worker": ("tests/services/executions.py", '"worker", "start", "--pool", "sftdec"'),
+    "prefect block": ("tests/pipelines/flows/test_alarms.py", "Block"),  # which the page has made in the UI
+    "torchrun": ("tests/training/test_distributed.py", "torch.distributed.run"),
+    "pip install": ("tests/test_install.py", '"pip"'),
+    "sudo -u": ("tests/services/servers.py", '"createdb"'),
+    "git": ("tests/services/executions.py", "git"),
+    "printf": ("tests/services/served.py", "dataframe_records"),
+    "curl": ("tests/services/served.py", "/invocations"),
+}
+SHELL = {".", "export", "cp", "sed", "apt-get"}  # nothing of this project or of its packages
+
+
+def test_every_other_program_is_run_by_a_test():
+    known = {"sftdec", "make", "python", "python3", "dvc"} | SHELL
+    asked = {" ".join(each[:2]) for each in map(said, WRITTEN) if each[0] not in known}
+    for command in asked:
+        (name,) = (name for name in OTHER_PROGRAMS if f"{command} ".startswith(f"{name} "))
+        path, word = OTHER_PROGRAMS[name]
+        assert word in (ROOT / path).read_text("utf-8"), (command, path)
+    assert all(any(f"{command} ".startswith(f"{name} ") for command in asked) for name in OTHER_PROGRAMS)
+
+
+def test_python_in_the_pages_imports_what_there_is():
+    code = [ast.parse(block) for page in PAGES for block in blocks(page, "python")]
+    imports = [each for tree in code for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)]
+    assert imports
+    for each in imports:
+        module = importlib.import_module(each.module)
+        assert all(hasattr(module, name.name) for name in each.names)
+
+
+def test_parameters_in_the_pages_are_those_of_the_schema():
+    def check(found, section):
+        for key, value in found.items():
+            kind = section.model_fields[key].annotation
+            inner = [each for each in (kind, *get_args(kind)) if isinstance(each, type) and issubclass(each, Section)]
+            if inner and isinstance(value, dict):
+                check(value, inner[0])
+
+    written = [block for page in PAGES for block in blocks(page, "yaml")]
+    assert written
+    for block in written:
+        check(ruamel.yaml.YAML(typ="safe").load(block), Params)
+
+
 # Options in the text of pages that are those of other programs.
 OTHERS = {"--help", "--extra-index-url", "--preload", "--timeout", "--temp", "--queue", "--local"}
 
@@ -182,15 +243,54 @@ def test_every_option_in_the_text_is_one_of_a_program_of_ours():
         assert named <= known, (page, named - known)
 
 
+def test_files_and_scripts_that_the_text_names_are_there():
+    room = re.compile(rf"(?:{'|'.join(OURS)}|tests|docs)/[a-z0-9_./-]+")
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for code in re.findall(r"`([^`]+)`", text) if page.name != "CHANGELOG.md" else ():
+            if room.fullmatch(code):
+                assert (ROOT / code).exists(), (page, code)
+            if started := re.match(r"(?:nice -n \d+ )?python3?\s+(-m\s+)?([\w./]+)", code):
+                path = started[2].replace(".", "/") if started[1] else started[2]
+                places = [ROOT / part / (path + end) for part in ("", "src") for end in ("", ".py")]
+                assert any(place.exists() for place in places), (page, code)
+
+
+def loaded(name):
+    """A module of the folder docs."""
+    found = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
 def test_every_page_is_in_the_navigation_and_every_entry_a_page():
-    pages = importlib.util.spec_from_file_location("pages", ROOT / "docs/pages.py")
-    module = importlib.util.module_from_spec(pages)
-    pages.loader.exec_module(module)
+    module = loaded("pages")
     named = re.findall(r":\s+([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
     written = {"commands.md", "parameters.md", "layouts.md", *module.ELSEWHERE}
     assert sorted(named) == sorted({path.name for path in (ROOT / "docs").glob("*.md")} | written)
-    assert module.DRAWING.read_text("utf-8") == module.pipeline()
     assert "train.common" in module.parameters() and "## sftdec deblur" in module.commands()
+
+
+NUMBER = re.compile(r"-?\d+\.?\d*")
+
+
+@pytest.mark.parametrize("name", loaded("drawings").DRAWN)
+def test_what_is_drawn_is_of_today(name):
+    def parts(text):
+        text = re.sub(r"\b[mp][0-9a-f]{10}\b", "", text)  # matplotlib's names of what it draws
+        return NUMBER.sub("", text), [float(each) for each in NUMBER.findall(text)]
+
+    kept, drawn = parts((ROOT / "docs" / name).read_text("utf-8")), parts(loaded("drawings").DRAWN[name]())
+    assert drawn[0] == kept[0]
+    assert drawn[1] == pytest.approx(kept[1], abs=0.01)  # another processor may round otherwise
+
+
+def test_every_picture_of_the_pages_is_there_and_every_picture_is_shown():
+    shown = {
+        name for page in PAGES for name in re.findall(r"!\[[^\]]*\]\((?:docs/)?([^)]+)\)", page.read_text("utf-8"))
+    }
+    assert shown == {path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".svg", ".png", ".jpg")}
 
 
 def test_links_between_pages_lead_somewhere():

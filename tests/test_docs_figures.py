@@ -1,0 +1,104 @@
+"""Figures that the documentation states, against the code and the files that they are of."""
+
+import csv
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+import torch
+
+from sftdec.commands.evaluate import CLASSICAL, PROTOCOLS
+from sftdec.datasets.recipes import Recipe
+from sftdec.networks import build_network
+from sftdec.params import MODULATIONS, NetworkConfig
+from sftdec.peers import PEERS, build_peer
+from sftdec.runtime import read_yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+def text(name):
+    return (ROOT / f"docs/{name}.md").read_text("utf-8")
+
+
+def cells(name, head):
+    """The rows of the page's table whose head begins so, without emphasis."""
+    _, _, after = text(name).partition(f"\n| {head}")
+    lines = after.split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip().replace("**", "") for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def rows(path):
+    with (ROOT / path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def count(network):
+    return sum(each.numel() for each in network.parameters())
+
+
+def test_the_sizes_of_the_networks_compared_are_theirs():
+    with torch.device("meta"):
+        sizes = {
+            name: [build_peer(name, size).parameter_count() / 1e6 for size in ("published", "small")] for name in PEERS
+        }
+        sizes["sft_dec"] = [count(build_network(NetworkConfig.of_size(size))) / 1e6 for size in ("paper", "small")]
+    stated = {row[0].strip("`"): re.findall(r"\d+\.\d{3}", row[2])[:2] for row in cells("peers", "name | paper")}
+    assert stated == {name: [f"{size:.3f}" for size in both] for name, both in sizes.items()}
+
+
+def test_the_sizes_that_scale_starts_from_are_those_of_the_modulations():
+    with torch.device("meta"):
+        built = [count(build_network(NetworkConfig.of_size("paper", modulation=kind))) for kind in MODULATIONS]
+    assert [int(row[1].replace(",", "")) for row in cells("scale", "network | parameters")[:4]] == built
+
+
+def test_what_tables_1_and_2_showed_is_what_their_figures_say():
+    found = [row for row in rows("reports/table2.csv") if row["budget"] == "equal_time"]
+    told = [row for row in found if row["dataset"] == "sample" and row["psnr_low"]]
+    networks = {row["method"] for row in told} & {*PEERS}
+    worse = {row["method"] for row in told if float(row["psnr_high"]) < 0}
+    assert not [row for row in told if float(row["psnr_low"]) > 0]
+    assert worse == {"floor", "mprnet", "karaali_jung", "zhuo_sim", "sft_dec+deconvolution"}
+    assert len(networks - worse) == 5
+    real = {row["method"]: f"{float(row['psnr']):.2f} dB" for row in found if row["dataset"] == "LFDOF" and row["psnr"]}
+    said = f"SFT-Dec and MIMO-UNet raise the blurred pictures' {real['floor']} to {real['sft_dec']}"
+    assert said in text("comparison")
+    assert real["mimo_unet"] == real["sft_dec"]
+
+
+def test_what_the_model_that_ships_learned_from_is_counted():
+    page, said = text("builtin"), [row["steps"] for row in rows("experiments/builtin/legs.csv")]
+    scenes = sum(int(row["count"]) for row in rows("experiments/builtin/camera.csv") if row["split"] == "train")
+    assert f"From {scenes:,} scenes" in page and f"The {len(rows('experiments/builtin/photos.csv'))} photos" in page
+    assert f"{said[1]} steps" in page and f"then {said[2]} with" in page
+
+
+def test_columns_that_a_recipe_may_leave_out_have_these_values():
+    stated = {}
+    for name, values in re.findall(r"^\| (`.*?`) \(([^)]*)\) \|", text("builtin"), re.MULTILINE):
+        stated |= dict(zip(re.findall(r"`(\w+)`", name), values.split(", "), strict=True))
+    given = {field.name: field.default for field in fields(Recipe) if field.default is not MISSING}
+    assert stated == {name: f"{value:g}" if isinstance(value, int | float) else value for name, value in given.items()}
+
+
+def test_the_schedule_in_bold_is_that_of_params_yaml():
+    train = read_yaml(ROOT / "params.yaml")["train"]
+    steps = " + ".join(f"{train[stage]['steps']:,}" for stage in ("s1", "s2", "s3"))
+    assert cells("schedules", "batch, crop")[0][:2] == [
+        f"{train['common']['batch_size']}, {train['common']['crop']}",
+        steps,
+    ]
+
+
+def test_folds_and_steps_are_those_of_table_3():
+    table3 = read_yaml(ROOT / "experiments/table3/params.yaml")
+    assert len(table3["folds"]) == 6 and table3["steps"]["end_to_end"] == 3000
+    assert "With six folds and 3,000 steps a chain" in text("table3")
+
+
+@pytest.mark.parametrize(("head", "names"), [("protocol |", PROTOCOLS), ("row |", CLASSICAL)])
+def test_protocols_and_methods_of_the_grid_are_those_that_there_are(head, names):
+    stated = " ".join(row[0] for row in cells("grid", head))
+    assert all(f"`{name}`" in stated for name in names)
