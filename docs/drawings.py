@@ -204,16 +204,19 @@ def heavy_blur() -> str:
 
     rows = _rows(FOLDER / "heavy-blur.csv")
     with _chart(3.4) as (figure, axes):
-        axes.plot((0, 6), (0, 6), color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label="as it should be")
+        axes.plot((0, 14), (0, 14), color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label="as it should be")
         for shape, colour in (("gaussian", BETTER), ("disc", AMBER)):
             for stored, line in (("PNG", "-"), ("JPEG 85", ":")):
                 found = [row for row in rows if (row["blur"], row["stored as"]) == (shape, stored)]
                 sigma, read = ([float(row[key]) for row in found] for key in ("sigma", "mean"))
                 said = f"{'Gaussians' if shape == 'gaussian' else 'discs'}, {stored}"
                 axes.plot(sigma, read, line, color=colour, marker="o", markersize=4, linewidth=1.6, label=said)
+        alone = [row for row in rows if (row["blur"], row["stored as"]) == ("disc", "PNG")]
+        sigma, read = ([float(row[key]) for row in alone] for key in ("sigma", "alone"))
+        axes.plot(sigma, read, color=MUTED, linewidth=1.2, label="discs, PNG: the network alone")
         axes.set_xticks(range(0, 21, 4))
-        axes.set(xlim=(0, 21), ylim=(0, 7), xlabel="true blur: sigma (px)", ylabel="the map reads (px)")
-        axes.legend(loc="lower right")
+        axes.set(xlim=(0, 21), ylim=(0, 14), xlabel="true blur: sigma (px)", ylabel="the map reads (px)")
+        axes.legend(loc="upper left", fontsize=8)
         return _svg(figure)
 
 
