@@ -20,7 +20,9 @@ DECISION = Path(".tracking/gate.json")
 def add_models(commands: Any) -> None:
     """Add the commands to ``argparse``'s sub-parsers."""
     history = commands.add_parser(
-        "history", help="who served when and why", description="Print every move of the alias champion, oldest first."
+        "history",
+        help="which version serves, and why",
+        description="Print every move of the alias champion, oldest first.",
     )
     history.add_argument("--all", action="store_true", help="also what was registered, and what the gate refused")
     history.add_argument("--json", action="store_true", help="as JSON, with the figures")

@@ -11,7 +11,7 @@ def add_reproduce(commands: Any) -> None:
     """Add the command to ``argparse``'s sub-parsers."""
     reproduce = commands.add_parser(
         "reproduce",
-        help="train a registered version again and compare its weights",
+        help="train a registered version again, and compare",
         description="Train a registered version again, from its recorded commit and data in a scratch worktree, and "
         "compare the weights byte for byte. Exit code: 0 identical, 1 different, 2 it can't be done.",
     )
