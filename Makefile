@@ -21,7 +21,8 @@ repro: $(VENV)/.installed
 
 # Two halves side by side, for two cores; each prints when it is over.
 test: $(VENV)/.installed-dev
-	$(MAKE) --no-print-directory --jobs=2 $(WHOLE) test-around test-core
+	@echo 'Six minutes on two cores; each half prints when it is over.'
+	@$(MAKE) --no-print-directory --jobs=2 $(WHOLE) test-around test-core
 
 # The same, with what they cover, which takes a quarter longer: CI runs this one.
 coverage:
@@ -89,6 +90,7 @@ audit:
 
 # The documentation as pages that load nothing from elsewhere. They open as files; their search needs a server (mkdocs serve).
 docs: $(VENV)/.installed-docs
+	@echo 'Building the pages, for some seconds.'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "open build/docs/index.html"
 

@@ -133,6 +133,7 @@ def test_what_is_kept_of_photos_is_told_and_removed(tmp_path, monkeypatch, capsy
     ("words", "told"),
     [
         ("history", "opening the registry"),
+        ("reproduce models:/sft-dec/1", "opening the registry"),
         ("deblur photo.png -o out", "reading the model"),
         ("drift . --reference none", "reading the model"),
         ("evaluate --dataset sample --scenes none --model none", "reading the model and the photos"),

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sftdec.commands.printing import say_wait
+
 
 def add_reproduce(commands: Any) -> None:
     """Add the command to ``argparse``'s sub-parsers."""
@@ -21,6 +23,7 @@ def add_reproduce(commands: Any) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
+    say_wait("opening the registry")
     from sftdec.registry import reproduce
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # with what it has started and made
