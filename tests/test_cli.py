@@ -129,13 +129,27 @@ def test_what_is_kept_of_photos_is_told_and_removed(tmp_path, monkeypatch, capsy
     assert "nothing is kept" in capsys.readouterr().out
 
 
-def test_who_waits_before_a_terminal_is_told_what_for(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("history", "opening the registry"),
+        ("reproduce models:/sft-dec/1", "opening the registry"),
+        ("deblur photo.png -o out", "reading the model"),
+        ("drift . --reference none", "reading the model"),
+        ("evaluate --dataset sample --scenes none --model none", "reading the model and the photos"),
+        ("evaluate --data none --protocol dpdd", "reading the model and the photos"),
+        ("export none", "writing the model, and comparing what the file computes with it"),
+        ("datasets check none", "looking for pairs"),
+    ],
+)
+def test_who_waits_before_a_terminal_is_told_what_for(words, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'none.db'}")
+    (tmp_path / "photo.png").write_bytes(b"no picture")
     for terminal in (True, False):
         monkeypatch.setattr(sys.stderr, "isatty", lambda at=terminal: at)
-        main(["history"])
-        assert ("opening the registry" in capsys.readouterr().err) is terminal
+        main(words.split())
+        assert (f"sftdec: {told} (some seconds)\n" in capsys.readouterr().err) is terminal
 
 
 def test_auto_takes_a_gpu_where_there_is_one_and_others_are_named():

@@ -83,4 +83,10 @@ def _room(error: ValueError | OSError) -> str:
 
 def check(params: Path) -> None:
     """Refuse a parameter file that can't be used before anything runs."""
-    run_stage(lambda: print(f"{params}: {load_params(params).network.size} network, parameters are valid"))
+
+    def told() -> None:
+        found = load_params(params)
+        steps = " + ".join(f"{stage.steps:,}" for stage in (found.train.s1, found.train.s2, found.train.s3))
+        print(f"{params}: nothing wrong; {found.network.size} network, {steps} steps of training")
+
+    run_stage(told)

@@ -1,4 +1,4 @@
-"""The command ``sftdec``: photos in, all-in-focus photos out; a model's figures; and data sets, known and checked."""
+"""The command ``sftdec``."""
 
 import argparse
 import sys
@@ -19,9 +19,14 @@ from sftdec.commands import (
 from sftdec.registry import DEFAULT_MODEL
 from sftdec.runtime import needs_extra, wait_passively
 
+_DESCRIPTION = (
+    "Sharpen photos that are out of focus, by a model that comes with it or by your own; check data sets, measure "
+    "models, and say which one serves. `sftdec COMMAND --help` has the options."
+)
+
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sftdec", description=__doc__)
+    parser = argparse.ArgumentParser(prog="sftdec", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"sftdec {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     model: dict[str, Any] = {
@@ -30,11 +35,11 @@ def _parser() -> argparse.ArgumentParser:
     }
     device: dict[str, Any] = {"default": "auto", "help": "auto, cpu or cuda[:n] (default: %(default)s)"}
     add_deblur(commands, model, device)
-    add_evaluate(commands, model, device)
+    add_demo(commands)
     add_export(commands)
     add_datasets(commands)
+    add_evaluate(commands, model, device)
     add_models(commands)
-    add_demo(commands)
     add_reproduce(commands)
     add_drift(commands, model, device)
     return parser

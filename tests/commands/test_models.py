@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sftdec.cli import main
+from sftdec.commands.models import _standing
 from sftdec.registry import Judge, register, versions
 from sftdec.tracking import TrackingSettings
 from tests.registry.conftest import git, recorded
@@ -38,7 +39,8 @@ def test_history_is_a_line_a_move_and_all_of_it_as_json(project: Path, capsys: p
         assert main(["promote", "--version", str(number), "--reason", reason]) == 0
         assert capsys.readouterr().out == f"models:/sft-dec/{number} serves\n"
     assert main(["history"]) == 0
-    head, first, second = capsys.readouterr().out.splitlines()
+    serving, head, first, second = capsys.readouterr().out.splitlines()
+    assert serving == "version 1 serves"
     assert head.split() == ["time", "event", "version", "previous", "by", "run", "reason"]
     assert first.split()[1:4] == ["promoted", "2", "–"] and first.endswith("sharper")
     assert second.split()[1:4] == ["promoted", "1", "2"] and second.endswith("halos")
@@ -51,6 +53,18 @@ def test_history_is_a_line_a_move_and_all_of_it_as_json(project: Path, capsys: p
         ("promoted", 1),
     ]
     assert told[3]["previous"] == 2 and told[2]["previous"] is None and told[3]["time"].endswith("+00:00")
+
+
+def test_history_begins_with_who_serves_and_why_the_newest_does_not() -> None:
+    first = {"event": "promoted", "version": 1, "reason": "sharper"}
+    second = {"event": "refused", "version": 2, "reason": "less than nothing"}
+    outside = {"event": "moved outside", "version": None, "reason": "unknown"}
+    assert _standing([first], [first]) == "version 1 serves"
+    told = "version 1 serves; version 2, the newest, was refused: less than nothing"
+    assert _standing([first, second], [first]) == told
+    assert _standing([second], []) == "nothing has served yet; " + told.partition("; ")[2]
+    assert _standing([first, second | {"event": "registered"}], [first]) == "version 1 serves"
+    assert _standing([first, outside], [first, outside]) == "nothing serves"
 
 
 def test_register_builtin_makes_it_a_version_that_the_gate_judges_where_there_are_photos(

@@ -44,6 +44,14 @@ def test_each_layout_is_recognised_and_nothing_is_wrong_with_it(sets, name):
     assert report.text().startswith(f"data set   {shown}:") and "nothing wrong with" in report.text().splitlines()[-1]
 
 
+def test_a_split_of_ones_own_pairs_that_has_no_photo_is_told(own, sets):
+    assert "no photo for validation and test: make folders train/, val/ and test/" in check_folder(own).text()
+    for part in ("blurred", "sharp"):
+        write(own / "test" / part / "x.png", photo(48, 64, 1))
+    assert "no photo for validation: make" in check_folder(own).text()
+    assert "no photo for" not in check_folder(sets["realdof"]).text()
+
+
 @pytest.mark.parametrize("ending", [".zip", ".tar.gz"])
 def test_an_archive_is_checked_as_its_folder_and_leaves_nothing_behind(own, tmp_path, monkeypatch, ending):
     (tmp_path / "tmp").mkdir()

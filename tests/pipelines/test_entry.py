@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.stages.entry import _track_in_the_checkout, run_stage
+from pipelines.stages.entry import _track_in_the_checkout, check, run_stage
 
 ROOT = Path(__file__).parents[2]
 OF_DVC = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "DVC_STAGE": "train_s1"}
@@ -101,3 +101,11 @@ def test_a_dvc_experiments_own_folder_is_tracked_in_its_checkout(
     os.environ["MLFLOW_TRACKING_URI"] = "http://mlflow.example.org"
     _track_in_the_checkout(tmp_path / folder)
     assert os.environ == {"MLFLOW_TRACKING_URI": "http://mlflow.example.org"}
+
+
+def test_the_parameters_are_checked_and_how_long_they_train_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipelines.stages.entry._end_with_dvc", lambda: None)  # this is no stage's process
+    check(ROOT / "params.yaml")
+    assert capsys.readouterr().out.endswith("small network, 500 + 2,100 + 200 steps of training\n")

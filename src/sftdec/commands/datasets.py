@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sftdec.commands.printing import say_wait
+
 _PARAMS = Path("params.yaml")
 _SIGMA_MAX = 6.0  # px, where there are no parameters
 _WIDTH = 108  # of a value
@@ -14,7 +16,7 @@ _WIDTH = 108  # of a value
 def add_datasets(commands: Any) -> None:
     """Add the command to ``argparse``'s sub-parsers."""
     datasets = commands.add_parser(
-        "datasets", help="the data sets that are known, and a check of one", description="List the known data sets."
+        "datasets", help="list the layouts that are read; check a folder", description="List the layouts that are read."
     )
     datasets.set_defaults(run=_list)
     actions = datasets.add_subparsers(dest="action")
@@ -65,6 +67,7 @@ def _block(about: Any) -> str:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    say_wait("looking for pairs")
     from sftdec.datasets import CheckLimits, check_folder
 
     sigma_max, limits = _SIGMA_MAX, CheckLimits()

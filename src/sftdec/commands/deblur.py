@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sftdec.commands.drift import statistics_log
-from sftdec.commands.printing import say, say_model
+from sftdec.commands.printing import say, say_model, say_wait
 from sftdec.runtime import needs_extra
 
 if TYPE_CHECKING:
@@ -29,31 +29,41 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
     """Add the command to ``argparse``'s sub-parsers; ``model`` and ``device`` are those two options' settings."""
     deblur = commands.add_parser(
         "deblur",
-        help="deblur photos",
+        help="sharpen photos",
         description="Deblur photos: JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP and JPEG 2000. Exit code: 0 all are "
         "deblurred, 1 some are not, 2 nothing was begun.",
     )
     add = deblur.add_argument
     add("photos", nargs="+", metavar="IN", help="photos, folders of photos, or patterns such as 'photos/*.jpg'")
     add("-o", "--output", required=True, type=Path, metavar="OUT", help="folder for the results")
-    add("--recursive", action="store_true", help="folders with their sub-folders")
+    add("--recursive", action="store_true", help="look into sub-folders too")
     add("--map", action="store_true", help="write the defocus map beside each (16-bit PNG, and one in colours)")
     add("--compare", action="store_true", help="write before and after side by side (PNG)")
     add("--force", action="store_true", help="overwrite files that are there already")
-    add("--format", choices=("jpeg", "png", "tiff", "webp", "avif"), help="of the results (default: each photo's own)")
+    add(
+        "--format",
+        choices=("jpeg", "png", "tiff", "webp", "avif"),
+        help="of what is written (default: each photo's own)",
+    )
     add(
         "--quality",
         type=_quality,
         metavar="N",
-        help="of formats with losses, 1 to 100 (default: each photo's own)",
+        help="of JPEG, WebP and AVIF, 1 to 100 (default: each photo's own)",
     )
-    add("--strength", type=_strength, default=1.0, metavar="S", help="of the change: 0 none (the photo), 1 all; to 1.5")
+    add(
+        "--strength",
+        type=_strength,
+        default=1.0,
+        metavar="S",
+        help="how much is changed: 0 nothing, 1 all, up to 1.5 (default: 1)",
+    )
     add("--mask", type=Path, metavar="FILE", help="grey picture of the photo's size: white is deblurred, black stays")
     add(
         "--only",
         choices=("background", "foreground", "blurred"),
-        help="where the defocus map says blurred; foreground is the part of it that lies lower than what is in focus, "
-        "background the rest: a map doesn't tell, so look at --map, and take the other word if it is wrong",
+        help="deblur this part alone: blurred is all that the defocus map calls so; which of it is foreground and "
+        "which background is a guess, so look at --map, and take the other word if it is wrong",
     )
     add(
         "--max-blur",
@@ -74,7 +84,7 @@ def add_deblur(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> 
         help="what computes (default: %(default)s, the fastest that is installed)",
     )
     add("--tile", type=int, metavar="PX", help="side of the tiles that are deblurred at a time (default: by --memory)")
-    add("--memory", type=float, metavar="GIB", help="that it may take (default: 2)")
+    add("--memory", type=float, metavar="GIB", help="memory that it may take (default: 2)")
     add("--local-pooling", type=int, metavar="PX", help="pool the channel part over windows (the training crop's side)")
     statistics = os.environ.get(STATISTICS_FILE)
     add(
@@ -132,6 +142,7 @@ def _plan(arguments: argparse.Namespace) -> "list[Targets]":
 
 
 def _deblur_all(planned: "list[Targets]", arguments: argparse.Namespace, done: list[Path]) -> int:
+    say_wait("reading the model")
     from tqdm import tqdm
 
     from sftdec.deblurrer import Deblurrer

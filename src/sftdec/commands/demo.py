@@ -18,7 +18,7 @@ def add_demo(commands: Any) -> None:
     """Add the command to ``argparse``'s sub-parsers."""
     demo = commands.add_parser(
         "demo",
-        help="a web page to deblur photos with",
+        help="the same as a web page on this machine",
         description="Show a web page that deblurs photos, to this machine alone unless --host says otherwise; "
         "Ctrl-C ends it.",
     )

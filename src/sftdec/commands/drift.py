@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sftdec.commands.printing import say_wait
+
 if TYPE_CHECKING:
     import torch
 
@@ -16,7 +18,7 @@ def add_drift(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> N
     """Add the command to ``argparse``'s sub-parsers; ``model`` and ``device`` are those two options' settings."""
     drift = commands.add_parser(
         "drift",
-        help="do photos still look like the training's",
+        help="do photos still look like those of the training?",
         description="Compare incoming photos with those of the training: blur, sharpness, brightness and noise. "
         "Exit code: 0 they look alike, 1 they have drifted, 2 they can't be compared.",
     )
@@ -33,6 +35,7 @@ def add_drift(commands: Any, model: dict[str, Any], device: dict[str, Any]) -> N
 
 
 def _drift(arguments: argparse.Namespace) -> int:
+    say_wait("reading the model")
     from tqdm import tqdm
 
     from sftdec.drift import DriftLimits, compare_with_training, find_index

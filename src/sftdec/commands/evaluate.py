@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sftdec.commands.evaluate_all import add_grid, evaluate_all
-from sftdec.commands.printing import say_model
+from sftdec.commands.printing import say_model, say_wait
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ def add_evaluate(commands: Any, model: dict[str, Any], device: dict[str, Any]) -
     """Add the command to ``argparse``'s sub-parsers; ``model``, ``device``: how these arguments are everywhere."""
     evaluate = commands.add_parser(
         "evaluate",
-        help="a model's figures",
+        help="measure a model on photos whose sharp original is known",
         description=f"Print a model's figures on a data set. Models besides weights: {', '.join(CLASSICAL)} "
         "(a defocus map, by the method of that name or the true one, and deconvolution with it). With --all, the "
         "figures of every model on every data set at hand; what was measured before is remembered. With --data and "
@@ -64,6 +64,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         return _published(arguments)
     if arguments.protocol or arguments.out:
         raise ValueError("--protocol and --out are for a folder; give --data FOLDER instead of --dataset")
+    say_wait("reading the model and the photos")
     from sftdec.evaluation import summarise
 
     measure = _deconvolved if arguments.model in CLASSICAL or arguments.deconvolve else _restored
@@ -73,6 +74,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _published(arguments: argparse.Namespace) -> int:
     """The figures of a paper's protocol."""
+    say_wait("reading the model and the photos")
     from sftdec.evaluation import PROTOCOLS as SCRIPTS
     from sftdec.experiments import measure_published
     from sftdec.registry import choose_model, load_any_model, released

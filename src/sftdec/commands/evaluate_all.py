@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sftdec.commands.printing import say_wait
+
 
 def add_grid(evaluate: argparse.ArgumentParser, what: Any) -> None:
     """Add what chooses the grid to the command; ``what``: the group of which one is to be given."""
@@ -36,6 +38,7 @@ def evaluate_all(arguments: argparse.Namespace) -> int:
     }
     if given := [option for option, is_given in single.items() if is_given]:
         raise ValueError(f"--all measures every model as it is; leave out {', '.join(given)}, or name a --dataset")
+    say_wait("looking for models and data sets")
     from sftdec.experiments import data_at_hand, fill_grid, grid_rows, grid_text, models_at_hand, write_grid
     from sftdec.runtime import choose_device
 

@@ -14,7 +14,7 @@ def add_export(commands: Any) -> None:
     """Add the command to ``argparse``'s sub-parsers."""
     export = commands.add_parser(
         "export",
-        help="a file that other runtimes load",
+        help="write a model as a file for other programs",
         description="Write a model as ONNX: `image` N×3×H×W in 0..1 in, `deblurred` and `defocus` out, any height and "
         "width from 16 px up. The file is compared with PyTorch before it is written. As dtmodel: what darktable 5.6's "
         "neural restore installs, into its place for denoisers; the archive's README.md says where its limits are.",
@@ -31,15 +31,16 @@ def add_export(commands: Any) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from sftdec.inference import COMPARED, export_dtmodel, export_onnx, export_safetensors
-    from sftdec.networks import load_weights
-    from sftdec.registry import choose_model
-
     target = arguments.output or Path(f"sft-dec.{arguments.format}")
     if target.is_dir():
         raise ValueError(f"{target}: found a folder, expected a file to write; name another with -o")
     if target.exists() and not arguments.force:
         raise ValueError(f"{target}: exists already, expected a new file; name another with -o, or overwrite: --force")
+    say_wait("writing the model, and comparing what the file computes with it")
+    from sftdec.inference import COMPARED, export_dtmodel, export_onnx, export_safetensors
+    from sftdec.networks import load_weights
+    from sftdec.registry import choose_model
+
     chosen = choose_model(arguments.model)
     weights = chosen.weights
     if weights.suffix.lower() == ".onnx":
@@ -50,7 +51,6 @@ def _export(arguments: argparse.Namespace) -> int:
         print(target)
         return 0
     network = load_weights(weights)
-    say_wait("writing the model, and comparing what it computes with PyTorch")
     if arguments.format == "dtmodel":
         difference = export_dtmodel(network, weights, target)
     else:

@@ -6,12 +6,9 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sftdec.commands.printing import say_wait
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PARAMS, SCENES = Path("params.yaml"), Path("build/scenes")
 DECISION = Path(".tracking/gate.json")
@@ -20,7 +17,9 @@ DECISION = Path(".tracking/gate.json")
 def add_models(commands: Any) -> None:
     """Add the commands to ``argparse``'s sub-parsers."""
     history = commands.add_parser(
-        "history", help="who served when and why", description="Print every move of the alias champion, oldest first."
+        "history",
+        help="which version serves, and why",
+        description="Print every move of the alias champion, oldest first.",
     )
     history.add_argument("--all", action="store_true", help="also what was registered, and what the gate refused")
     history.add_argument("--json", action="store_true", help="as JSON, with the figures")
@@ -56,27 +55,37 @@ def _history(arguments: argparse.Namespace) -> int:
     say_wait("opening the registry")
     from sftdec.registry import history
 
-    told = history(Path.cwd(), everything=arguments.all)
+    every = json.loads(history(Path.cwd(), everything=True).to_json(orient="records"))
+    moves = [row for row in every if row["event"] not in ("registered", "refused")]
+    shown = every if arguments.all else moves
     if arguments.json:
-        print(json.dumps(json.loads(told.to_json(orient="records")), indent=2, ensure_ascii=False))
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
         return 0
-    if told.empty:
-        print("nothing has served yet")
-        told = history(Path.cwd(), everything=True)  # what was refused, and why
-    if not told.empty:
-        print("\n".join(_lines(told)))
+    print(_standing(every, moves))
+    if every:
+        print("\n".join(_lines(shown or every)))
     return 0
 
 
-def _lines(told: "pd.DataFrame") -> list[str]:
+def _standing(every: list[dict[str, Any]], moves: list[dict[str, Any]]) -> str:
+    """Which version serves, and why the newest doesn't where that is another."""
+    serving = moves[-1]["version"] if moves else None
+    told = f"version {serving} serves" if serving else "nothing serves" if moves else "nothing has served yet"
+    newest = max((row["version"] for row in every if row["version"]), default=serving)
+    last = [row for row in every if row["version"] == newest][-1:]
+    if newest != serving and last and last[0]["event"] == "refused":
+        told += f"; version {newest}, the newest, was refused: {last[0]['reason']}"
+    return told
+
+
+def _lines(told: list[dict[str, Any]]) -> list[str]:
     """The history as text, a line a move: times to the second, no value as a dash."""
     columns = {"time": 20, "event": 14, "version": 8, "previous": 9, "by": 16, "run": 33, "reason": 0}
-    shown = told[[*columns]].astype(object).where(told[[*columns]].notna(), "–").astype(str)
-    shown["time"] = shown["time"].str[:19].replace("", "–")
-    head = [*columns]
+    rows = [{**row, "time": row["time"][:19] or None} for row in told]
+    cells = [["–" if row[key] is None else str(row[key]) for key in columns] for row in rows]
     return [
-        "".join(cell.ljust(columns[key]) for key, cell in zip(columns, row, strict=True))
-        for row in [head, *shown.to_numpy().tolist()]
+        "".join(cell.ljust(width) for cell, width in zip(row, columns.values(), strict=True))
+        for row in [[*columns], *cells]
     ]
 
 

@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sftdec.commands.printing import say_wait
+
 
 def add_reproduce(commands: Any) -> None:
     """Add the command to ``argparse``'s sub-parsers."""
     reproduce = commands.add_parser(
         "reproduce",
-        help="train a registered version again and compare its weights",
+        help="train a registered version again, and compare",
         description="Train a registered version again, from its recorded commit and data in a scratch worktree, and "
         "compare the weights byte for byte. Exit code: 0 identical, 1 different, 2 it can't be done.",
     )
@@ -21,6 +23,7 @@ def add_reproduce(commands: Any) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
+    say_wait("opening the registry")
     from sftdec.registry import reproduce
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # with what it has started and made

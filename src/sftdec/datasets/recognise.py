@@ -148,9 +148,20 @@ def _check_directory(folder: Path, sigma_max: float, limits: CheckLimits, proces
         others = [other.ABOUT.name for other in fitting if other is not importer]
         hints = (f"it has the layout of {', '.join(others)} too",) if others else ()
         problems, made = _check_entries(importer.ABOUT.name, listing, sigma_max, limits, processes)
-        hints = (*hints, *listing.about.beyond(sigma_max), *told_made(made))
+        hints = (*hints, *_without_photos(listing), *listing.about.beyond(sigma_max), *told_made(made))
         return FolderReport(folder, listing.table(), tuple(problems), len(listing.entries), len(listing.faults), hints)
     return FolderReport(folder, None, tuple(faults))
+
+
+def _without_photos(listing: Listing) -> list[str]:
+    """The splits of somebody's own pairs that got none; published data sets are as they are."""
+    there = {entry.split for entry in listing.entries}
+    lacking = [split for split in ("train", "validation", "test") if split not in there]
+    if listing.about.page or not lacking:
+        return []
+    return [
+        f"no photo for {' and '.join(lacking)}: make folders train/, val/ and test/, or train beside another data set"
+    ]
 
 
 def deeper(folder: Path, levels: int = _DEEPER) -> Iterator[tuple[Path, list[Importer]]]:

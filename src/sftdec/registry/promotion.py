@@ -67,7 +67,7 @@ def _judge(version: Version, judge: Judge, gate: GateParams, run_id: str | None)
     current = champion(judge.root, judge.settings)
     previous = current.number if current else None
     if previous == version.number:
-        return Outcome(version.number, False, f"{version.uri} already serves", {}, previous)
+        return Outcome(version.number, False, f"{version.uri} already serves, with these very weights", {}, previous)
     try:
         decision = _compare(version, current, judge, gate, run_id)
     except Refusal as refusal:

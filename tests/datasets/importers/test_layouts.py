@@ -1,9 +1,12 @@
 """The layouts that people have: each is written and read, and broken and told."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from sftdec.datasets.importers import IMPORTERS
+from sftdec.datasets.importers import IMPORTERS, layouts
 from sftdec.datasets.recognise import check_folder, recognise
 from sftdec.runtime import DataError
 from tests.datasets.importers.pictures import photo, soften, write
@@ -62,6 +65,16 @@ def test_a_layout_whose_picture_has_no_partner_is_told(tmp_path, importer, name,
     told = {"dpdd": "pairs are told by order", "realistic": "neither image_", "flat": "expected a name that ends in"}
     with pytest.raises(DataError, match=f"no scene of .* here; .*{told.get(importer, 'no partner')}"):
         IMPORTERS[importer].find(folder)
+
+
+def test_a_row_as_the_page_shows_it_is_all_that_a_layout_needs(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[3] / "docs/data.md").read_text("utf-8")
+    (row,) = re.findall(r"^```python\n(TRIPOD = .*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(row, names := {**vars(layouts)})
+    monkeypatch.setattr(layouts, "LAYOUTS", {"tripod": names["TRIPOD"], **layouts.LAYOUTS})
+    folder = written(tmp_path, "mine", "wide/a.jpg", "stopped/a.png")
+    assert recognise(folder)[0].ABOUT.name == "tripod" and "tripod" in [*IMPORTERS]
+    assert [entry.name for entry in IMPORTERS["tripod"].find(folder).entries] == ["a"]
 
 
 @pytest.mark.parametrize("name", [name for name in IMPORTERS if name not in ("sample", "pairs_csv")])
