@@ -1,6 +1,7 @@
 """What a stage sees of the tracking: a tracker that takes what happens and never makes it wait."""
 
 import hashlib
+import json
 import logging
 import re
 import shutil
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sftdec.lineage import code_checksums, flatten, read_flat_params
+from sftdec.lineage import code_checksums, flatten, read_flat_params, stage_definitions
 from sftdec.runtime import checksum, without_passwords
 from sftdec.tracking.background import Background
 from sftdec.tracking.processes import circumstances
-from sftdec.tracking.provenance import CHANGED
+from sftdec.tracking.provenance import CHANGED, DEFINED
 from sftdec.tracking.rows import NOTE
 from sftdec.tracking.runs import figures, mlflow_name
 from sftdec.tracking.settings import TrackingSettings, read_settings
@@ -213,6 +214,8 @@ def _open_spool(
     stage: str, root: Path, settings: TrackingSettings, params: Mapping[str, Any] | None, experiment: str | None
 ) -> tuple[Spool, int] | None:
     tags = circumstances(root) | {"sftdec.kind": "stage", "sftdec.stage": stage}
+    if made_by := stage_definitions(root, stage):
+        tags[DEFINED] = json.dumps(made_by)
     identity = f"{tags['sftdec.lineage']} {stage} {settings.pipeline_run or ''}"
     safe_stage = re.sub(r"[^\w-]", "_", stage)
     uid = f"{safe_stage}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
