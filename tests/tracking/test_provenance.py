@@ -92,3 +92,14 @@ def test_code_that_a_stage_doesnt_depend_on_may_change_meanwhile(
     with track_stage("train_s1", root, enabled=True, settings=settings):
         (root / "src/demo.py").write_text("x = 1\n")
     assert "unreproducible" not in only(stage_runs(settings)).data.tags and "changed" not in caplog.text
+
+
+def test_parameters_that_change_meanwhile_are_told_since_dvc_notes_them_for_a_result_they_did_not_make(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (root / "dvc.yaml").write_text("stages:\n  train_s1: {cmd: x, deps: [src/code.py], params: [train]}\n")
+    for told in (False, True):
+        (root / "params.yaml").write_text("train: {steps: 1}\n")
+        with track_stage("train_s1", root, settings=TrackingSettings("", None, enabled=False)):
+            (root / "params.yaml").write_text(f"train: {{steps: {1 + told}}}\nother: 1\n")
+        assert ("dvc repro -f train_s1" in caplog.text) == told

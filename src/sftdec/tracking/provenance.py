@@ -61,9 +61,8 @@ def _changed_under(client: "MlflowClient", run: "Run", defined: Mapping[str, str
     stage = run.data.tags.get("sftdec.stage", "")
     own = _defined(run).get(stage)
     if own and defined.get(stage, own) != own:
-        return (
-            f"{stage}, of whose result it is made, ran with other code or parameters; make it anew: dvc repro {stage}"
-        )
+        other = f"{stage}, of whose result it is made, ran with other code or parameters"
+        return f"{other}; make it anew: dvc repro -f {stage}"
     seen.add(run.info.run_id)
     for key, digest in run.data.tags.items():
         if not key.startswith("in.") or len(seen) >= _DEEPEST:
