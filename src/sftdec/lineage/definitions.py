@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sftdec.lineage.commits import code_checksums, read_flat_params
+from sftdec.lineage.commits import read_flat_params, source_checksums
 from sftdec.runtime import checksum, read_yaml
 
 
@@ -18,7 +18,7 @@ def stage_definitions(root: Path, stage: str) -> dict[str, str]:
     try:
         stages = read_yaml(root / "dvc.yaml")["stages"]
         params = read_flat_params(root)
-        return {name: _definition(root, name, stages[name], params) for name in _before(stages, stage)}
+        return {name: _definition(root, stages[name], params) for name in _before(stages, stage)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}  # not a pipeline that DVC would run
 
@@ -46,10 +46,11 @@ def _touch(out: str, dep: str) -> bool:
     return made.is_relative_to(read) or read.is_relative_to(made)
 
 
-def _definition(root: Path, name: str, stage: Mapping[str, Any], params: Mapping[str, str]) -> str:
-    files = [root / f"{dep}.dvc" for dep in stage.get("deps", [])]
+def _definition(root: Path, stage: Mapping[str, Any], params: Mapping[str, str]) -> str:
+    deps = stage.get("deps", [])
+    files = [root / f"{dep}.dvc" for dep in deps]
     data = {file.name: checksum(file) for file in files if file.is_file()}
     sections = [f"{section}." for section in stage.get("params", [])]
     own = {key: value for key, value in params.items() if any(f"{key}.".startswith(each) for each in sections)}
-    whole = [stage["cmd"], code_checksums(root, name), data, own]
+    whole = [stage["cmd"], source_checksums(root, deps), data, own]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
