@@ -3,7 +3,7 @@
     python benchmarks/retrainings.py [--retrainings 50] [--shown 1 10 25 50] [--stages train_s3 evaluate register]
 
 Makes a copy of this checkout that trains for seconds, commits it, starts a Prefect server for all, and calls
-`pipelines.flows.retrain` that many times, each with another seed, so that each trains, registers and is judged;
+`pipelines.flows.retrain` that many times, each with another rate, so that each trains, registers and is judged;
 the gate lets a challenger lose up to 1 dB, so that many of them come to serve. Prints at the shown counts: processor
 time (user and system, with that of all processes that the flow waited for; not the server's), the median of the last
 five, in seconds; sizes in KB, with what each retraining has added since the last ones shown; versions, champions and
@@ -108,14 +108,14 @@ def make_place(folder: Path) -> Place:
     return Place(folder, project, base_environment(**places, PYTHONPATH=path, BEGUN=str(folder / "begun.json")))
 
 
-def retrain(place: Place, seed: int, stages: Sequence[str], spent: Spent) -> None:
+def retrain(place: Place, number: int, stages: Sequence[str], spent: Spent) -> None:
     """One flow, which must go well."""
-    command = [sys.executable, "-c", FLOW, *stages, "--set", f"train.common.seed={seed}"]
+    command = [sys.executable, "-c", FLOW, *stages, "--set", f"train.s3.learning_rate={0.001 + number / 1e6:.6f}"]
     before = os.times()
     done = subprocess.run(command, cwd=place.project, env=dict(place.environment), capture_output=True, text=True)
     after = os.times()
     if done.returncode:
-        sys.exit(f"retraining {seed} failed:\n{(done.stdout + done.stderr)[-5000:]}")
+        sys.exit(f"retraining {number} failed:\n{(done.stdout + done.stderr)[-5000:]}")
     begun = json.loads((place.folder / "begun.json").read_text())
     spent.first_task.append(min(begun.values()))
     spent.first_stage.append(min(seconds for name, seconds in begun.items() if name != "data.dvc"))
@@ -123,7 +123,7 @@ def retrain(place: Place, seed: int, stages: Sequence[str], spent: Spent) -> Non
     decided = json.loads((place.project / ".retrain/worktree/.tracking/gate.json").read_text())
     verdict = "promoted" if decided["promoted"] else "not promoted"
     seconds = f"{spent.first_task[-1]:.1f}, {spent.first_stage[-1]:.1f}, {spent.whole[-1]:.1f} s"
-    print(f"retraining {seed}: {seconds}, version {decided['version']} {verdict}", flush=True)
+    print(f"retraining {number}: {seconds}, version {decided['version']} {verdict}", flush=True)
 
 
 def serve_first(place: Place) -> None:

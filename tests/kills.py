@@ -109,7 +109,8 @@ def kill_often(
             break
         whole, how = False, draw.choice([WHOLE, ONE])
         told.kills[how] += 1
-        told.places[at_work(running, project)] += 1
+        where = at_work(running, project)
+        told.places[where] += 1
         seen = before | reached(project)
         kill(running, how, draw)
         running.wait()
@@ -124,6 +125,7 @@ def kill_often(
         found += [f"{lost:.1%} of a training is lost"] if lost > 1 / SHARE else []
         told.lost = max(told.lost, lost)
         told.faults += [f"after kill {sum(told.kills.values())}: {fault}" for fault in found]
+        print(f"  kill {sum(told.kills.values())} of {how}: {where}; {'; '.join(found) or 'no fault'}", flush=True)
     if not told.faults:
         begun = time.monotonic()
         last = start(project, flow, stages, more)

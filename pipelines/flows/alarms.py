@@ -2,7 +2,7 @@
 
 `python -m pipelines.flows.alarms TYPE/NAME` has the Prefect server that is configured send it by automations, through
 a block of the user's: any that notifies (`slack-webhook/ops`, `sendgrid-email/me`), or a plain `webhook/ops`. Where no
-server is, the flows' own hook sends it.
+server is, or one without them, the flows' own hook sends it.
 """
 
 import argparse
@@ -72,25 +72,31 @@ def alarm(name: str, sentence: str) -> None:
     """An event `sftdec.NAME` of this flow run, which went well."""
     resource = {"prefect.resource.id": f"sftdec.{name}", "prefect.resource.name": name}
     emit_event(f"sftdec.{name}", resource, payload={"sentence": sentence})
-    _without_server(sentence)
+    _unless_the_server_does(sentence)
 
 
 def ended_badly(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """The flows' hook; on a server its automation says the same."""
-    _without_server(f"{flow.name} ({flow_run.name}) {state.name}: {state.message}")
+    _unless_the_server_does(f"{flow.name} ({flow_run.name}) {state.name}: {state.message}")
 
 
 HOOKS: dict[str, Any] = {f"on_{end}": [ended_badly] for end in ("failure", "crashed", "cancellation")}
 
 
-def _without_server(body: str) -> None:
-    if PREFECT_API_URL.value():
-        return
+def _unless_the_server_does(body: str) -> None:
+    """Send it: where no server is, or one that the automations were not made on, as `--serve` starts for itself."""
     try:
+        if PREFECT_API_URL.value() and _has_automations():
+            return
         if address := Variable.get(VARIABLE):
             send(load(str(address)), body)
     except Exception as error:  # whatever a block can fail with; what it is about matters more
         get_run_logger().warning("Nobody was told: %s", error)
+
+
+def _has_automations() -> bool:
+    with get_client(sync_client=True) as client:
+        return any(client.read_automations_by_name(name) for name in ALARMS)
 
 
 def load(address: str) -> Block:

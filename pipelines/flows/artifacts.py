@@ -136,10 +136,7 @@ def where_the_run_is(settings: TrackingSettings, pipeline_run: str | None) -> li
         return []
     if not settings.is_remote:
         return [f"`make ui` opens the MLflow UI. This execution is run `{pipeline_run}` there, its stages below it."]
-    from sftdec.tracking import open_client
-
-    experiment = open_client(settings).get_run(pipeline_run).info.experiment_id
-    page = f"{settings.page}/#/experiments/{experiment}/runs/{pipeline_run}"
+    page = f"{settings.page}/#/runs/{pipeline_run}"
     return [f"This execution in MLflow: [run {pipeline_run}]({page}), its stages below it."]
 
 

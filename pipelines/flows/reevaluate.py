@@ -11,7 +11,7 @@ from typing import Any, Literal
 from prefect import State, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from pipelines.flows.alarms import HOOKS
+from pipelines.flows.alarms import HOOKS, alarm
 from pipelines.flows.artifacts import Figures, comparison, publish, registered_figures
 from pipelines.flows.tasks import ROOT, run_once
 from pipelines.flows.turns import in_turn
@@ -88,16 +88,18 @@ def judge(model: str, root: Path, place: Path, split: Split, device: str) -> dic
     log.info(sentence)
     beside = comparison(metrics, "now", registered if same else None, f"registered (version {version.number})")
     publish("reevaluate", f"Whether {version.uri} gives its registered figures", [sentence, beside])
-    if not holds:
+    if holds is None:
+        alarm("nothing-compared", sentence)
+    elif not holds:
         raise FiguresMoved(sentence)
     return {name: {key: float(value) for key, value in row.items()} for name, row in metrics.items()}
 
 
-def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> tuple[bool, str]:
-    """Whether a version still gives its registered figures, and in words; where nothing can be compared, yes."""
+def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> tuple[bool | None, str]:
+    """Whether a version still gives its registered figures, and in words; None where nothing can be compared."""
     if not same_scenes:
         return (
-            True,
+            None,
             f"{uri}: the scenes aren't those that its registered figures are of, so there is nothing to compare.",
         )
     pairs = {
@@ -107,7 +109,7 @@ def verdict(uri: str, now: Figures, registered: Figures, same_scenes: bool) -> t
         if key in now.get(name, {})
     }
     if not pairs:
-        return True, f"{uri}: no figure that was registered was measured now, so there is nothing to compare."
+        return None, f"{uri}: no figure that was registered was measured now, so there is nothing to compare."
     key, (mine, theirs) = max(pairs.items(), key=lambda pair: abs(pair[1][0] - pair[1][1]))
     if abs(mine - theirs) <= TOLERANCE:
         return True, f"{uri} still gives the figures that it was registered with."

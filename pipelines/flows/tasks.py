@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import CancelledRun
 
@@ -63,7 +63,10 @@ def tracked(root: Path, settings: TrackingSettings, judged: bool = False) -> Ite
     log = get_run_logger()
     pipeline_run: str | None = None
     try:
-        pipeline_run = open_pipeline_run(root, settings) if settings.enabled else None
+        source = (
+            f"pipelines/flows/{runtime.flow_run.flow_name}.py"  # a worker starts them all with a script of Prefect's
+        )
+        pipeline_run = open_pipeline_run(root, settings, source) if settings.enabled else None
     except Exception as error:  # whatever a store can fail with
         log.warning("No MLflow run for this execution, its stages go on without: %s", error)
     failure: str | None = None

@@ -78,7 +78,7 @@ def _noted(root: Path, run: UUID) -> Iterator[None]:
     """Holds a note that this flow run's process lives, ``.retrain/runs/ID``; what nobody holds any more has died."""
     with held(root, "runs", LOG.debug) as notes:
         notes.mkdir(exist_ok=True)
-        for note in notes.iterdir():
+        for note in notes.glob("*-*-*-*-*"):  # NFS leaves files of its own beside them
             other = FileLock(note, fallback_to_soft=False)
             with suppress(Timeout, OSError):
                 other.acquire(timeout=0)

@@ -1,5 +1,7 @@
 """The order of batches: every patch once an epoch, whatever the number of processes, and no growth with the store."""
 
+import multiprocessing
+import sys
 from itertools import chain
 
 import cv2
@@ -132,6 +134,19 @@ def test_workers_start_while_opencv_threads_run_and_leave_their_number_as_it_was
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems start their workers afresh")
+def test_workers_are_forks_of_the_training_whatever_python_would_take_by_itself(dataset):
+    before, known = multiprocessing.get_start_method(), set(psutil.Process().children(recursive=True))
+    multiprocessing.set_start_method("forkserver", force=True)
+    try:
+        stream = batches(dataset, 0, 3, 4, workers=2)
+        started = set(psutil.Process().children(recursive=True)) - known
+        assert {each.ppid() for each in started} == {psutil.Process().pid} and len(started) == 2
+        assert len(list(stream)) == 3
+    finally:
+        multiprocessing.set_start_method(before, force=True)
 
 
 def test_crops_are_the_callers_own_and_the_store_cannot_be_written_to(dataset):

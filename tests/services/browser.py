@@ -97,6 +97,11 @@ class Page:
         """Press what has this label for readers of the screen."""
         self.run(f"document.querySelector({json.dumps(f'[aria-label={json.dumps(label)}]')}).click()")
 
+    def escape(self) -> None:
+        """Close what has opened over the page."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key="Escape", code="Escape", windowsVirtualKeyCode=27)
+
     def give(self, selector: str, *given: Path) -> None:
         """Choose files in the form's field, as a visitor does, once it is there."""
         field = f"document.querySelector({json.dumps(selector)})"

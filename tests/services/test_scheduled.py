@@ -96,9 +96,16 @@ def test_mlflow_shows_two_executions_side_by_side_with_figures_and_pictures(
     experiment = experiment_id(client, executed.settings)
     found = client.search_runs([experiment], "tags.`sftdec.kind` = 'pipeline'", order_by=["start_time DESC"])[:2]
     ids = [run.info.run_id for run in reversed(found)]
-    page.open(f"{address}/#/experiments/{experiment}/runs", 1400, 620)
+    page.open(f"{address}/#/experiments/{experiment}/runs", 1500, 520)
     page.wait_for("Training runs", *(run.info.run_name for run in found))
     page.run(CLOSE_ASSISTANT)
+    page.click("Columns")
+    for column in ("Dataset", "Models", "sample.psnr", "sample.ssim"):  # shown → hidden, hidden → shown
+        page.click(column)
+    page.escape()
+    page.drag('.ag-header-cell[col-id*="Run Name"] .ag-header-cell-resize', 0.1, 50)
+    page.call("Input.dispatchMouseEvent", type="mouseMoved", x=0, y=0)
+    page.wait_for("sample.ssim", *(str(run.data.metrics["sample.psnr"])[:6] for run in found))
     page.screenshot(pictures / "mlflow-runs.png")
     page.open(f'{address}/#/compare-runs?runs={json.dumps(ids)}&experiments=["{experiment}"]', 1400, 1250)
     page.wait_for("Comparing 2 Runs", "sample.psnr", "Artifacts")
@@ -145,8 +152,10 @@ def test_prefect_shows_the_flow_its_tasks_and_artifacts(executed: Executed, page
     page.wait_for("train_s1", "evaluate", "report", "register")
     page.screenshot(pictures / "prefect-flow.png", settle=4)
     page.click("Artifacts")
-    page.wait_for("retrain", "What this execution did")
-    page.screenshot(pictures / "prefect-artifacts.png", settle=4)
+    page.wait_for("What this execution did")
+    page.click("retrain")  # its one artifact, which is the page
+    page.wait_for("outcome", "What the register stage said", "Version 1")
+    page.screenshot(pictures / "prefect-page.png", settle=4)
 
 
 UNFOLD = """(() => {

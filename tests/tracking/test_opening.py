@@ -8,6 +8,8 @@ import pytest
 from sftdec.registry import RegistryError, versions
 from sftdec.registry.store import open_registry
 from sftdec.tracking import TrackingError, TrackingSettings, open_client, read_settings
+from sftdec.tracking.settings import server_answers, silence_mlflow
+from tests.tracking.recorded import free_port
 
 
 def test_a_database_of_another_mlflow_is_told_in_a_sentence_and_stays_as_it_was(
@@ -42,3 +44,16 @@ def test_a_database_that_another_process_holds_is_told_with_its_mend(root: Path,
     other.close()
     assert "[SQL" not in str(caught.value)
     assert versions(root, settings) == []
+
+
+def test_a_server_of_this_machine_is_asked_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    from requests.utils import get_environ_proxies  # what MLflow asks with
+
+    for name, value in {"http_proxy": "http://127.0.0.1:9", "no_proxy": "example.org"}.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.upper(), value)
+    address = f"http://127.0.0.1:{free_port()}"
+    assert not server_answers(address) and server_answers("http://mlflow.example.net")
+    silence_mlflow()
+    assert get_environ_proxies(address) == {} == get_environ_proxies("http://example.org")
+    assert get_environ_proxies("http://mlflow.example.net")["http"] == "http://127.0.0.1:9"

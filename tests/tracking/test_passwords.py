@@ -58,3 +58,5 @@ def test_an_error_of_mlflows_own_shows_none(root: Path, monkeypatch: pytest.Monk
 def test_the_page_of_a_run_is_linked_without_it(root: Path, address: str) -> None:
     assert read_settings(root).page == f"http://{address.partition('@')[2]}"
     assert where_the_run_is(read_settings(root), None) == []
+    (link,) = where_the_run_is(read_settings(root), "a1")  # nobody answers there: a night doesn't fail of that
+    assert f"(http://{address.partition('@')[2]}/#/runs/a1)" in link

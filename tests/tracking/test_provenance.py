@@ -1,5 +1,6 @@
 """What weights were made from, by the runs that say so."""
 
+import json
 import logging
 import subprocess
 from pathlib import Path
@@ -53,6 +54,18 @@ def test_what_an_earlier_stages_code_changed_under_is_of_no_commit_until_it_is_m
     assert "unreproducible" not in origin_of(DIGEST, root, settings)
 
 
+def test_what_an_earlier_stage_made_of_other_code_or_parameters_is_of_no_commit_until_it_is_made_anew(
+    root: Path, settings: TrackingSettings
+) -> None:
+    now, before = (json.dumps({"train_s1": digest, "train_s3": "3"}) for digest in ("new", "old"))
+    made = {"sftdec.stage": "train_s1", "out.build/models/s1": S2}
+    run(settings, CLEAN | {f"out.{WEIGHTS}": DIGEST, "in.build/models/s1": S2, "sftdec.defined": now})
+    run(settings, CLEAN | made | {"sftdec.defined": before})
+    assert "train_s1, of whose result it is made, ran with" in origin_of(DIGEST, root, settings)["unreproducible"]
+    run(settings, CLEAN | made | {"sftdec.defined": now})
+    assert "unreproducible" not in origin_of(DIGEST, root, settings)
+
+
 @pytest.mark.parametrize("stage", ["train_s1", "unknown to dvc.yaml"])
 def test_a_stage_whose_code_changes_and_is_committed_meanwhile_says_so(
     root: Path, settings: TrackingSettings, stage: str, caplog: pytest.LogCaptureFixture
@@ -68,6 +81,7 @@ def test_a_stage_whose_code_changes_and_is_committed_meanwhile_says_so(
         subprocess.run(commit, cwd=root, check=True)
     tags = only(stage_runs(settings)).data.tags
     assert tags["git.commit"] == began.commit
+    assert set(json.loads(tags.get("sftdec.defined", "{}"))) == {stage} & {"train_s1"}
     assert f"src/code.py changed while {stage} ran" in tags["unreproducible"] and tags["unreproducible"] in caplog.text
 
 
@@ -78,3 +92,14 @@ def test_code_that_a_stage_doesnt_depend_on_may_change_meanwhile(
     with track_stage("train_s1", root, enabled=True, settings=settings):
         (root / "src/demo.py").write_text("x = 1\n")
     assert "unreproducible" not in only(stage_runs(settings)).data.tags and "changed" not in caplog.text
+
+
+def test_parameters_that_change_meanwhile_are_told_since_dvc_notes_them_for_a_result_they_did_not_make(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (root / "dvc.yaml").write_text("stages:\n  train_s1: {cmd: x, deps: [src/code.py], params: [train]}\n")
+    for told in (False, True):
+        (root / "params.yaml").write_text("train: {steps: 1}\n")
+        with track_stage("train_s1", root, settings=TrackingSettings("", None, enabled=False)):
+            (root / "params.yaml").write_text(f"train: {{steps: {1 + told}}}\nother: 1\n")
+        assert ("dvc repro -f train_s1" in caplog.text) == told

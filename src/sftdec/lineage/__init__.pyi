@@ -1,4 +1,5 @@
 from .commits import code_checksums, flatten, lineage, read_flat_params
+from .definitions import stage_definitions
 from .git_command import WorktreeError, git
 from .stages import stage_order, stage_outs
 from .worktrees import (
@@ -39,6 +40,7 @@ __all__ = [
     "remove_worktree",
     "run_dvc_quietly",
     "share_cache",
+    "stage_definitions",
     "stage_order",
     "stage_outs",
 ]

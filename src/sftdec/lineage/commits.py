@@ -1,7 +1,7 @@
 """Content-addressed lineage: what a run read, wrote and was made from, as checksums."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,18 +103,20 @@ def code_checksums(root: Path, stage: str | None = None) -> dict[str, str]:
 
     Of a stage of dvc.yaml only what it depends on, if it names that.
     """
-    places = [root / name for name in _code_deps(root, stage) or CODE_FOLDERS]
+    try:
+        return source_checksums(root, read_yaml(root / "dvc.yaml")["stages"][stage]["deps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return source_checksums(root, [])
+
+
+def source_checksums(root: Path, deps: Iterable[object]) -> dict[str, str]:
+    """The same of the source among a stage's deps, of all source where none is."""
+    below = tuple(f"{each}/" for each in CODE_FOLDERS)
+    named = [dep for dep in deps if isinstance(dep, str) and dep.startswith(below)]
+    places = [root / name for name in named or CODE_FOLDERS]
     files = (file for place in places for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file())
     names = (file.relative_to(root).as_posix() for file in files)
     return {name: checksum(root / name) for name in sorted(names) if is_source(name)}
-
-
-def _code_deps(root: Path, stage: str | None) -> list[str]:
-    try:
-        deps = read_yaml(root / "dvc.yaml")["stages"][stage]["deps"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [dep for dep in deps if isinstance(dep, str) and dep.startswith(tuple(f"{each}/" for each in CODE_FOLDERS))]
 
 
 def _code_hash(root: Path) -> str:

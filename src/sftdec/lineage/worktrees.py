@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from sftdec.lineage.definitions import declared_outs
 from sftdec.lineage.git_command import WorktreeError, clean_environment, git
 from sftdec.runtime import parse_yaml, read_yaml
 
@@ -279,8 +280,7 @@ def _declared_outs(folder: Path, commit: str) -> list[str]:
         stages = parse_yaml(git(folder, "show", f"{commit}:dvc.yaml"), "dvc.yaml")["stages"].values()
     except (ValueError, KeyError, TypeError, AttributeError):
         return []  # none, or no file that DVC would run
-    kinds = [stage.get(kind, []) for stage in stages for kind in ("outs", "metrics", "plots")]
-    return [str(out if isinstance(out, str) else next(iter(out))) for outs in kinds for out in outs]
+    return [out for stage in stages for out in declared_outs(stage)]
 
 
 def _mirror(source: Path, target: Path) -> None:

@@ -1,5 +1,6 @@
 """Augmented crops and batches, in an order that depends on the seed and the position alone."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -151,6 +152,8 @@ def batches(
         collate_fn=_as_it_is,  # the data set gives whole batches
         pin_memory=pin_memory,
         worker_init_fn=_start_worker,
+        # a fork's workers end with a training that is killed; those of the server that Python 3.14 takes do not
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
     )
     with _one_thread() if workers else nullcontext():
         return iter(loader)

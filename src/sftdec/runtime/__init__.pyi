@@ -1,4 +1,4 @@
-from .addresses import HIDDEN, hush, without_passwords
+from .addresses import HIDDEN, LOOPBACK, hush, spare_loopback, without_passwords
 from .atomic import atomic_path
 from .checksums import checksum, together
 from .devices import Exact, Precision, autocast, choose_device, compute_exactly, has_bf16, mixed, training_dtype
@@ -14,6 +14,7 @@ from .yaml_text import dump_yaml, parse_yaml, read_yaml
 __all__ = [
     "HIDDEN",
     "LARGEST_KEPT",
+    "LOOPBACK",
     "DataError",
     "Exact",
     "Imports",
@@ -39,6 +40,7 @@ __all__ = [
     "read_yaml",
     "return_freed_memory",
     "run_here",
+    "spare_loopback",
     "together",
     "training_dtype",
     "wait_passively",

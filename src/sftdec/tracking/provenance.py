@@ -1,5 +1,7 @@
 """What a run came from: the checksums of all that it and the runs before it read and wrote."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "build/models/s3.safetensors"
 CHANGED = "unreproducible"  # the tag of a run whose code changed while it ran, and of a version
+DEFINED = "sftdec.defined"  # the tag of a stage's run: ``stage_definitions`` as it began
 MADE_BY = "made.run"  # the tag of a version: the run that made its weights
 _ORIGIN = ("sftdec.lineage", "git.", "hash.")
 _DEEPEST = 100  # runs; a pipeline has seven
@@ -42,25 +45,37 @@ def _told(client: "MlflowClient", run: "Run", root: Path) -> dict[str, str]:
         now = lineage(root)
         if not now.doubt and now.tag == tags.get("sftdec.lineage"):  # committed since
             tags = {key: value for key, value in tags.items() if not key.startswith("git.")} | now.tags()
-    reason = _changed_under(client, run, set())
+    reason = _changed_under(client, run, _defined(run), set())
     if not reason and tags.get("git.dirty") != "false":
         reason = tags.get("git.doubt") or "trained with uncommitted changes, or outside Git"
     return tags | {MADE_BY: str(run.info.run_id)} | ({CHANGED: reason} if reason else {})
 
 
-def _changed_under(client: "MlflowClient", run: "Run", seen: set[str]) -> str:
-    """Why a run's result, or what it read of another's, is of no known code; empty where it isn't so."""
+def _changed_under(client: "MlflowClient", run: "Run", defined: Mapping[str, str], seen: set[str]) -> str:
+    """Why a run's result, or what it read of another's, is of no known code; empty where it isn't so.
+
+    ``defined``: what the stages before it were as the last one began, by which its commit has them.
+    """
     if reason := run.data.tags.get(CHANGED):
         return str(reason)
+    stage = run.data.tags.get("sftdec.stage", "")
+    own = _defined(run).get(stage)
+    if own and defined.get(stage, own) != own:
+        other = f"{stage}, of whose result it is made, ran with other code or parameters"
+        return f"{other}; make it anew: dvc repro -f {stage}"
     seen.add(run.info.run_id)
     for key, digest in run.data.tags.items():
         if not key.startswith("in.") or len(seen) >= _DEEPEST:
             continue
         makers = _makers(client, run.info.experiment_id, key.removeprefix("in."), digest)
-        reasons = [_changed_under(client, each, seen) for each in makers if each.info.run_id not in seen]
+        reasons = [_changed_under(client, each, defined, seen) for each in makers if each.info.run_id not in seen]
         if reasons and all(reasons):
             return reasons[0]
     return ""
+
+
+def _defined(run: "Run") -> dict[str, str]:
+    return dict(json.loads(run.data.tags.get(DEFINED, "{}")))
 
 
 def _makers(client: "MlflowClient", experiment: str, name: str, digest: str) -> "list[Run]":

@@ -54,9 +54,10 @@ def log_picture(client: "MlflowClient", run_id: str, file: Path, event: Mapping[
         client.log_image(run_id, image, None, event["key"], *moment, synchronous=True)
 
 
-def open_pipeline_run(root: Path, settings: TrackingSettings | None = None) -> str:
+def open_pipeline_run(root: Path, settings: TrackingSettings | None = None, source: str = "") -> str:
     """A new row for one execution of the pipeline: params.yaml as parameters, the lineage as tags.
 
+    ``source``: the file that MLflow shows it to be of, where that isn't the script that was started.
     Returns its run id, which a flow hands to its stages as ``SFTDEC_PIPELINE_RUN`` and to
     ``close_pipeline_run``. Raises ``TrackingError`` where the store is away: the stages then find a row
     by its lineage.
@@ -65,7 +66,7 @@ def open_pipeline_run(root: Path, settings: TrackingSettings | None = None) -> s
     with _store(settings) as client:
         experiment = experiment_id(client, settings)
         end_dead_rows(client, experiment)
-        tags = circumstances(root) | {PROCESS: this_process()}
+        tags = circumstances(root) | {PROCESS: this_process()} | ({"mlflow.source.name": source} if source else {})
         return create_row(client, experiment, tags, read_flat_params(root), int(time.time() * 1000))
 
 

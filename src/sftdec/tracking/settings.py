@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sftdec.runtime import HIDDEN, hush, without_passwords
+from sftdec.runtime import HIDDEN, LOOPBACK, hush, spare_loopback, without_passwords
 from sftdec.tracking.moved import follow
 
 if TYPE_CHECKING:
@@ -80,7 +80,11 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Tr
 
 
 def silence_mlflow() -> None:
-    """Keep MLflow from calling home and from chatting; cheap, and to be called before its import."""
+    """Keep MLflow from calling home, from chatting and from asking a server of this machine through a proxy; cheap.
+
+    To be called before its import.
+    """
+    spare_loopback()
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -149,7 +153,8 @@ def server_answers(uri: str) -> bool:
     """Whether a tracking server listens, found out in 2 s at most; taken for granted behind a proxy."""
     parts = urlsplit(uri)
     host = parts.hostname or "localhost"
-    if parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
+    proxied = parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host)
+    if proxied and host not in LOOPBACK:
         return True
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:

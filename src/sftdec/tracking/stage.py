@@ -1,6 +1,7 @@
 """What a stage sees of the tracking: a tracker that takes what happens and never makes it wait."""
 
 import hashlib
+import json
 import logging
 import re
 import shutil
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sftdec.lineage import code_checksums, flatten, read_flat_params
+from sftdec.lineage import code_checksums, flatten, read_flat_params, stage_definitions
 from sftdec.runtime import checksum, without_passwords
 from sftdec.tracking.background import Background
 from sftdec.tracking.processes import circumstances
-from sftdec.tracking.provenance import CHANGED
+from sftdec.tracking.provenance import CHANGED, DEFINED
 from sftdec.tracking.rows import NOTE
 from sftdec.tracking.runs import figures, mlflow_name
 from sftdec.tracking.settings import TrackingSettings, read_settings
@@ -169,17 +170,18 @@ def track_stage(
     rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
     ``settings`` are read from the environment where they are left out. Where the stage's code changed meanwhile, a
-    warning and the run's tag ``unreproducible`` say so. In an ``experiment`` of its own a run has no row above it.
+    warning and the run's tag ``unreproducible`` say so; of its parameters, a warning. In an ``experiment`` of its own
+    a run has no row above it.
     """
     root = root.resolve()
     settings = settings or read_settings(root)
     if enabled is not None:
         settings = replace(settings, enabled=enabled)
-    opened = _open_spool(stage, root, settings, params, experiment) if settings.enabled else None
-    code = {} if enabled is False else code_checksums(root, stage)
+    made_by, code = ({}, {}) if enabled is False else (stage_definitions(root, stage), code_checksums(root, stage))
+    opened = _open_spool(stage, root, settings, params, experiment, made_by) if settings.enabled else None
     if opened is None:
         yield StageTracker(root, None)
-        _tell_changed_code(stage, root, code)
+        _tell_changed(stage, root, made_by, code)
         return
     spool, started = opened
     inputs = {_relative(root, path): root / path for path in reads}
@@ -192,16 +194,24 @@ def track_stage(
         clean_exit = isinstance(error, SystemExit) and not error.code
         _close(tracker, background, deadline, None if clean_exit else f"{type(error).__name__}: {error}")
         raise
-    if changed := _tell_changed_code(stage, root, code):
+    if changed := _tell_changed(stage, root, made_by, code):
         tracker.tags({CHANGED: changed})
     _close(tracker, background, deadline, None)
 
 
-def _tell_changed_code(stage: str, root: Path, before: Mapping[str, str]) -> str:
-    """In words, logged too, that a stage's code is no longer what it was as the stage began; empty where it is."""
+def _tell_changed(stage: str, root: Path, made_by: Mapping[str, str], before: Mapping[str, str]) -> str:
+    """In words, logged too, that a stage's code is no longer what it was as the stage began; empty where it is.
+
+    Parameters it has read by then: that they have changed is only logged, for DVC, which hasn't, notes the new ones.
+    """
     after = code_checksums(root, stage) if before else {}
     changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     if not changed:
+        if made_by and stage_definitions(root, stage).get(stage) != made_by[stage]:
+            told = (
+                "parameters, data or command changed while %s ran, and DVC notes those of now as what made its result"
+            )
+            LOG.warning(f"{told}; make it anew: dvc repro -f %s", stage, stage)
         return ""
     names = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
     told = f"{names} changed while {stage} ran, so its result is of no known code; make it anew: dvc repro -f {stage}"
@@ -210,9 +220,15 @@ def _tell_changed_code(stage: str, root: Path, before: Mapping[str, str]) -> str
 
 
 def _open_spool(
-    stage: str, root: Path, settings: TrackingSettings, params: Mapping[str, Any] | None, experiment: str | None
+    stage: str,
+    root: Path,
+    settings: TrackingSettings,
+    params: Mapping[str, Any] | None,
+    experiment: str | None,
+    made_by: Mapping[str, str],
 ) -> tuple[Spool, int] | None:
     tags = circumstances(root) | {"sftdec.kind": "stage", "sftdec.stage": stage}
+    tags |= {DEFINED: json.dumps(made_by)} if made_by else {}
     identity = f"{tags['sftdec.lineage']} {stage} {settings.pipeline_run or ''}"
     safe_stage = re.sub(r"[^\w-]", "_", stage)
     uid = f"{safe_stage}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"

@@ -5,6 +5,7 @@ from prefect import flow
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.blocks.system import Secret
 from prefect.blocks.webhook import Webhook
+from prefect.settings import PREFECT_API_URL
 
 from pipelines.flows import alarms
 from pipelines.flows.alarms import HOOKS, AlarmError, alarm, load, set_up
@@ -27,8 +28,12 @@ def fails():
     raise ValueError("the loss is nan")
 
 
-@pytest.mark.parametrize("kind", ["custom-webhook", "webhook"])
-def test_without_a_server_the_flows_hook_sends_it_through_the_users_block(prefect_server, monkeypatch, kind):
+@pytest.mark.parametrize(
+    ("kind", "served"), [("custom-webhook", False), ("webhook", False), ("webhook", True)]
+)  # served: by a server that it wasn't set up on, such as that of --serve
+def test_without_a_servers_automations_the_flows_hook_sends_it_through_the_users_block(
+    prefect_server, monkeypatch, kind, served
+):
     monkeypatch.setattr(alarms, "PREFECT_API_URL", NoServer)
     with receiving() as (address, received):
         if kind == "webhook":
@@ -38,6 +43,8 @@ def test_without_a_server_the_flows_hook_sends_it_through_the_users_block(prefec
             block = CustomWebhookNotificationBlock(name="ops", url=address, json_data=told)
             block.save("ops", overwrite=True)
         set_up(f"{kind}/ops")
+        if served:
+            monkeypatch.setattr(alarms, "PREFECT_API_URL", PREFECT_API_URL)
         with pytest.raises(ValueError, match="nan"):
             fails()
     assert {each["subject"] for each in received} == {"SFT-Dec"}

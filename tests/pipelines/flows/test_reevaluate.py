@@ -1,20 +1,25 @@
 """The champion judged again, over a registry with a small network and two small scenes."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
+from prefect.blocks.webhook import Webhook
+from prefect.variables import Variable
 
+from pipelines.flows import alarms
 from pipelines.flows.reevaluate import reevaluate, verdict
 from sftdec.datasets import load_scenes
 from sftdec.datasets.scene import write_index, write_scene
 from sftdec.evaluation.evaluate import evaluate_network, summarise, training_window
 from sftdec.networks import build_network, load_weights, save_weights
 from sftdec.params.network import NetworkConfig
-from sftdec.registry import Judge, register
+from sftdec.registry import SCENES_TAG, Judge, register
 from sftdec.tracking import read_settings
 from sftdec.tracking.settings import open_client
 from tests.evaluation.scenes import make_scene
 from tests.pipelines.flows import page_of
+from tests.pipelines.receiver import receiving
 
 REGISTERED = {"sample": {"psnr": 27.5, "images": 12.0}}
 
@@ -30,10 +35,11 @@ def test_the_verdict_names_the_figure_that_moved_most_and_what_may_have_moved_it
     holds, said = verdict(uri, now, REGISTERED, True)
     assert not holds and said.startswith(f"{moved}on the scenes that it was registered with")
     assert verdict(uri, now, REGISTERED, False) == (
-        True,
+        None,
         f"{uri}: the scenes aren't those that its registered figures are of, so there is nothing to compare.",
     )
-    assert "nothing to compare" in verdict(uri, {"other": {"psnr": 1.0}}, REGISTERED, True)[1]
+    holds, said = verdict(uri, {"other": {"psnr": 1.0}}, REGISTERED, True)
+    assert holds is None and "nothing to compare" in said
 
 
 @pytest.mark.slow
@@ -67,3 +73,11 @@ def test_a_registered_version_gives_its_figures_and_is_told_when_it_does_not(tmp
     assert (
         "no longer gives" in run.data.tags["verdict"] and run.data.metrics["sample.psnr"] == metrics["sample"]["psnr"]
     )
+
+    client.set_model_version_tag("sft-dec", "1", SCENES_TAG, "others")
+    monkeypatch.setattr(alarms, "PREFECT_API_URL", SimpleNamespace(value=lambda: None))  # as where no server is
+    with receiving() as (address, received):
+        Webhook(url=address).save("ops", overwrite=True)
+        Variable.set(alarms.VARIABLE, "webhook/ops", overwrite=True)
+        state = reevaluate(version.uri, root=tmp_path, device="cpu", return_state=True)
+    assert state.is_completed() and "nothing to compare" in received[0]["body"]

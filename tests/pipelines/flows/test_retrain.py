@@ -90,7 +90,8 @@ def test_one_finished_mlflow_run_stands_for_the_execution_and_the_stages_know_it
     root, state = first_run
     fetch = state.result()[0]
     run_id = next(line for line in fetch.last_lines if line.startswith("of run ")).removeprefix("of run ")
-    assert MlflowClient(f"sqlite:///{root / 'mlflow.db'}").get_run(run_id).info.status == "FINISHED"
+    run = MlflowClient(f"sqlite:///{root / 'mlflow.db'}").get_run(run_id)
+    assert run.info.status == "FINISHED" and run.data.tags["mlflow.source.name"] == "pipelines/flows/retrain.py"
     assert f"`{run_id}`" in page_of(state)
 
 

@@ -93,3 +93,5 @@ def test_a_run_whose_process_is_gone_has_crashed_and_one_that_ended_has_not(tmp_
         assert client.read_flow_run(died).state.is_crashed()
         assert "its machine went down" in client.read_flow_run(died).state.message
         assert client.read_flow_run(ended).state.is_completed()
+    (tmp_path / HOME / "runs/.nfs0001").touch()  # what NFS leaves of a file that was held open
+    assert scheduled(tmp_path, return_state=True).is_completed()
