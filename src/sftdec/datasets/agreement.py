@@ -79,7 +79,8 @@ def agree(blurred: Levels, sharp: Levels) -> Agreed:
     found, margin = similarity_of(sharp, blurred), 0
     if found is not None and found.moved > max(_STAYS, _SURELY * found.left):
         far = _FARTHEST * found.reach
-        told = f"{100 * found.scale:+.2f} % larger, turned by {np.degrees(found.turn):+.2f}°"
+        than = "larger" if found.scale > 0 else "smaller"
+        told = f"{abs(100 * found.scale):.2f} % {than}, turned by {_signed(np.degrees(found.turn), 2)}°"
         if found.corner > far:
             raise Disagreement(
                 "aligned",
@@ -89,8 +90,8 @@ def agree(blurred: Levels, sharp: Levels) -> Agreed:
         if np.hypot(*found.shift) <= max(1.0, far):
             margin = int(np.ceil(found.moved))
             blurred, sharp = _cut(blurred, margin), _cut(_warped(sharp, found), margin)
-            down, right = found.shift
-            made.append(f"moved by {found.moved:.1f} px at most ({told}, {down:+.1f} px down, {right:+.1f} px right)")
+            down, right = (_signed(shift, 1) for shift in found.shift)
+            made.append(f"moved by {found.moved:.1f} px at most ({told}, {down} px down, {right} px right)")
     gains = _gains(blurred, sharp)
     if np.abs(gains - 1).max() > _LIGHT_STAYS:
         light = srgb_to_linear(np.arange(256) / 255)[sharp] * gains
@@ -104,7 +105,16 @@ def told_made(made: Sequence[str]) -> list[str]:
     if not made:
         return []
     more = [f"  and {len(made) - _SHOWN} more"] if len(made) > _SHOWN else []
-    return [f"made to agree: the sharp photo of {len(made)} scenes", *(f"  {line}" for line in made[:_SHOWN]), *more]
+    return [
+        f"made to agree: the sharp photo of {len(made)} scene{'s' * (len(made) > 1)}",
+        *(f"  {line}" for line in made[:_SHOWN]),
+        *more,
+    ]
+
+
+def _signed(number: float, places: int) -> str:
+    """With its sign, and nothing as +0."""
+    return f"{round(number, places) + 0.0:+.{places}f}"
 
 
 def _cut(photo: Levels, margin: int) -> Levels:
