@@ -84,6 +84,14 @@ def test_another_exposure_beyond_the_limit_is_refused_with_the_gains():
     assert raised.value.check == "light"
 
 
+@pytest.mark.parametrize("gain", [0.07, 0.004])
+def test_a_photo_far_too_dark_is_no_pair_of_a_bright_one_either_way(gain):
+    for pair in ((lit(BLURRED, gain, gain, gain), SHARP), (BLURRED, lit(SHARP, gain, gain, gain))):
+        with pytest.raises(Disagreement) as raised:
+            agree(*pair)
+        assert raised.value.check == "light"
+
+
 def test_linear_light_beside_srgb_is_told_apart_from_a_gain():
     for photos, side in (((BLURRED, SHARP), "sharp"), ((SHARP, BLURRED), "blurred")):
         kept, stored = photos

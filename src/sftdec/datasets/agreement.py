@@ -32,8 +32,9 @@ _SURELY = 5  # times what a fit leaves, that it moves a photo by at least; depth
 _FARTHEST = 0.01  # of the way to a corner, that a corner may be off by and be brought back
 _LIGHT_STAYS = 0.03  # of a gain: less is what depth edges make of a pair
 _MOST_GAIN = 1.5  # of a channel, either way
-_GAINS = np.arange(-1.5, 1.5, 0.005)  # natural logarithms
+_GAINS = 0.005 * np.arange(-1200, 1200)  # natural logarithms
 _DARK, _BRIGHT = 5, 250  # levels, beyond which a mean tells little of the light
+_NOTHING = np.float32(1e-5)  # of light: less is none
 _GAMMA = 2.2  # about the power of its levels that light is
 _SEEN = 0.5  # of a gain, that levels must tell of too
 _LEAST = 1 / 255  # of light, below which a mean is noise
@@ -165,11 +166,17 @@ def _ratios(blurred: Levels, sharp: Levels, meant: Floats) -> Floats:
     """The commonest ratio of wide means in each channel, of what levels are meant to be."""
     means, means_of_sharp = (cv2.GaussianBlur(_shrunk(meant[photo]), (0, 0), 8) for photo in (blurred, sharp))
     tells = (np.maximum(means, means_of_sharp) < meant[_BRIGHT]) & (np.minimum(means, means_of_sharp) > meant[_DARK])
+    # or one of them is dark all over, or bright
+    apart = (np.maximum(means, means_of_sharp) > meant[4 * _DARK]) & (
+        np.minimum(means, means_of_sharp) < meant[_BRIGHT]
+    )
     ratios = np.ones(3, np.float32)
     for channel in range(3):
         chosen = tells[..., channel]
-        light = means_of_sharp[..., channel][chosen]
-        counts, edges = np.histogram(np.log(means[..., channel][chosen] / light), _GAINS, weights=light)
+        if not chosen.any():
+            chosen = apart[..., channel]
+        light, other = (np.maximum(each[..., channel][chosen], _NOTHING) for each in (means_of_sharp, means))
+        counts, edges = np.histogram(np.log(other / light), _GAINS, weights=light)
         if counts.any():
             ratios[channel] = np.exp(edges[np.convolve(counts, np.ones(9), "same").argmax()] + 0.0025)
     return ratios
