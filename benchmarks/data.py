@@ -1,11 +1,12 @@
 """What bringing a data set into scenes costs by its size.
 
     python benchmarks/data.py --photos 100 1000 10000
-    python benchmarks/data.py --pairs 10
+    python benchmarks/data.py --pairs 10 [--larger 0.4]
 
 Each number of photos is a folder of small JPEG pairs with maps, so that what is measured is what every photo costs
 whatever its size; ``docs/scale.md`` has what a megapixel costs. ``--pairs`` are JPEGs of 1680×1120 px without maps, of
-photos that the wheels bring: what they become on the disk, as multiples of the sources.
+photos that the wheels bring: what they become on the disk, as multiples of the sources. ``--larger``: by how many
+percent the sharp photo is magnified, so that the pairs have to be aligned.
 """
 
 import argparse
@@ -101,14 +102,17 @@ def growth_of_fetch(photos: list[int]) -> None:
             print(f"{count:<6} {times} {again_told}   {disk[0]:.1f}, {disk[1]:.1f}", flush=True)
 
 
-def add_large_pairs(folder: Path, count: int) -> None:
+def add_large_pairs(folder: Path, count: int, larger: float) -> None:
     """JPEG pairs of ``LARGE``, one for validation and one for testing; blurred from side to side."""
+    magnified = cv2.getRotationMatrix2D((LARGE[0] / 2, LARGE[1] / 2), 0, 1 + larger / 100)
     draw = np.random.default_rng(0)
     ramp = np.linspace(0, 1, LARGE[0], dtype=np.float32)[None, :, None]
     for number in range(count):
         sharp = cv2.resize(recipe_photo(PHOTOS[number % len(PHOTOS)]), LARGE, interpolation=cv2.INTER_CUBIC)
         sharp = np.ascontiguousarray(sharp[:, :: 1 if number < len(PHOTOS) else -1]).astype(np.float32)
         blurred = (1 - ramp) * sharp + ramp * cv2.GaussianBlur(sharp, (0, 0), 5)
+        if larger:
+            sharp = cv2.warpAffine(sharp, magnified, LARGE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         split = {0: "val", 1: "test"}.get(number, "train")
         for part, light in (("sharp", sharp), ("blurred", blurred)):
             (folder / split / part).mkdir(parents=True, exist_ok=True)
@@ -116,11 +120,11 @@ def add_large_pairs(folder: Path, count: int) -> None:
             Image.fromarray(levels).save(folder / split / part / f"p{number}.jpg", quality=92)
 
 
-def disk_of_pairs(count: int) -> None:
+def disk_of_pairs(count: int, larger: float) -> None:
     """Print what JPEG pairs become, in MB and as a multiple of their files."""
     with tempfile.TemporaryDirectory(prefix="sftdec-benchmark-") as name:
         root = Path(name)
-        add_large_pairs(root / "data" / "pairs", count)
+        add_large_pairs(root / "data" / "pairs", count, larger)
         scenes, params = root / "scenes", FetchParams(datasets=["pairs"], sigma_max=6.0)
         fetch(params, root / "data", scenes, kept=Kept(root / "kept"))
         chosen = select_scenes(read_index(scenes), "train")
@@ -139,12 +143,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", nargs="+", type=int, default=[100, 1000])
     parser.add_argument("--pairs", type=int, help="measure what so many large JPEG pairs take, and nothing else")
+    parser.add_argument("--larger", type=float, default=0.0)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(measured(arguments.child)))
     elif arguments.pairs:
-        disk_of_pairs(arguments.pairs)
+        disk_of_pairs(arguments.pairs, arguments.larger)
     else:
         growth_of_fetch(arguments.photos)
 

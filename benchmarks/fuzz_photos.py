@@ -2,11 +2,11 @@
 
     python -m benchmarks.fuzz_photos [--files 1000] [--seed 0]
 
-Small photos of every kind that is read (JPEG, PNG, TIFF and WebP; grey, RGB and alpha; 8 and 16 bits; with EXIF, XMP
-and a profile) are written, and of each file one copy is damaged as by ``fuzz_check``. The command deblurs it with a
-tiny network. Prints what became of them. What must be 0: crashes, files left (of refused photos, or temporary ones),
-refusals that don't name the file, and anything said beside the refusal: a traceback, or a library's own noise, looked
-for on the process's own descriptors.
+Small photos of every kind that is read (JPEG, PNG, TIFF, WebP, AVIF, HEIC where its extra is installed, BMP and JPEG
+2000; grey, RGB and alpha; 8 and 16 bits and floats; with EXIF, XMP and a profile) are written, and of each file one
+copy is damaged as by ``fuzz_check``. The command deblurs it with a tiny network. Prints what became of them. What must
+be 0: crashes, files left (of refused photos, or temporary ones), refusals that don't name the file, and anything said
+beside the refusal: a traceback, or a library's own noise, looked for on the process's own descriptors.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,11 @@ def write_photos(folder: Path) -> list[Path]:
     tifffile.imwrite(folder / "planes16.tif", np.moveaxis(deep[..., :3], 2, 0), compression="deflate", **planes)
     write("colour.avif", 3, quality=80, xmp=XMP, **told)
     write("alpha.avif", 4, quality=80)
+    with suppress(ModuleNotFoundError):
+        from pillow_heif import from_pillow
+
+        from_pillow(Image.fromarray(levels[..., :3])).save(folder / "colour.heic", quality=80, **told)
+        from_pillow(Image.fromarray(levels)).save(folder / "alpha.heic", quality=80)
     write("colour.bmp", 3)
     write("colour.jp2", 3)
     write("lossy.webp", 3, quality=80, xmp=XMP, **told)

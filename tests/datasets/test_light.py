@@ -100,3 +100,12 @@ def test_the_check_tells_of_it_by_its_own_name(tmp_path):
     Image.fromarray(soften(PHOTO, 1)).convert("L").save(tmp_path / "mine" / "blurred" / "a.png")
     (problem,) = check_folder(tmp_path / "mine").problems
     assert problem.check == "pair" and "a grey photo" in problem.reason
+
+
+def test_a_dropped_frame_beside_a_coloured_photo_is_called_black_and_not_grey(tmp_path):
+    (tmp_path / "mine" / "blurred").mkdir(parents=True)
+    (tmp_path / "mine" / "sharp").mkdir()
+    write(tmp_path / "mine" / "sharp" / "a.png", PHOTO)
+    write(tmp_path / "mine" / "blurred" / "a.png", 0 * PHOTO)
+    (problem,) = check_folder(tmp_path / "mine").problems
+    assert problem.check == "pair" and "black or flat" in problem.reason

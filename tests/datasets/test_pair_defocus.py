@@ -178,7 +178,7 @@ def test_costs_are_carried_along_a_surface_and_not_across_its_edge() -> None:
     costs[:, -1, :] = 5 * np.abs(np.arange(9) - 7)
     guide = np.zeros((9, 20), np.float32)
     guide[:, 12:] = 200
-    best = aggregate_costs(costs, guide, step=0.5, jump=6, contrast=8).argmin(axis=2)
+    best = aggregate_costs(costs.transpose(2, 0, 1), guide, step=0.5, jump=6, contrast=8).argmin(axis=0)
     assert np.all(best[:, :12] == 1) and np.all(best[:, 12:] == 7)
 
 

@@ -68,7 +68,7 @@ def test_a_folder_that_is_nothing_known_is_told_what_was_looked_for(tmp_path):
     write(tmp_path / "holiday" / "a.png", photo(20, 20, 0))
     report = check_folder(tmp_path)
     assert report.exit_code == 2 and report.text().endswith("not recognised")
-    assert all(f"  {name} " in report.text() for name in IMPORTERS)
+    assert all(f"  {name} " in report.text() for name in IMPORTERS) and ", ," not in report.text()
 
 
 def test_a_layout_without_a_scene_that_can_be_used_is_a_problem(own):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sftdec.datasets import load_scenes
+from sftdec.datasets import load_scene, load_scenes
 from sftdec.datasets.fetching import fetch
 from sftdec.datasets.importers.pair import read_pair
 from sftdec.datasets.kept import Kept
@@ -49,20 +49,56 @@ def test_jpegs_stay_the_files_that_they_are_and_are_needed_no_longer(tmp_path):
         assert all(np.array_equal(getattr(scene, p), getattr(before[scene.name], p)) for p in ("blurred", "sharp"))
 
 
-@pytest.mark.parametrize(("ending", "options"), [(".jpg", {"exif_orientation": 6}), (".png", {}), (".bmp", {})])
-def test_photos_that_are_turned_or_are_no_jpegs_become_png(tmp_path, ending, options):
-    pairs(tmp_path / "data" / "mine", ending, **options)
+@pytest.mark.parametrize(
+    ("ending", "depth", "stays"),
+    [(".jpg", np.uint8, True), (".png", np.uint8, True), (".webp", np.uint8, True), (".avif", np.uint8, True),
+     (".bmp", np.uint8, False), (".tif", np.uint8, False), (".png", np.uint16, False)],
+)  # fmt: skip
+def test_a_photo_is_the_file_that_reads_as_it_unless_pixels_take_less(tmp_path, ending, depth, stays):
+    levels = photo(48, 56, 0)
+    deep = levels.astype(np.uint16) * 257 + np.random.default_rng(0).integers(0, 100, levels.shape, np.uint16)
+    source = write(tmp_path / f"a{ending}", levels if depth == np.uint8 else deep)
+    seen = read_photo(source)
+    scene = Scene("set/a", "set", "train", "a", 6.0, seen, seen, np.zeros((48, 56), np.float32))
+    row = write_scene(tmp_path / "out", scene, {"blurred": source, "sharp": source})
+    assert ((tmp_path / "out" / row["sharp"]).read_bytes() == source.read_bytes()) == stays
+    assert row["sharp"].endswith(ending if stays else ".webp")
+    assert np.array_equal(load_scene(tmp_path / "out", row).sharp, seen)
+
+
+def test_a_photo_that_its_exif_turns_stays_its_file(tmp_path):
+    pairs(tmp_path / "data" / "mine", ".jpg", exif_orientation=6)
     index, _ = fetch(params("mine"), tmp_path / "data", tmp_path / "scenes")
-    assert all(name.endswith(".png") for part in ("blurred", "sharp") for name in index[part])
-    assert index["height"].tolist() == [48] * 3
+    assert index["blurred"].str.endswith(".jpg").all() and index["height"].tolist() == [48] * 3
+    assert [scene.blurred.shape for scene in load_scenes(tmp_path / "scenes")] == [(48, 56, 3)] * 3
 
 
-def test_a_jpeg_of_other_levels_is_not_taken_for_the_photo(tmp_path):
+def test_of_a_pair_that_was_aligned_the_blurred_photo_stays_its_file(tmp_path):
+    whole = photo(96, 120, 0)
+    source = write(tmp_path / "a.jpg", whole)
+    cut = read_photo(source)[3:-3, 3:-3]
+    scene = Scene("set/a", "set", "train", "a", 6.0, cut, whole[3:-3, 3:-3], np.zeros((90, 114), np.float32))
+    row = write_scene(tmp_path / "out", scene, {"blurred": source, "sharp": source})
+    assert (tmp_path / "out" / row["blurred"]).read_bytes() == source.read_bytes()
+    assert row["sharp"].endswith(".webp") and (row["height"], row["width"]) == (90, 114)
+    read = load_scene(tmp_path / "out", row)
+    assert np.array_equal(read.blurred, cut) and np.array_equal(read.sharp, scene.sharp)
+
+
+def test_a_file_of_other_levels_is_not_taken_for_the_photo(tmp_path):
     levels = photo(48, 56, 0)
     source = write(tmp_path / "a.jpg", soften(levels, 1.5))
     scene = Scene("set/a", "set", "train", "a", 6.0, levels, levels, np.zeros((48, 56), np.float32))
     row = write_scene(tmp_path / "out", scene, {"blurred": source, "sharp": source})
-    assert row["sharp"].endswith(".png") and np.array_equal(read_photo(tmp_path / "out" / row["sharp"]), levels)
+    assert row["sharp"].endswith(".webp") and np.array_equal(read_photo(tmp_path / "out" / row["sharp"]), levels)
+
+
+@pytest.mark.parametrize("width", [32, 16400])
+def test_what_has_no_source_or_is_too_wide_for_webp_is_png(tmp_path, width):
+    levels = np.zeros((16, width, 3), np.uint8)
+    scene = Scene("set/a", "set", "train", "a", 6.0, levels, levels, levels[..., 0].astype(np.float32))
+    other = {"blurred": write(tmp_path / "a.png", levels + 1)} if width > 32 else {}
+    assert write_scene(tmp_path, scene, other)["blurred"].endswith(".png")
 
 
 @pytest.mark.parametrize(("levels", "mode"), [(np.arange(256) / 255, "L"), (np.arange(256) / 256, "I;16")])

@@ -76,3 +76,8 @@ def test_grey_of_floats_stays_grey_and_alpha_stays():
     photo = Photo(light, Encoding("tiff", {"compression": "tiff_lzw"}))
     again = decode(encode_photo(photo.with_colour(photo.colour)), "photo").levels
     assert np.abs(again[..., 0] - light[..., 0]).max() < 1e-6 and np.array_equal(again[..., 1], light[..., 1])
+
+
+def test_a_tiff_of_jpegs_may_be_wider_than_a_strip_is_large():
+    photo = Photo(np.zeros((16, 22_000, 3), np.uint8), Encoding("tiff", {"compression": "jpeg"}), Attachments())
+    assert decode(encode_photo(photo), "").levels.shape == (16, 22_000, 3)

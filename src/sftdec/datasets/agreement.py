@@ -32,8 +32,9 @@ _SURELY = 5  # times what a fit leaves, that it moves a photo by at least; depth
 _FARTHEST = 0.01  # of the way to a corner, that a corner may be off by and be brought back
 _LIGHT_STAYS = 0.03  # of a gain: less is what depth edges make of a pair
 _MOST_GAIN = 1.5  # of a channel, either way
-_GAINS = np.arange(-1.5, 1.5, 0.005)  # natural logarithms
+_GAINS = 0.005 * np.arange(-1200, 1200)  # natural logarithms
 _DARK, _BRIGHT = 5, 250  # levels, beyond which a mean tells little of the light
+_NOTHING = np.float32(1e-5)  # of light: less is none
 _GAMMA = 2.2  # about the power of its levels that light is
 _SEEN = 0.5  # of a gain, that levels must tell of too
 _LEAST = 1 / 255  # of light, below which a mean is noise
@@ -79,7 +80,8 @@ def agree(blurred: Levels, sharp: Levels) -> Agreed:
     found, margin = similarity_of(sharp, blurred), 0
     if found is not None and found.moved > max(_STAYS, _SURELY * found.left):
         far = _FARTHEST * found.reach
-        told = f"{100 * found.scale:+.2f} % larger, turned by {np.degrees(found.turn):+.2f}°"
+        than = "larger" if found.scale > 0 else "smaller"
+        told = f"{abs(100 * found.scale):.2f} % {than}, turned by {_signed(np.degrees(found.turn), 2)}°"
         if found.corner > far:
             raise Disagreement(
                 "aligned",
@@ -89,8 +91,8 @@ def agree(blurred: Levels, sharp: Levels) -> Agreed:
         if np.hypot(*found.shift) <= max(1.0, far):
             margin = int(np.ceil(found.moved))
             blurred, sharp = _cut(blurred, margin), _cut(_warped(sharp, found), margin)
-            down, right = found.shift
-            made.append(f"moved by {found.moved:.1f} px at most ({told}, {down:+.1f} px down, {right:+.1f} px right)")
+            down, right = (_signed(shift, 1) for shift in found.shift)
+            made.append(f"moved by {found.moved:.1f} px at most ({told}, {down} px down, {right} px right)")
     gains = _gains(blurred, sharp)
     if np.abs(gains - 1).max() > _LIGHT_STAYS:
         light = srgb_to_linear(np.arange(256) / 255)[sharp] * gains
@@ -104,7 +106,16 @@ def told_made(made: Sequence[str]) -> list[str]:
     if not made:
         return []
     more = [f"  and {len(made) - _SHOWN} more"] if len(made) > _SHOWN else []
-    return [f"made to agree: the sharp photo of {len(made)} scenes", *(f"  {line}" for line in made[:_SHOWN]), *more]
+    return [
+        f"made to agree: the sharp photo of {len(made)} scene{'s' * (len(made) > 1)}",
+        *(f"  {line}" for line in made[:_SHOWN]),
+        *more,
+    ]
+
+
+def _signed(number: float, places: int) -> str:
+    """With its sign, and nothing as +0."""
+    return f"{round(number, places) + 0.0:+.{places}f}"
 
 
 def _cut(photo: Levels, margin: int) -> Levels:
@@ -155,11 +166,17 @@ def _ratios(blurred: Levels, sharp: Levels, meant: Floats) -> Floats:
     """The commonest ratio of wide means in each channel, of what levels are meant to be."""
     means, means_of_sharp = (cv2.GaussianBlur(_shrunk(meant[photo]), (0, 0), 8) for photo in (blurred, sharp))
     tells = (np.maximum(means, means_of_sharp) < meant[_BRIGHT]) & (np.minimum(means, means_of_sharp) > meant[_DARK])
+    # or one of them is dark all over, or bright
+    apart = (np.maximum(means, means_of_sharp) > meant[4 * _DARK]) & (
+        np.minimum(means, means_of_sharp) < meant[_BRIGHT]
+    )
     ratios = np.ones(3, np.float32)
     for channel in range(3):
         chosen = tells[..., channel]
-        light = means_of_sharp[..., channel][chosen]
-        counts, edges = np.histogram(np.log(means[..., channel][chosen] / light), _GAINS, weights=light)
+        if not chosen.any():
+            chosen = apart[..., channel]
+        light, other = (np.maximum(each[..., channel][chosen], _NOTHING) for each in (means_of_sharp, means))
+        counts, edges = np.histogram(np.log(other / light), _GAINS, weights=light)
         if counts.any():
             ratios[channel] = np.exp(edges[np.convolve(counts, np.ones(9), "same").argmax()] + 0.0025)
     return ratios

@@ -103,7 +103,7 @@ def _refuse_few(splits: list[str], names: list[str], data: Path, refused: str = 
     if any(name in IMPORTERS and IMPORTERS[name].ABOUT.page for name in names):
         mend = (
             "their authors fix the splits: bring the parts that are missing, or add a data set that has them to "
-            "fetch.datasets; to measure a model on one alone: sftdec evaluate --data FOLDER"
+            "fetch.datasets; to measure a model on one alone: sftdec evaluate --data FOLDER --protocol NAME"
         )
     else:
         mend = (

@@ -28,8 +28,9 @@ def read_pair_levels(blurred: Path, sharp: Path) -> tuple[Levels, Levels]:
     """
     pair = read_picture(blurred), read_picture(sharp)
     colour = [_colourfulness(photo) for photo in pair]
-    if min(colour) < _GREY and max(colour) > _COLOURED:
-        grey, coloured = (blurred, sharp) if colour[0] < colour[1] else (sharp, blurred)
+    grey_one = pair[int(colour[1] < colour[0])]
+    if min(colour) < _GREY and max(colour) > _COLOURED and not _is_flat(grey_one):
+        grey, coloured = (blurred, sharp) if grey_one is pair[0] else (sharp, blurred)
         raise DataError(
             f"{grey}: a grey photo, but {coloured} is in colours; a pair has one kind: save both alike, or take it out "
             "of the data set"
@@ -43,6 +44,11 @@ def read_pair_levels(blurred: Path, sharp: Path) -> tuple[Levels, Levels]:
 def _colourfulness(photo: Photo) -> float:
     """Levels between a pixel's channels, on average over some."""
     return float(np.ptp(eight_bits(photo.colour[::_APART, ::_APART]).astype(np.int16), axis=2).mean())
+
+
+def _is_flat(photo: Photo) -> bool:
+    """Whether it is black, or of one level: a frame that was dropped, as the checks will say."""
+    return float(eight_bits(photo.colour[::_APART, ::_APART]).std()) < _GREY
 
 
 def _profile(photo: Photo) -> bytes | None:

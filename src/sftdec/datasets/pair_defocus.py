@@ -69,7 +69,7 @@ def _shape_of(probe: Pair, sigma_max: float) -> PsfShape:
 
 
 class _Compared(NamedTuple):
-    """A tile, the misfit of each level and its mean in windows of 5×5, H×W×L."""
+    """A tile, the misfit of each level and its mean in windows of 5×5, L×H×W."""
 
     pair: Pair
     misfits: Floats
@@ -77,18 +77,25 @@ class _Compared(NamedTuple):
 
 
 def _compared(pair: Pair, blurs: Blurs) -> _Compared:
-    planes = np.empty((len(blurs.sigma), *pair.grey.shape), np.float32)
-    for plane, level in zip(planes, blurs.sigma, strict=True):
-        plane[:] = pair.misfit(float(level), blurs.shape)
-    misfits = np.ascontiguousarray(planes.transpose(1, 2, 0))
-    for plane in planes:
-        plane[:] = box(plane, 5)
-    return _Compared(pair, misfits, np.ascontiguousarray(planes.transpose(1, 2, 0)))
+    misfits, costs = (np.empty((len(blurs.sigma), *pair.grey.shape), np.float32) for _ in range(2))
+    for misfit, cost, level in zip(misfits, costs, blurs.sigma, strict=True):
+        misfit[:] = pair.misfit(float(level), blurs.shape)
+        cost[:] = box(misfit, 5)
+    return _Compared(pair, misfits, costs)
+
+
+def _cheapest(costs: Floats) -> NDArray[np.intp]:
+    """The level of least cost, H×W, of costs L×H×W; the first of equal ones."""
+    least, best = costs[0].copy(), np.zeros(costs.shape[1:], np.intp)
+    for level, cost in enumerate(costs[1:], 1):
+        best[cost < least] = level
+        np.minimum(least, cost, out=least)
+    return best
 
 
 def _at(costs: Floats, level: NDArray[np.intp]) -> Floats:
     """Costs H×W of levels H×W."""
-    return np.take_along_axis(costs, level[..., None], axis=2)[..., 0]
+    return np.asarray(np.take_along_axis(costs, level[None], axis=0)[0])
 
 
 def _between(costs: Floats, best: NDArray[np.intp], blurs: Blurs) -> Floats:
@@ -101,7 +108,7 @@ def _explicable(tile: _Compared) -> Floats:
     """The least cost of each pixel (N) at which the photo has texture."""
     grey = tile.pair.grey
     textured = box(grey**2, 9) - box(grey, 9) ** 2 > 9
-    return np.asarray(tile.costs.min(axis=2)[textured])
+    return np.asarray(tile.costs.min(axis=0)[textured])
 
 
 def _remainder(explicable: Sequence[Floats]) -> np.float32:
@@ -114,8 +121,10 @@ def _surfaces(costs: Floats, grey: Floats, blurs: Blurs) -> PairDefocus:
     """Sigma that is alike along surfaces, of costs in units of the pair's own remainder; and the confidence in it: how
     sharply it is told from its neighbours, and how well it explains the blurred photo.
     """
-    limited = costs * (_TRUNCATION / (costs + _TRUNCATION))
-    best = aggregate_costs(limited, grey, _STEP, _JUMP, _EDGE).argmin(axis=2)
+    limited = np.empty_like(costs)
+    for cost, limit in zip(costs, limited, strict=True):
+        np.multiply(cost, _TRUNCATION / (cost + _TRUNCATION), out=limit)
+    best = _cheapest(aggregate_costs(limited, grey, _STEP, _JUMP, _EDGE))
     middle = np.clip(best, 1, len(blurs.sigma) - 2)
     contrast = np.maximum(_at(limited, middle - 1) + _at(limited, middle + 1) - 2 * _at(limited, middle), 0)
     confidence = contrast / (contrast + _CONTRAST) * np.exp(-box(np.minimum(_at(costs, best), 60), 5) / 2)
@@ -124,9 +133,9 @@ def _surfaces(costs: Floats, grey: Floats, blurs: Blurs) -> PairDefocus:
 
 def _reconciled(misfits: Floats, filled: Floats, loyalty: float, blurs: Blurs) -> Floats:
     """Sigma near the filled map that also brings the sharp photo near the blurred one, H×W; overwrites ``misfits``."""
-    for number, level in enumerate(blurs.sigma):
-        misfits[..., number] += np.float32(loyalty) * (filled - level) ** 2
-    return _between(misfits, misfits.argmin(axis=2), blurs)
+    for misfit, level in zip(misfits, blurs.sigma, strict=True):
+        misfit += np.float32(loyalty) * (filled - level) ** 2
+    return _between(misfits, _cheapest(misfits), blurs)
 
 
 def _roughness(blurred: Levels) -> Floats:

@@ -10,39 +10,47 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 _PASSES = 3  # of the smoother
+_BAND = 256  # rows that paths across run along together, turned: each step then reads what lies together
 
 
 def aggregate_costs(costs: Floats, guide: Floats, step: float, jump: float, contrast: float) -> Floats:
-    """Sum of path costs over the four directions, H×W×L, of costs H×W×L.
+    """Sum of path costs over the four directions, L×H×W, of costs L×H×W.
 
     A path pays ``step`` where the level changes by one between neighbours and ``jump`` where it changes by more;
     across an edge of the ``guide`` (grey levels, H×W) the jump gets cheaper, to a quarter at most, with the scale
     ``contrast`` (Hirschmüller 2008, "Stereo processing by semiglobal matching and mutual information").
     """
     total = np.zeros_like(costs)
-    for costs_view, guide_view, total_view in (
-        (costs, guide, total),
-        (costs.transpose(1, 0, 2), guide.T, total.transpose(1, 0, 2)),
-    ):
-        openness = np.exp(-np.abs(np.diff(guide_view, axis=0)) / np.float32(contrast))
-        jumps = np.asarray(jump * np.maximum(openness, 0.25)[..., None], np.float32)
-        _add_paths(costs_view, jumps, step, total_view)
-        _add_paths(costs_view[::-1], jumps[::-1], step, total_view[::-1])
+
+    def add(costs: Floats, guide: Floats, total: Floats) -> None:
+        openness = np.exp(-np.abs(np.diff(guide, axis=0)) / np.float32(contrast))
+        jumps = np.asarray(jump * np.maximum(openness, 0.25), np.float32)
+        _add_paths(costs, jumps, step, total)
+        _add_paths(costs[:, ::-1], jumps[::-1], step, total[:, ::-1])
+
+    add(costs, guide, total)
+    room = np.empty((2, len(costs), guide.shape[1], min(_BAND, len(guide))), np.float32)
+    for first in range(0, len(guide), _BAND):
+        rows = slice(first, first + _BAND)
+        turned, turned_total = room[..., : len(guide[rows])]
+        turned[:], turned_total[:] = (each[:, rows].transpose(0, 2, 1) for each in (costs, total))
+        add(turned, guide[rows].T, turned_total)
+        total[:, rows] = turned_total.transpose(0, 2, 1)
     return total
 
 
 def _add_paths(costs: Floats, jumps: Floats, step: float, total: Floats) -> None:
-    """Add to ``total`` the path costs along the first axis, from its start."""
-    before = costs[0]
-    total[0] += before
-    for row in range(1, len(costs)):
-        lowest = before.min(axis=1, keepdims=True)
+    """Add to ``total`` the path costs down the second axis, from its start."""
+    before = costs[:, 0]
+    total[:, 0] += before
+    for row in range(1, costs.shape[1]):
+        lowest = before.min(axis=0)
         path = np.minimum(before, lowest + jumps[row - 1])
-        np.minimum(path[:, 1:], before[:, :-1] + step, out=path[:, 1:])
-        np.minimum(path[:, :-1], before[:, 1:] + step, out=path[:, :-1])
-        path += costs[row]
+        np.minimum(path[1:], before[:-1] + step, out=path[1:])
+        np.minimum(path[:-1], before[1:] + step, out=path[:-1])
+        path += costs[:, row]
         path -= lowest
-        total[row] += path
+        total[:, row] += path
         before = path
 
 

@@ -182,7 +182,7 @@ def _looked_for(folder: Path) -> tuple[str, ...]:
 
 def _short(about: About) -> str:
     """A data set's name and the files of its layout, without what they are."""
-    files = ", ".join(_LEGEND.split(line)[0] for line in about.layout.splitlines())
+    files = ", ".join(_LEGEND.split(line)[0] for line in about.layout.splitlines() if line[0] != " ")
     return textwrap.fill(f"  {about.name:<10} {files}", 120, subsequent_indent=" " * 13, break_long_words=False)
 
 

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 
-from sftdec.photos import defocus_levels, read_defocus, read_photo, write_picture
+from sftdec.photos import PHOTO_ENDINGS, defocus_levels, read_defocus, read_photo, write_picture
 from sftdec.runtime import DataError, atomic_path
 
 Split = Literal["train", "validation", "test"]
 INDEX = "index.parquet"
+_LONGEST_WEBP = 16383  # px a side
 REFUSED = "refused.parquet"  # the scenes that failed a check: data set, scene, check, reason
 
 
@@ -61,8 +61,9 @@ class Scene:
 def write_scene(root: Path, scene: Scene, sources: Mapping[str, Path] = MappingProxyType({})) -> dict[str, Any]:
     """Write a scene's three pictures below ``root`` and return its row of the index.
 
-    They are PNG files; a map that nothing was rendered with has 8 bits where these hold it exactly. Of a part whose
-    source is a JPEG of its very levels, that file is copied: a PNG would be six times as large.
+    A photo whose source reads as its very levels, in fewer bytes than theirs, is that file: of a JPEG, any other would
+    be up to six times as large. From another source it becomes a WebP without loss. What has no source is PNG; a map
+    that nothing was rendered with has 8 bits where these hold it exactly.
     """
     row: dict[str, Any] = {
         "scene": scene.name,
@@ -83,12 +84,13 @@ def write_scene(root: Path, scene: Scene, sources: Mapping[str, Path] = MappingP
     }
     for part, picture in pictures.items():
         source = sources.get(part)
-        if source is not None and _is_jpeg_of(source, picture):
-            path = root / part / f"{scene.name}.jpg"
+        if source is not None and _is_of(source, picture):
+            path = root / part / f"{scene.name}{source.suffix.lower()}"
             with atomic_path(path) as temporary:
                 shutil.copyfile(source, temporary)
         else:
-            path = root / part / f"{scene.name}.png"
+            png = source is None or max(picture.shape) > _LONGEST_WEBP
+            path = root / part / f"{scene.name}{'.png' if png else '.webp'}"
             write_picture(path, picture)
         row[part] = path.relative_to(root).as_posix()
         row[f"{part}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -101,10 +103,17 @@ def _few_bits(levels: NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.uint
     return levels if rest.any() else high.astype(np.uint8)
 
 
-def _is_jpeg_of(source: Path, levels: NDArray[Any]) -> bool:
-    """Whether a file is a JPEG whose pixels are these, uint8 H×W×3, as they lie: not turned, not converted."""
-    with Image.open(source) as picture:
-        return picture.format == "JPEG" and np.array_equal(np.asarray(picture.convert("RGB")), levels)
+def _is_of(source: Path, levels: NDArray[Any]) -> bool:
+    """Whether a file, which may reach beyond them all round, reads as levels uint8 H×W×3, and is smaller than they."""
+    if source.suffix.lower() not in PHOTO_ENDINGS or source.stat().st_size >= levels.nbytes:
+        return False
+    return np.array_equal(_inside(read_photo(source), *levels.shape[:2]), levels)
+
+
+def _inside(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The middle of a photo, of which aligning has cut a margin."""
+    top, left = (max(length - kept, 0) // 2 for length, kept in zip(photo.shape, (height, width), strict=False))
+    return np.ascontiguousarray(photo[top : top + height, left : left + width])
 
 
 def write_index(root: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -137,8 +146,8 @@ def load_scene(root: Path, row: Any) -> Scene:
         split=row["split"],
         photo=row["photo"],
         sigma_max=float(row["sigma_max"]),
-        blurred=read_photo(root / row["blurred"]),
-        sharp=read_photo(root / row["sharp"]),
+        blurred=_inside(read_photo(root / row["blurred"]), row["height"], row["width"]),
+        sharp=_inside(read_photo(root / row["sharp"]), row["height"], row["width"]),
         defocus=read_defocus(root / row["defocus"]),
     )
 

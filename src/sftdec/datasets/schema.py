@@ -1,5 +1,6 @@
 """The schema of the scene index: what each column of ``build/scenes/index.parquet`` may hold."""
 
+import re
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -7,13 +8,15 @@ import pandas as pd
 import pandera.pandas as pa
 
 from sftdec.datasets.scene import INDEX
+from sftdec.photos import PHOTO_ENDINGS
 from sftdec.runtime import DataError
 
 _SHOWN = 5  # faults that a message tells
 _ROUNDING = 1e-4  # px of sigma
 _BLAMED = ": "
 _NAME = r"[^\x00-\x1f]+", "a name"
-_PATH = r"(?!/)(?!.*(?:^|/)\.\.(?:/|$))(?!.*\\)[^\x00-\x1f]+\.(png|jpg)", "the path of a PNG or .jpg inside the folder"
+_INSIDE = r"(?!/)(?!.*(?:^|/)\.\.(?:/|$))(?!.*\\)[^\x00-\x1f]+"
+_PATH = f"{_INSIDE}(?:{'|'.join(map(re.escape, PHOTO_ENDINGS))})", "the path of a picture inside the folder"
 _CHECKSUM = r"[0-9a-f]{64}", "64 hexadecimal digits"
 _HASH = r"([0-9a-f]{16})?", "16 hexadecimal digits or none"
 

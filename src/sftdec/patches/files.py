@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
 
 from sftdec.patches.extract import Patch
+from sftdec.photos import webp_bytes
 from sftdec.runtime import DataError, atomic_path
 
 PARTS = {"blurred": (np.uint8, (3,)), "sharp": (np.uint8, (3,)), "defocus": (np.uint16, ())}  # of a pixel
@@ -130,9 +130,7 @@ def _packed(levels: NDArray[Any]) -> bytes:
     if levels.dtype == np.uint16:
         high, low = np.divmod(levels, 256)
         levels = np.dstack([high, high, low]).astype(np.uint8)
-    written = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(levels)).save(written, "WEBP", lossless=True, quality=0, method=0)
-    return written.getvalue()
+    return webp_bytes(levels)
 
 
 def _unpacked(packed: pa.Buffer, like: NDArray[Any]) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from .images import (
     read_photo,
     read_picture,
     read_values,
+    webp_bytes,
     write_picture,
 )
 from .mask_file import decode_mask, read_mask
@@ -62,5 +63,6 @@ __all__ = [
     "shrunk",
     "told_otherwise",
     "told_unread",
+    "webp_bytes",
     "write_picture",
 ]

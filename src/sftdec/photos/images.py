@@ -126,9 +126,19 @@ def defocus_levels(defocus: NDArray[np.floating]) -> NDArray[np.uint16]:
 
 
 def write_picture(path: Path, levels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-    """Write uint8 H×W×3 or uint16 H×W as PNG: whole or not at all, the same bytes for the same levels."""
+    """Write uint8 H×W×3 or uint16 H×W as PNG, or uint8 as WebP without loss where the name ends so: whole or not at
+    all, the same bytes for the same levels.
+    """
+    packed = path.suffix == ".webp"
     with atomic_path(path) as temporary:
-        temporary.write_bytes(png_bytes(levels, effort=1))
+        temporary.write_bytes(webp_bytes(levels, quality=30, method=1) if packed else png_bytes(levels, effort=1))
+
+
+def webp_bytes(levels: NDArray[Any], quality: int = 0, method: int = 0) -> bytes:
+    """A WebP of uint8 H×W×3 without loss; the higher, up to 100 and 6, the smaller and the longer it takes."""
+    written = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(levels)).save(written, "WEBP", lossless=True, quality=quality, method=method)
+    return written.getvalue()
 
 
 def png_bytes(picture: Image.Image | NDArray[Any], profile: bytes | None = None, effort: int = 6) -> bytes:

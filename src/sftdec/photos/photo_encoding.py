@@ -160,7 +160,8 @@ def _tiff(photo: Photo) -> bytes:
         compression = "tiff_adobe_deflate"
     if compression == "jpeg":
         written = io.BytesIO()
-        _image(levels).save(written, "TIFF", compression="jpeg", quality=QUALITY["jpeg"])
+        strip = max(1 << 16, 8 * levels[0].nbytes)  # a JPEG's blocks have 8 rows
+        _image(levels).save(written, "TIFF", compression="jpeg", quality=QUALITY["jpeg"], strip_size=strip)
         content, described = written.getvalue(), Tags()
     else:
         content, described = write_disguised(levels, compression, bool(options.get("associated")))

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from sftdec.datasets import INDEX, REFUSED, read_index
+from sftdec.datasets import INDEX, REFUSED, load_scene, read_index
 from sftdec.evaluation import Picture
-from sftdec.photos import read_defocus, read_photo
 from sftdec.reporting.data_figures import (
     choose_scenes,
     colour_stops,
@@ -90,8 +89,8 @@ def data_part(material: Material) -> dict[str, Any] | None:
 
 def _example(scenes: Path, row: dict[str, Any]) -> Example:
     """A scene, its pictures as large as a page may need them."""
-    defocus = coloured(read_defocus(scenes / row["defocus"]))
-    pictures = (read_photo(scenes / row["blurred"]), read_photo(scenes / row["sharp"]), defocus)
+    scene = load_scene(scenes, row)
+    pictures = scene.blurred, scene.sharp, coloured(scene.defocus)
     return Example(row, *(thumbnail(picture, FIDELITIES[0].thumbnail) for picture in pictures))
 
 
