@@ -24,21 +24,24 @@ def other_files(*folders: Path) -> list[LeftOut]:
 
     The first two are a pair's: what both have, a picture of a kind that isn't read, is a fault.
     """
-    left_out, unread = [], []
+    left_out, unread, others = [], [], []
     for folder in folders:
         known = set(pictures(folder))
         files = sorted(folder.iterdir()) if folder.is_dir() else []
-        others = [path for path in files if path.is_file() and path not in known and not path.name.startswith(".")]
+        others.append([path for path in files if path.is_file() and path not in known and path.name[0] != "."])
+        read = {name_of(path) for path in known}
+        by_stem = {name_of(path): path for path in others[-1] if path.suffix.lower() in _UNREAD}
+        unread.append({name: path for name, path in by_stem.items() if name not in read})
+    pairs = unread[0].keys() & unread[1].keys() if len(unread) > 1 else set()
+    for without, files in zip(unread, others, strict=True):
         by_ending: dict[str, list[Path]] = {}
-        for path in others:
-            by_ending.setdefault(path.suffix.lower(), []).append(path)
+        for path in files:
+            if without.get(name_of(path)) != path or name_of(path) not in pairs:
+                by_ending.setdefault(path.suffix.lower(), []).append(path)
         for ending, same in sorted(by_ending.items()):
             more = f"; {len(same)} files end in {ending}" if len(same) > 1 else ""
             left_out.append(LeftOut(same[0], f"no picture that is read{more}", "extra"))
-        read = {name_of(path) for path in known}
-        by_stem = {name_of(path): path for path in others if path.suffix.lower() in _UNREAD}
-        unread.append({name: path for name, path in by_stem.items() if name not in read})
-    for name in sorted(unread[0].keys() & unread[1].keys()) if len(unread) > 1 else ():
+    for name in sorted(pairs):
         path, ending = unread[0][name], unread[0][name].suffix.lower()
         raw = f"a camera's raw file: {DEVELOP}"
         what = raw if ending in RAW_ENDINGS else f"{ending} isn't read: convert it to PNG, TIFF or JPEG"
