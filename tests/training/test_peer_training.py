@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from sftdec.experiments import training as comparison_training
-from sftdec.experiments.comparison import Trained, load_comparison
-from sftdec.experiments.definition import BUDGETS
+from sftdec.experiments.comparison import BUDGETS, Trained, load_comparison
 from sftdec.experiments.teaching import objectives
 from sftdec.experiments.training import fresh_network, train_models
 from sftdec.networks import SFTDec, WeightsError, load_weights
