@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 import yaml
 
-from pipelines.stages import compare_judge, compare_tables, compare_unseen
+from pipelines.stages import compare_costs, compare_judge, compare_tables, compare_unseen
 from sftdec.datasets import OWN_PHOTOS
 from sftdec.datasets.scene import read_index, write_index, write_scene
 from sftdec.evaluation.evaluate import write_per_image
@@ -83,6 +83,12 @@ def test_who_does_not_want_them_has_none(project):
     shutil.rmtree(project / "build/comparison")
     compare_unseen.main()
     assert list((project / "build/comparison/unseen/scenes").iterdir()) == []
+
+
+def test_what_a_method_takes_is_measured_in_a_process_of_its_own_under_dvc_too(project, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("DVC_STAGE", "costs")  # a stage's process then says how long it took
+    assert compare_costs._peak("sft_dec") > 2**20
 
 
 def test_tables_are_made_of_what_there_is_and_published(project, capsys):
