@@ -1,4 +1,4 @@
-"""DVC's note of who works on which files, `.dvc/tmp/rwlock`, after a DVC command was killed.
+"""What a DVC command that was killed leaves: `.dvc/tmp/rwlock`, who works on which files, and empty folders.
 
 `python -m pipelines.dvc.locks` mends that of the project in the working directory.
 """
@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import psutil
+
+from sftdec.lineage import cache_folder
 
 LOCK_SECONDS = 15.0  # for a killed execution's stage to end
 WRITING_SECONDS = 1.0  # DVC writes the file in place, in far less
@@ -28,6 +30,24 @@ def mend_torn_lock(root: Path) -> str | None:
         return None
     path.unlink(missing_ok=True)
     return f"{path}: removed, because a DVC command was killed while it wrote this file, and DVC can't read the half"
+
+
+def mend_run_cache(root: Path) -> str | None:
+    """Remove the folders that DVC made for what a stage gave, and was killed before it wrote it, and say so.
+
+    Every later run of that stage would end with "join() argument must be str … not 'NoneType'". One that DVC has only
+    just made stays.
+    """
+    old = time.time() - WRITING_SECONDS
+    found = [
+        each
+        for each in Path(cache_folder(root)).glob("runs/*/*")
+        if each.stat().st_mtime < old and not any(each.iterdir())
+    ]
+    for folder in found:
+        folder.rmdir()
+    killed = "a DVC command was killed before it wrote what belongs there, and DVC stumbles over nothing"
+    return f"{found[0]}: removed, because {killed}" if found else None
 
 
 def clear_dead_locks(root: Path) -> None:
@@ -74,5 +94,6 @@ def _is_dvc(number: int) -> bool:
 
 
 if __name__ == "__main__":
-    if mended := mend_torn_lock(Path()):
-        print(mended)
+    for mended in (mend_torn_lock(Path()), mend_run_cache(Path())):
+        if mended:
+            print(mended)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.dvc.disk import DISK_FULL, full_disk
-from pipelines.dvc.locks import mend_torn_lock
+from pipelines.dvc.locks import mend_run_cache, mend_torn_lock
 from pipelines.dvc.processes import own_session
 from sftdec.lineage import dvc_environment
 
@@ -78,8 +78,9 @@ def run_dvc(
     Raises:
         StageFailed: DVC ended with an error.
     """
-    if mended := mend_torn_lock(root):
-        log(mended)
+    for mended in (mend_torn_lock(root), mend_run_cache(root)):
+        if mended:
+            log(mended)
     lines: list[str] = []
     whole = {**dvc_environment(), **(environment or {})}
     with own_session([sys.executable, "-m", "dvc", *arguments], root, whole) as process:

@@ -1,6 +1,7 @@
 """What a killed DVC command leaves in the note of who works on which files."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.dvc import locks
-from pipelines.dvc.locks import clear_dead_locks, mend_torn_lock
+from pipelines.dvc.locks import clear_dead_locks, mend_run_cache, mend_torn_lock
 from pipelines.dvc.stages import reproduce
 
 ROOT = Path(__file__).parents[3]
@@ -83,3 +84,18 @@ def test_a_flows_stage_runs_after_a_command_that_was_killed_while_it_wrote_the_n
     lines: list[str] = []
     assert reproduce("fetch", project, lines.append).ran
     assert any("was killed while it wrote" in line for line in lines)
+
+
+def test_folders_that_a_kill_left_empty_go_and_others_stay(tmp_path: Path) -> None:
+    for place in (".dvc/cache", "elsewhere"):
+        runs = tmp_path / place / "runs"
+        for name in ("75/empty", "75/full", "ab/new"):
+            (runs / name).mkdir(parents=True)
+        (runs / "75/full/entry").touch()
+        for name in ("75/empty", "75/full"):
+            os.utime(runs / name, (0, 0))
+        said = mend_run_cache(tmp_path)
+        assert said is not None and str(runs / "75/empty") in said and "was killed before it wrote" in said
+        assert sorted(path.name for path in runs.glob("*/*")) == ["full", "new"]
+        assert mend_run_cache(tmp_path) is None
+        (tmp_path / ".dvc/config").write_text(f"[cache]\n    dir = {tmp_path / 'elsewhere'}\n")
