@@ -6,6 +6,7 @@
 import json
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -38,14 +39,12 @@ def mend_run_cache(root: Path) -> str | None:
     Every later run of that stage would end with "join() argument must be str … not 'NoneType'". One that DVC has only
     just made stays.
     """
-    old = time.time() - WRITING_SECONDS
-    found = [
-        each
-        for each in Path(cache_folder(root)).glob("runs/*/*")
-        if each.stat().st_mtime < old and not any(each.iterdir())
-    ]
-    for folder in found:
-        folder.rmdir()
+    old, found = time.time() - WRITING_SECONDS, list[Path]()
+    for folder in Path(cache_folder(root)).glob("runs/*/*"):
+        with suppress(OSError):  # there is something in it, or another process was quicker
+            if folder.stat().st_mtime < old:
+                folder.rmdir()
+                found.append(folder)
     killed = "a DVC command was killed before it wrote what belongs there, and DVC stumbles over nothing"
     return f"{found[0]}: removed, because {killed}" if found else None
 
