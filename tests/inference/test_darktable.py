@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.darktable import computing, in_tiles
 from sftdec.builtin import builtin_weights
-from sftdec.inference import export
+from sftdec.inference import darktable, export
 from sftdec.inference.darktable import IDENTIFIER, OVERLAP, export_dtmodel
 from sftdec.inference.export import ExportError
 from sftdec.networks import load_weights, save_weights
@@ -52,6 +52,18 @@ def test_it_gives_what_the_network_gives_on_any_size_and_has_one_way_in_and_one_
     image = picture(45, 38)
     found = session.run(None, {"input": image.transpose(2, 0, 1)[None]})[0][0].transpose(1, 2, 0)
     assert np.abs(found - whole(load_weights(made[0]), image)[0]).max() < 1e-5
+
+
+def test_the_licence_is_found_behind_an_editable_installs_egg_info_and_without_it_there_is_no_archive(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "sftdec.egg-info").mkdir()
+    (tmp_path / "sftdec.egg-info/PKG-INFO").write_text("Metadata-Version: 2.1\nName: sftdec\nVersion: 1.0.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "Apache License" in darktable._licence()
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    with pytest.raises(FileNotFoundError, match="licenses/LICENSE: not among what was installed"):
+        darktable._licence()
 
 
 def test_licence_and_provenance_are_inside_and_differ_for_the_model_that_ships(made, tmp_path):

@@ -92,6 +92,17 @@ def _config() -> str:
     return json.dumps(described, indent=4) + "\n"
 
 
+def _licence() -> str:
+    """The licence's text as it was installed; the ``egg-info`` beside sources, which may come first, hasn't got it."""
+    texts = (each.read_text("licenses/LICENSE") for each in metadata.distributions(name="sftdec"))
+    if text := next(filter(None, texts), None):
+        return text
+    raise FileNotFoundError(
+        "licenses/LICENSE: not among what was installed of sftdec, and no archive is made without it; "
+        "install sftdec again"
+    )
+
+
 def _papers(network: SFTDec, digest: str) -> dict[str, str]:
     """What a person needs to know, and the licence, by file name."""
     from sftdec.inference.receptive_field import measure_reach
@@ -106,7 +117,7 @@ def _papers(network: SFTDec, digest: str) -> dict[str, str]:
         reach=(reach.deblurring + reach.defocus) * reach.stem,
         licence=SHIPPED_LICENCE if is_shipped else OWN_LICENCE,
     )
-    papers = {"README.md": readme, "LICENSE": metadata.distribution("sftdec").read_text("licenses/LICENSE") or ""}
+    papers = {"README.md": readme, "LICENSE": _licence()}
     if is_shipped:
         papers["MODEL_CARD.md"] = shipped.with_name("MODEL_CARD.md").read_text("utf-8")
     return papers
