@@ -191,11 +191,12 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
 
 def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
     """What a page says of its folds, pictures and intervals, as ``judged`` (``read_cells``) has them."""
-    folds, photos, pictures = len(experiment.folds), table["photo"].nunique(), len(table[["scene"]].drop_duplicates())
+    folds, photos, pictures = table["fold"].nunique(), table["photo"].nunique(), table["scene"].nunique()
+    of = "" if folds == len(experiment.folds) else f" (of {len(experiment.folds)}; the others aren't trained yet)"
     counts = table.drop_duplicates(["variant", "stage", "fold"])["machine"].value_counts()
     machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
     return [
-        f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds: each cell is "
+        f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds{of}: each cell is "
         f"trained {folds} times, each time without a fold's photos and with a seed of its own, and judged on those, "
         "the network's own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
         "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sftdec.evaluation import write_per_image
 from sftdec.experiments.definition import Experiment, read_cells
 from sftdec.experiments.tables.methods import TABLE_1, TABLE_2
 from sftdec.experiments.tables.pages import comparison_document
@@ -26,16 +27,20 @@ _MAKERS: dict[str, Callable[[pd.DataFrame, Sequence[str]], Document]] = {
 
 
 def write_cells(name: str, experiment: Experiment, build: Path, folder: Path) -> list[Path]:
-    """``write_document`` of the cells of table3 or readings that are below ``build``.
+    """``write_document`` of the cells of table3 or readings that are below ``build``, and what each picture gave in
+    each cell, NAME.parquet.
 
     Raises:
         ValueError: there is none, or they can't be compared.
     """
     table = read_cells(experiment, build)
     if name == "table3":
-        return write_document(folder, name, table3_rows(table), table3_notes(experiment, table))
-    rows = readings_rows(table, experiment.labels)
-    return write_document(folder, name, rows, readings_notes(experiment, table))
+        pages = write_document(folder, name, table3_rows(table), table3_notes(experiment, table))
+    else:
+        rows = readings_rows(table, experiment.labels)
+        pages = write_document(folder, name, rows, readings_notes(experiment, table))
+    write_per_image(figures := folder / f"{name}.parquet", table)
+    return [*pages, figures]
 
 
 def write_document(folder: Path, name: str, rows: pd.DataFrame, notes: Sequence[str]) -> list[Path]:
