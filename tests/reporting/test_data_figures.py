@@ -2,14 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sftdec.photos.defocus_pictures import coloured
 from sftdec.reporting.data_figures import (
     Distribution,
     bins,
     choose_scenes,
-    coloured,
     histograms,
     levels,
-    pixel_distribution,
+    pixel_distributions,
 )
 from sftdec.reporting.style import png_bytes
 from tests.evaluation.scenes import make_scenes, texts
@@ -58,10 +58,18 @@ def test_more_groups_than_places_give_one_each_to_some():
 
 def test_the_histogram_of_pixels_counts_each_pixel_for_the_scenes_it_stands_for(tmp_path):
     index = make_scenes(tmp_path, ("train",) * 6)
-    whole = pixel_distribution(tmp_path, index, choose_scenes(index, 6))
+    (whole,) = pixel_distributions(tmp_path, index, choose_scenes(index, 6))
     assert set(whole.counts["sample"]) == {6 * 2 * 48}  # 64 columns of a ramp in 32 bins, in each scene
-    half = pixel_distribution(tmp_path, index, choose_scenes(index, 3))
+    (half,) = pixel_distributions(tmp_path, index, choose_scenes(index, 3))
     assert np.array_equal(half.counts["sample"], whole.counts["sample"])
+
+
+def test_each_split_has_a_histogram_of_its_own_and_all_have_the_same_bins(tmp_path):
+    index = make_scenes(tmp_path, ("train",) * 4 + ("validation",) + ("test",) * 2)
+    train, validation, test = pixel_distributions(tmp_path, index, choose_scenes(index, 7))
+    assert [each.title.split(", ")[1] for each in (train, validation, test)] == ["train", "validation", "test"]
+    assert train.counts["sample"].sum() == 4 * validation.counts["sample"].sum() == 2 * test.counts["sample"].sum()
+    assert np.array_equal(train.edges, test.edges)
 
 
 def test_many_data_sets_share_the_last_colour():
@@ -81,6 +89,8 @@ def test_a_data_set_with_a_dollar_in_its_name_is_drawn():
 def test_a_map_is_black_in_focus_and_bright_at_the_largest_blur():
     dark, bright = coloured(np.array([0.0, 1.0], np.float32)).astype(int).sum(axis=1)
     assert dark < 20 and bright > 600
+    luminance = coloured(np.linspace(0, 1, 13, dtype=np.float32)) @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(luminance) > 5).all() and luminance[2] > 35  # 1 px of 6
 
 
 def test_levels_are_read_back_from_their_colours():

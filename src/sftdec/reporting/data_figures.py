@@ -9,13 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sftdec.evaluation import Picture
-from sftdec.photos import read_defocus
+from sftdec.photos import coloured, read_defocus
 from sftdec.reporting.figures import reduced
 from sftdec.reporting.style import (
     AMBER,
     BETTER,
     CROPS,
-    DEFOCUS_COLOURS,
     INK,
     MUTED,
     VIOLET,
@@ -87,14 +86,6 @@ def thumbnail(picture: Picture, side: int) -> Picture:
     return reduced(picture, max(1, min(side, round(1.5 * side * columns / rows))))
 
 
-def coloured(defocus: NDArray[np.float32]) -> Picture:
-    """A defocus map H×W in 0..1 in the colours of all reports' maps, uint8 H×W×3."""
-    import matplotlib
-
-    colours: Picture = matplotlib.colormaps[DEFOCUS_COLOURS](defocus, bytes=True)[..., :3]
-    return colours
-
-
 def levels(colours: Picture) -> NDArray[np.float64]:
     """The levels 0..1 that ``coloured`` has given these colours, one in three of each row and column, flat."""
     table = coloured(np.linspace(0, 1, 256, dtype=np.float32)).astype(int)
@@ -124,18 +115,21 @@ def mean_sigma(rows: pd.DataFrame) -> float:
     return float((rows["sigma_mean"] * areas).sum() / areas.sum())
 
 
-def pixel_distribution(scenes: Path, index: pd.DataFrame, sample: pd.DataFrame) -> Distribution:
-    """How sigma is distributed over the pixels of all scenes, told by the maps of a sample from ``choose_scenes``.
+def pixel_distributions(scenes: Path, index: pd.DataFrame, sample: pd.DataFrame) -> Iterator[Distribution]:
+    """How sigma is distributed over the pixels of each split's scenes, told by the maps of a sample from
+    ``choose_scenes``; all splits have the same bins.
 
     Raises:
         DataError: a map can't be read.
     """
     edges = bins(float(index["sigma_peak"].max()))
-    counts = {str(name): np.zeros(len(edges) - 1) for name in sample["dataset"]}
-    for row in sample.to_dict("records"):
-        sigma = read_defocus(scenes / row["defocus"]) * row["sigma_max"]
-        counts[str(row["dataset"])] += counted(sigma, edges) * row["stands_for"]
-    return Distribution("σ of the pixels", "σ, px", mean_sigma(index), edges, counts)
+    for split, rows in sample.groupby("split", sort=False):
+        counts = {str(name): np.zeros(len(edges) - 1) for name in rows["dataset"]}
+        for row in rows.to_dict("records"):
+            sigma = read_defocus(scenes / row["defocus"]) * row["sigma_max"]
+            counts[str(row["dataset"])] += counted(sigma, edges) * row["stands_for"]
+        mean = mean_sigma(index[index["split"] == split])
+        yield Distribution(f"σ of the pixels, {split}", "σ, px", mean, edges, counts)
 
 
 def patch_distributions(kept: pd.DataFrame, sigma_edges: NDArray[np.float64]) -> Iterator[Distribution]:

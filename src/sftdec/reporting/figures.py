@@ -12,10 +12,10 @@ from sftdec.reporting.crops import Crop, choose_crops
 from sftdec.reporting.style import (
     BETTER,
     CROPS,
-    DEFOCUS_COLOURS,
     INK,
     MUTED,
     WORSE,
+    defocus_colours,
     house_style,
     new_figure,
 )
@@ -148,7 +148,8 @@ def add_axes(figure: "Figure", left: float, bottom: float, width: float, height:
 
 def show(axes: "Axes", picture: NDArray[Any], sigma_max: float, interpolation: str) -> "AxesImage":
     """A picture (colours as they are), or a map in px of sigma, without ticks or frame."""
-    image: AxesImage = axes.imshow(picture, interpolation=interpolation, cmap=DEFOCUS_COLOURS, vmin=0.0, vmax=sigma_max)
+    colours = defocus_colours() if picture.ndim == 2 else None
+    image: AxesImage = axes.imshow(picture, interpolation=interpolation, cmap=colours, vmin=0.0, vmax=sigma_max)
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(False)

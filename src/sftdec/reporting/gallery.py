@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sftdec.evaluation import Picture
-from sftdec.reporting.data_figures import coloured
+from sftdec.photos import coloured
 from sftdec.reporting.figures import Tile, contact_sheet, panel, reduced, split_tile
 from sftdec.reporting.style import save_figure
 from sftdec.runtime import atomic_path

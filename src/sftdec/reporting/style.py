@@ -6,10 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from sftdec.photos import coloured
 from sftdec.runtime import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 INK = "#1f2933"
@@ -20,7 +24,6 @@ WORSE = "#b4443c"
 AMBER = "#c97b12"
 VIOLET = "#6d5bae"
 CROPS = ("#ff9f1c", "#2ec4ff")  # seen on any photo
-DEFOCUS_COLOURS = "magma"
 DPI = 160
 
 _TYPE = {
@@ -47,6 +50,13 @@ _TYPE = {
     "axes.unicode_minus": True,
     "text.usetex": False,
 }
+
+
+def defocus_colours() -> "Colormap":
+    """The colours of all maps, ``photos.coloured``, as matplotlib takes them."""
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(coloured(np.linspace(0, 1, 256, dtype=np.float32)) / 255)
 
 
 @contextmanager

@@ -8,13 +8,13 @@ import pandas as pd
 
 from sftdec.datasets import INDEX, REFUSED, load_scene, read_index
 from sftdec.evaluation import Picture
+from sftdec.photos import coloured
 from sftdec.reporting.data_figures import (
     choose_scenes,
     colour_stops,
-    coloured,
     histograms,
     patch_distributions,
-    pixel_distribution,
+    pixel_distributions,
     thumbnail,
 )
 from sftdec.reporting.embedding import jpeg_uri, png_uri
@@ -70,8 +70,8 @@ def data_part(material: Material) -> dict[str, Any] | None:
     found = read_columns(scenes / REFUSED, REFUSAL, "fetch") if there else pd.DataFrame(columns=REFUSAL)
     refused = found[found["check"] != "extra"]
     sample = choose_scenes(index, SAMPLED)
-    pixels = pixel_distribution(scenes, index, sample)
-    charts = [pixels, *patch_distributions(kept, pixels.edges)]
+    pixels = list(pixel_distributions(scenes, index, sample))
+    charts = [*pixels, *patch_distributions(kept, pixels[0].edges)]
     return {
         "total": row_of("all", index),
         "datasets": split_table(index),
