@@ -27,6 +27,10 @@ ELSEWHERE = {
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
 }
+WRITTEN = {  # page: the code that says the same where the pages aren't built
+    "layouts.md": "src/sftdec/datasets/importers/layouts.py",
+    "parameters.md": "src/sftdec/params/schema.py",
+}
 
 
 def commands() -> str:
@@ -90,7 +94,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Links between the repository's files become links between pages."""
-    pages = {path: name for name, path in ELSEWHERE.items()} | {"LICENSE": None, "CITATION.cff": None}
+    pages = {path: name for name, path in {**ELSEWHERE, **WRITTEN}.items()} | {"LICENSE": None, "CITATION.cff": None}
 
     def link(found: re.Match[str]) -> str:
         text, target, anchor = found.groups()

@@ -296,8 +296,13 @@ def test_every_picture_of_the_pages_is_there_and_every_picture_is_shown():
 def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\((?!http|#)([^)#\s]+)", page.read_text("utf-8")):
-            made = {"layouts.md", "commands.md", "parameters.md"}  # by make docs
-            assert (page.parent / target).exists() or (page.parent.name == "docs" and target in made), (page, target)
+            assert (page.parent / target).exists(), (page, target)
+
+
+def test_links_to_code_lead_to_the_page_that_is_written_from_it():
+    written = loaded("pages").on_page_markdown
+    text = "[keys](../src/sftdec/params/schema.py), [layouts](../src/sftdec/datasets/importers/layouts.py#L1)"
+    assert written(text, None, None, None) == "[keys](parameters.md), [layouts](layouts.md#L1)"
 
 
 def test_the_readme_is_read_in_a_minute():

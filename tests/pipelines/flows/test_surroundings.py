@@ -28,6 +28,16 @@ def test_loopback_is_never_asked_through_a_proxy(spared: str) -> None:
     assert done.stdout == "200\n", done.stderr
 
 
+def test_who_waits_before_a_terminal_is_told_what_for() -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "pipelines.flows.retrain", "--help"]
+    assert "--serve" in subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, text=True, check=True).stdout
+    assert b"Loading Prefect (some seconds)" in os.read(ours, 4096)
+    assert not subprocess.run(command, capture_output=True, check=True).stderr
+    os.close(ours)
+    os.close(theirs)
+
+
 def check(file: Path, revision: str | None) -> None:
     """Of a database of this revision, or of no database at all."""
     if revision is not None:
