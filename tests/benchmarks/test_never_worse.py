@@ -1,13 +1,17 @@
-"""benchmarks/never_worse.py and heavy_blur.py, shortened: a network that changes nothing, and the shipped one."""
+"""The benchmarks never_worse, pairs and heavy_blur, shortened: a network that changes nothing, and the shipped one."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from scipy import ndimage
 
+from sftdec.datasets.photos import recipe_photo
 from sftdec.networks import build_network, save_weights
+from sftdec.optics import to_8bit
 from sftdec.params import load_params
+from sftdec.photos import png_bytes
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +41,25 @@ def test_a_network_that_changes_nothing_gains_and_loses_nothing_and_the_shipped_
         plain = row[:2] == ("in focus", "0")
         assert nothing == ("inf dB, inf" if plain else "+0.00, +0.00")
     assert float(table["σ 1", "0", "none", "0"][0].split(",")[0]) > 0.5
+
+
+def test_the_tool_is_measured_on_pairs_beside_the_network_alone(untrained, tmp_path):
+    sharp = recipe_photo("chelsea")[60:140, 120:200]
+    for part in ("input", "ground_truth"):
+        (tmp_path / part).mkdir()
+    for name, sigma in (("a", 1.0), ("b", 1.5)):
+        blurred = to_8bit(ndimage.gaussian_filter(sharp / 255, sigma, axes=(0, 1)))
+        (tmp_path / "input" / f"{name}.png").write_bytes(png_bytes(blurred))
+        (tmp_path / "ground_truth" / f"{name}.png").write_bytes(png_bytes(sharp))
+    head, _, *rows = run("pairs", tmp_path, untrained, "--alone")
+    assert head[2:] == ["shipped", "shipped, alone", "untrained", "untrained, alone"]
+    gains = {row[0]: [float(each) for each in row[2:]] for row in rows}
+    assert [name.split("/")[-1] for name in gains] == ["a", "b", "**mean**", "**worst**"]
+    for mean, worst, first, second in zip(
+        gains["**mean**"], gains["**worst**"], *list(gains.values())[:2], strict=True
+    ):
+        assert mean == pytest.approx((first + second) / 2, abs=0.006) and worst == min(first, second)
+    assert min(gains["**worst**"][:2]) > 0.5 and gains["**mean**"][2:] == [0, 0]
 
 
 def test_a_photo_and_its_reference_differ_by_what_a_camera_and_a_lens_did_alone():
