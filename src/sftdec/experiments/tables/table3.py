@@ -174,7 +174,7 @@ def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
         f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}.",
         *judged_notes(experiment, judged),
         "Verdicts on the sign are corrected for the number of statements by Holm's method, of each measure by itself; "
-        " those on the size, which the paper names for three of them, are each interval's own, and so are "
+        "those on the size, which the paper names for three of them, are each interval's own, and so are "
         "those of single differences.",
     ]
 
