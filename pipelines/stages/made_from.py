@@ -42,13 +42,14 @@ def copies(files: Iterable[Path], folder: Path) -> list[Path]:
 def record(experiment: str, weights: Iterable[Path], reports: Path) -> None:
     """Note what the results that were just published in ``reports`` were made from."""
     state, root = lineage(Path.cwd()), Path.cwd()
+    scenes = next((folder for folder in (Path("build", experiment, "scenes"), SCENES) if folder.is_dir()), None)
     found = [(path.as_posix(), checksum(path)) for path in sorted(weights)]
     own = Path("experiments", experiment, "params.yaml")
     made = {
         "commit": state.commit,
         "changed": state.dirty,
         "code": code_checksum(root, experiment),
-        "scenes": f"sha256:{checksum(SCENES)}" if SCENES.is_dir() else None,
+        "scenes": f"sha256:{checksum(scenes)}" if scenes else None,
         "parameters": {each.as_posix(): f"sha256:{checksum(each)}" for each in (PARAMS, own) if each.is_file()},
         "weights": {"files": len(found), "checksum": f"sha256:{together(found)}"},
     }

@@ -57,6 +57,16 @@ def test_commit_code_data_parameters_and_weights_are_noted(project):
     assert all(again[key] != made[key] for key in ("code", "scenes", "weights"))
 
 
+def test_scenes_of_an_experiments_own_are_noted_and_not_the_main_pipelines(project):
+    commit(project)
+    before = noted(project)["scenes"]
+    (project / "build/small/scenes").mkdir()
+    (project / "build/small/scenes/index.parquet").write_text("folds")
+    own = noted(project)["scenes"]
+    (project / "build/scenes/index.parquet").write_text("others")
+    assert own != before and noted(project)["scenes"] == own
+
+
 def test_results_are_outdated_as_soon_as_their_code_changes(project):
     name = commit(project)
     noted(project)
