@@ -57,4 +57,4 @@ def test_what_each_picture_gave_is_published_too_and_folds_that_are_missing_are_
     assert [path.name for path in (*pages, figures)] == ["table3.txt", "table3.csv", "table3.md", "table3.parquet"]
     again = table3_rows(pd.read_parquet(figures)).to_csv(index=False, float_format="%.6f")
     assert again == (tmp_path / "out/table3.csv").read_text("utf-8")
-    assert "in 2 folds (of 6; the others aren't trained yet): each cell is trained 2 times" in pages[0].read_text()
+    assert "in 2 folds (of 6; the others aren't trained yet): each network is trained 2 times" in pages[0].read_text()

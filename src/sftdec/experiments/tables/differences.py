@@ -196,11 +196,11 @@ def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
     counts = table.drop_duplicates(["variant", "stage", "fold"])["machine"].value_counts()
     machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
     return [
-        f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds{of}: each cell is "
-        f"trained {folds} times, each time without a fold's photos and with a seed of its own, and judged on those, "
-        "the network's own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
+        f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds{of}: each network "
+        f"is trained {folds} times, each time without one fold's photos and with another seed, and judged on that fold, "
+        "its own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
         "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
-        f"{LEVEL:.0%} interval is Student's t over the folds' means, which holds both what other "
+        f"{LEVEL:.0%} interval is Student's t over the folds' means, which covers what other "
         "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
         "truth); in how many photos the difference is above 0 stands beside it.",
     ]

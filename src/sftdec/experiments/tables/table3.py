@@ -169,13 +169,13 @@ def _difference(table: pd.DataFrame, first: Place, second: Place, measure: Measu
 def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
     """How it was trained and judged, as far as a reader needs it beside the figures: paragraphs."""
     return [
-        "Made by `dvc repro experiments/table3/dvc.yaml`. What isn't said here is as in `params.yaml`, the rule by "
-        "which a stage keeps its weights included; the photos that choose them are among those that are learned from.",
+        "Made by `dvc repro experiments/table3/dvc.yaml`. All else is as in `params.yaml`. Where a "
+        "stage keeps its best weights, an eighth of the photos that aren't judged chooses them.",
         f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}.",
         *judged_notes(experiment, judged),
-        "Verdicts on the sign are corrected for the number of statements by Holm's method, of each measure by itself; "
-        "those on the size, which the paper names for three of them, are each interval's own, and so are "
-        "those of single differences.",
+        "Verdicts on the sign of statements are corrected for their number by Holm's method, for each measure by "
+        "itself. Those on sizes, of which the paper names three, and on single differences are not. A statement has "
+        "several parts, each with its interval; one part that fails lets it not hold.",
     ]
 
 
@@ -202,7 +202,9 @@ def _summary(of: Rows) -> Sheet:
     for statement in STATEMENTS:
         verdict, ends, size = _said(of, statement, "psnr")
         body.append([statement.text, verdict, ends or "—", size or "—"])
-    return Sheet(["What the paper says, and what our PSNR does", "holds?", "interval (dB)", "by as much"], body)
+    return Sheet(
+        ["What the paper says, and what our PSNR does", "holds?", "intervals of its parts (dB)", "by as much"], body
+    )
 
 
 def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, str]:
