@@ -197,8 +197,8 @@ def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
     machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
     return [
         f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds{of}: each network "
-        f"is trained {folds} times, each time without one fold's photos and with another seed, and judged on that fold, "
-        "its own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
+        f"is trained {folds} times, each time without one fold's photos and with another seed, and judged on that "
+        "fold, its own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
         "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
         f"{LEVEL:.0%} interval is Student's t over the folds' means, which covers what other "
         "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
