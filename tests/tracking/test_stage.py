@@ -135,6 +135,21 @@ def test_a_training_of_an_experiment_is_a_run_of_its_own_with_no_row_and_recorde
     assert runs(settings) == [] and pending_spools(root) == []
 
 
+def test_a_stopped_training_whose_parameters_change_goes_on_in_a_run_of_its_own(
+    root: Path, settings: TrackingSettings
+) -> None:
+    for taken in (300, 80):
+        with (
+            pytest.raises(RuntimeError, match="stopped"),
+            track_stage("sft s1 fold 0", root, (), {"steps": taken}, settings=settings, experiment="sft-dec-table3"),
+        ):
+            raise RuntimeError("stopped")
+    client = open_client(settings)
+    found = client.search_runs([experiment_id(client, settings, "sft-dec-table3")])
+    assert sorted(run.data.params["steps"] for run in found) == ["300", "80"]
+    assert pending_spools(root) == []
+
+
 def test_a_clean_exit_inside_a_stage_is_no_failure(root: Path, settings: TrackingSettings) -> None:
     with pytest.raises(SystemExit), track_stage("fetch", root, settings=settings):
         sys.exit(0)

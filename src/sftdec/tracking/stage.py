@@ -166,7 +166,7 @@ def track_stage(
 ) -> Iterator[StageTracker]:
     """Track one stage of the project at ``root``; ``reads`` are its inputs, relative to the root.
 
-    The same stage of the same lineage goes on in its run if that did not finish. Leaving the block sends the
+    The same stage of the same lineage and ``params`` goes on in its run if that did not finish. Leaving the block sends the
     rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
     ``settings`` are read from the environment where they are left out. Where the stage's code changed meanwhile, a
@@ -229,7 +229,8 @@ def _open_spool(
 ) -> tuple[Spool, int] | None:
     tags = circumstances(root) | {"sftdec.kind": "stage", "sftdec.stage": stage}
     tags |= {DEFINED: json.dumps(made_by)} if made_by else {}
-    identity = f"{tags['sftdec.lineage']} {stage} {settings.pipeline_run or ''}"
+    told = json.dumps(flatten(params or {}), sort_keys=True, default=str)  # which a run of MLflow's can't change
+    identity = f"{tags['sftdec.lineage']} {stage} {settings.pipeline_run or ''} {told}"
     safe_stage = re.sub(r"[^\w-]", "_", stage)
     uid = f"{safe_stage}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     now = _now()
