@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pipelines.stages.entry import run_stage
 from sftdec.evaluation import MEASURES
-from sftdec.experiments import Cell, cell_params, load_experiment, train_cell
+from sftdec.experiments import Cell, cell_params, check_cells, load_experiment, train_cell
 from sftdec.tracking import track_stage
 from sftdec.training import STAGES
 
-BUILD, CHECKPOINTS = Path("build"), Path(".checkpoints")
+BUILD, CHECKPOINTS, PARAMS = Path("build"), Path(".checkpoints"), Path("params.yaml")
 
 
 def main() -> None:
@@ -24,7 +24,8 @@ def main() -> None:
     given = parser.parse_args()
     experiment = load_experiment(Path("experiments") / given.experiment / "params.yaml")
     cell = Cell(given.variant, given.stage, given.fold)
-    params = cell_params(Path("params.yaml"), experiment, cell)
+    params = cell_params(PARAMS, experiment, cell)
+    check_cells(PARAMS, experiment)
     print(f"{cell.variant}, fold {cell.fold}, {cell.stage}: {experiment.steps_of(cell)} steps")
     start, out = replace(cell, variant=given.start or cell.variant), BUILD / given.experiment
     name = f"{cell.variant} {cell.stage} fold {cell.fold}"

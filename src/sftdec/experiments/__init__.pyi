@@ -5,6 +5,7 @@ from .definition import (
     Experiment,
     PhotosParams,
     cell_params,
+    check_cells,
     load_experiment,
     with_changes,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "PhotosParams",
     "Trained",
     "cell_params",
+    "check_cells",
     "data_at_hand",
     "fill_grid",
     "fold_index",

@@ -122,7 +122,18 @@ def cell_params(base: Path, experiment: Experiment, cell: Cell) -> Params:
         raise ParamsError(f"variants: there is no {cell.variant!r}, expected one of {', '.join(experiment.variants)}")
     own = {"train.common.seed": cell.fold, f"train.{cell.stage}.steps": experiment.steps_of(cell)}
     changes = {**experiment.changes, **experiment.variants[cell.variant], **own}
-    return parse_params(with_changes(read_yaml(base), changes), f"{base}, variant {cell.variant}")
+    return parse_params(with_changes(read_yaml(base), changes), f"{base}, variant {cell.variant}, {cell.stage}")
+
+
+def check_cells(base: Path, experiment: Experiment) -> None:
+    """Refuse what a later cell would be refused for, before the first is trained.
+
+    Raises:
+        ParamsError: as ``cell_params``, of any variant and stage.
+    """
+    for variant in experiment.variants:
+        for stage in experiment.steps:
+            cell_params(base, experiment, Cell(variant, stage, 0))
 
 
 def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

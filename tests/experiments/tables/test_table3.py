@@ -102,7 +102,8 @@ def test_a_cell_that_is_missing_is_shown_so_and_no_statement_holds_with_it():
     effects = {place: effect for place, effect in trainings().items() if place.stage != "end_to_end"}
     page, rows = report(effects)
     assert "26.1143 / not trained" in page
-    assert "by SSIM: can't be told. Not trained on two folds or more: 1 of 1 parts." in said(page, "end-to-end manner")
+    assert "end-to-end: not trained on two folds or more." in said(page, "end-to-end manner")
+    assert "end-to-end manner, the performance decreases by a large margin.” | not trained | — |" in page
     assert "above the baseline by PSNR: holds" in said(page, "By introducing the SFT")
     assert rows.loc[rows["second"] == "sft_dec end_to_end", "verdict"].eq("can't be told").all()
 

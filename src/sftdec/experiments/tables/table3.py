@@ -210,6 +210,8 @@ def _summary(of: Rows) -> Sheet:
 def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, str]:
     """The verdict on the sign, from where to where the parts' intervals reach, and the verdict on the size."""
     found = of[statement.short, "", measure]
+    if all(pd.isna(part["ours"]) for part in _pairs(of, statement, measure)):
+        return "not trained", "", ""
     parts = [part for part in _pairs(of, statement, measure) if not pd.isna(part["low"])]
     lows, highs = ([float(part[end]) for part in parts] for end in ("low", "high"))
     unit = " dB" if measure == "psnr" else ""
@@ -219,13 +221,15 @@ def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, s
 
 def _verdict_line(of: Rows, statement: Statement) -> str:
     """The plain sentences."""
+    parts = _pairs(of, statement, "psnr")
+    missing = sum(pd.isna(part["ours"]) for part in parts)
+    if missing == len(parts):
+        return f"{statement.short}: not trained on two folds or more."
     lines = []
     for measure in MEASURES:
         verdict, ends, size = _said(of, statement, measure)
         line = f"{statement.short} by {measure.upper()}: {verdict}{f' ({ends})' if ends else ''}"
         lines.append(f"{line}; {size} at this scale." if size else f"{line}.")
-    parts = _pairs(of, statement, "psnr")
-    missing = sum(pd.isna(part["ours"]) for part in parts)
     more = f" Not trained on two folds or more: {missing} of {len(parts)} parts." if missing else ""
     return " ".join(lines) + more
 
@@ -243,8 +247,10 @@ def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
 
 def _shown(pair: Row) -> list[str]:
     digits = DECIMALS[pair["measure"]]
-    counted: str = "—" if pd.isna(pair["ours"]) else f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}"
-    return [number(pair["paper"], digits), *shown(pair, digits), counted, pair["verdict"]]
+    said = ["—", "—"]
+    if not pd.isna(pair["ours"]):
+        said = [f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}", pair["verdict"]]
+    return [number(pair["paper"], digits), *shown(pair, digits), *said]
 
 
 def _name(place: Place) -> str:
