@@ -166,8 +166,8 @@ def track_stage(
 ) -> Iterator[StageTracker]:
     """Track one stage of the project at ``root``; ``reads`` are its inputs, relative to the root.
 
-    The same stage of the same lineage and ``params`` goes on in its run if that did not finish. Leaving the block sends the
-    rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
+    The same stage of the same lineage and ``params`` goes on in its run if that did not finish. Leaving the block
+    sends the rest within ``deadline`` s (a few seconds where a server is away; what could not be sent is sent by the
     next stage) and ends the run FINISHED, or FAILED with the exception in the tag ``error``. ``enabled`` and
     ``settings`` are read from the environment where they are left out. Where the stage's code changed meanwhile, a
     warning and the run's tag ``unreproducible`` say so; of its parameters, a warning. In an ``experiment`` of its own
