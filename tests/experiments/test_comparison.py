@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
-from sftdec.experiments.comparison import BUDGETS, Trained, load_comparison
+from sftdec.experiments.comparison import BUDGETS, OURS, Trained, load_comparison
 from sftdec.experiments.teaching import objectives
 from sftdec.params import ParamsError, load_params
 from sftdec.peers import RECIPES
@@ -53,6 +54,20 @@ def test_sft_dec_goes_through_its_stages_with_its_own_losses(budget):
     for objective, own in zip(ours, (base.s1, base.s2, base.s3), strict=True):
         assert (objective.params.loss, objective.params.learning_rate) == (own.loss, own.learning_rate)
         assert objective.params.keep == "last"
+
+
+def test_every_rate_is_the_best_of_its_trial_and_none_at_an_end_of_it():
+    trial = pd.read_csv(SHIPPED.parent / "rates.csv")
+    models = load_comparison(SHIPPED).models
+    assert set(trial["model"]) == set(models) - {OURS}
+    for model, rows in trial.groupby("model"):
+        rated = rows.set_index("rate")
+        (chosen,) = rated.index[rated["chosen"]]
+        assert min(rated.index) < chosen < max(rated.index), model
+        assert {part.learning_rate for part in models[model].values()} == {chosen}, model
+        deblurs = rated["validation_psnr"].nunique() > 1
+        best = rated["validation_psnr"].idxmax() if deblurs else rated["validation_mae"].idxmin()
+        assert chosen == best, model
 
 
 def test_the_short_schedule_keeps_loss_and_optimiser_and_falls_once_from_the_given_rate():
