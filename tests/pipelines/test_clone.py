@@ -12,7 +12,7 @@ NAMES = (
     "data.dvc",
     "params.yaml",
     "pipelines/stages/fetch.py",
-    "reports/figures/comparison/maps.png",
+    "reports/figures/comparison/maps.webp",
 )
 
 

@@ -107,6 +107,6 @@ def test_tables_are_made_of_what_there_is_and_published(project, capsys):
     page = (project / "reports/table2.md").read_text("utf-8")
     assert page == (build / "tables/table2.md").read_text("utf-8") and "not trained" in page
     assert "| MPRNet | 25.2738 | 0.7869 | not judged |" in page
-    assert (older.parent / "panel_1_sample_a_0.png").is_file() and not older.exists()
+    assert (older.parent / "panel_1_sample_a_0.webp").is_file() and not older.exists()
     published = {path.name for path in (project / "reports").glob("table*")}
     assert published == {f"table{number}.{ending}" for number in (1, 2) for ending in ("csv", "md", "txt")}

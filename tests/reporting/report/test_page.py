@@ -71,7 +71,7 @@ def everything(tmp_path_factory, gallery):
     make_patches(tmp_path / "patches", make_scenes(tmp_path / "scenes", ("train", "train", "test", "test")))
     published = tmp_path / "published"
     (published / "figures" / "comparison").mkdir(parents=True)
-    Image.new("RGB", (20, 10)).save(published / "figures" / "comparison" / "panel_1.png")
+    Image.new("RGB", (20, 10)).save(published / "figures" / "comparison" / "panel_1.webp")
     save_file({"a": np.zeros((1000, 1230), np.float32)}, tmp_path / "s3.safetensors")
     return {
         "curves": {"s1": make_curve(), "s2": make_curve(1200)},

@@ -132,10 +132,11 @@ def notes(rows: pd.DataFrame) -> list[str]:
         "Time and memory were measured side by side on one machine "
         "(stage `costs`), MP being a million pixels.",
         "**What this can show, and what it can't.** It shows that every method goes the same way from patches to "
-        f"figures, and how far networks of a size for CPUs{size} get within a budget of minutes: which of "
-        "them learn quickly from little. It doesn't show how good the published networks are: these are narrower and "
-        "shallower, learned for minutes instead of days, from blur that was rendered rather than photographed, and "
-        "nothing but their rates was tuned (`experiments/comparison/rates.csv`). The paper's figures are of another data set (Realistic), another scale of its maps "
-        "and networks of full size: compare figures within a column, never the paper's level with ours. What another "
-        "training would have changed isn't in the intervals; they speak of other photos like those of each section.",
+        f"figures, and how far networks of a size for CPUs{size} get within a budget of minutes: which of them learn "
+        "quickly from little. It doesn't show how good the published networks are: these are narrower and shallower, "
+        "learned for minutes instead of days, from blur that was rendered rather than photographed, and nothing but "
+        "their rates was tuned (`experiments/comparison/rates.csv`). The paper's figures are of another data set "
+        "(Realistic), another scale of its maps and networks of full size: compare figures within a column, never the "
+        "paper's level with ours. What another training would have changed isn't in the intervals; they speak of other "
+        "photos like those of each section.",
     ]

@@ -19,7 +19,7 @@ class Material:
     `metrics` is what `summarise` makes of `per_image`; `curves` maps stages to tables for `training_curves`;
     `figures` is the folder of the panels and of the contact sheet; `scenes` and `patches` are the folders that the
     stages of these names make; `documents` are what experiments say of their figures (`table1`, `table2`, `table3`,
-    `readings`); `published` is the folder of what else they left (`table2.csv`, `figures/comparison/*.png`), each of
+    `readings`); `published` is the folder of what else they left (`table2.csv`, `figures/comparison/*.webp`), each of
     which may be missing; `weights` the file of the network that was judged; `lineage` names what the figures follow
     from, with their checksums; `outdated` has a sentence by experiment where its tables are older than the code.
     """

@@ -89,7 +89,7 @@ def _pictures(material: Material, rows: Rows, content: dict[str, Any], fidelity:
         "shown": shown,
         "hero": typical(shown),
         "sheet": figure_files(material.figures, "contact_sheet.png", fidelity),
-        "panels": figure_files(panels, "*.png", fidelity),
+        "panels": figure_files(panels, "*.webp", fidelity),
         "examples": example_groups(content["data"]["examples"], fidelity) if content["data"] else [],
     }
 
