@@ -221,21 +221,21 @@ def heavy_blur() -> str:
 
 
 def comparison() -> str:
-    """Each method's PSNR minus SFT-Dec's with its interval, of reports/table2.csv: the sample, equal time."""
+    """Each method's PSNR minus SFT-Dec's with its interval, of reports/table2.csv: photos unseen, equal time."""
     from sftdec.reporting import INK as BLACK
-    from sftdec.reporting import MUTED, RULE, WORSE
+    from sftdec.reporting import BETTER, MUTED, RULE, WORSE
 
     rows = [
         row
         for row in _rows(ROOT / "reports/table2.csv")
-        if (row["dataset"], row["budget"]) == ("sample", "equal_time") and row["psnr_low"]
+        if (row["dataset"], row["budget"]) == ("unseen", "equal_time") and row["psnr_low"]
     ]
     rows.sort(key=lambda row: float(row["psnr_difference"]))
     with _chart(4.2) as (figure, axes):
         axes.axvline(0, color=BLACK, linewidth=1)
         for place, row in enumerate(rows):
             middle, low, high = (float(row[f"psnr_{key}"]) for key in ("difference", "low", "high"))
-            colour = WORSE if high < 0 else MUTED
+            colour = WORSE if high < 0 else BETTER if low > 0 else MUTED
             axes.plot((low, high), (place, place), color=colour, linewidth=2)
             axes.plot(middle, place, "o", color=colour, markersize=5)
         axes.set_yticks(range(len(rows)), [row["title"] for row in rows])
