@@ -222,8 +222,8 @@ def heavy_blur() -> str:
 
 def comparison() -> str:
     """Each method's PSNR minus SFT-Dec's with its interval, of reports/table2.csv: photos unseen, equal time."""
-    from sftdec.reporting import INK as BLACK
     from sftdec.reporting import BETTER, MUTED, RULE, WORSE
+    from sftdec.reporting import INK as BLACK
 
     rows = [
         row
