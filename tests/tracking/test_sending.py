@@ -88,8 +88,9 @@ def test_a_record_that_the_store_refuses_is_set_aside_and_the_others_arrive(
     for rate in ("1", "2"):
         with (
             pytest.raises(RuntimeError),
-            track_stage("train_s1", root, {}, {"rate": rate}, settings=settings) as t,
+            track_stage("train_s1", root, settings=settings) as t,
         ):
+            t.params({"rate": rate})
             t.metrics({"loss": float(rate)}, int(rate))
             raise RuntimeError("stop")
     run = only(stage_runs(settings))
