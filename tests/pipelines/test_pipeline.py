@@ -104,9 +104,11 @@ def test_a_stage_killed_in_the_middle_goes_on_to_the_same_bytes_and_two_repros_a
     while not list((project / ".checkpoints").rglob("step-*.pt")):
         assert running.poll() is None and time.monotonic() < patience, "no checkpoint was written"
         time.sleep(0.05)
+    stage = psutil.Process(running.pid).children(recursive=True)
+    for process in stage:
+        process.suspend()  # else a fast machine has trained to the end before the other command is up
     refused = dvc(project, "repro", "--single-item", "train_s1", check=False, tracking=False)
     assert "busy" in refused or "lock" in refused
-    stage = psutil.Process(running.pid).children(recursive=True)
     os.killpg(running.pid, signal.SIGKILL)  # DVC first: at its stage's end it writes a note, of which half would stay
     for process in stage:
         with contextlib.suppress(psutil.NoSuchProcess):

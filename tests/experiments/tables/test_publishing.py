@@ -10,6 +10,7 @@ from sftdec.evaluation.metrics import psnr
 from sftdec.evaluation.protocol import PROTOCOL
 from sftdec.experiments.tables.judged import Keeper
 from sftdec.experiments.tables.methods import TABLE_1, TABLE_2, trained_model
+from sftdec.experiments.tables.pages import comparison_document
 from sftdec.experiments.tables.panels import Shown, comparison_panel, map_sheet
 from sftdec.experiments.tables.publishing import write_panels, write_tables
 from tests.evaluation.scenes import halfway, make_scene, texts
@@ -38,7 +39,16 @@ def test_a_pages_figures_are_those_of_the_csv_file(written):
     assert cells[1:5] == ["24.7232", "0.7640", f"{row['psnr']:.2f}", f"{row['ssim']:.4f}"]
     found = [float(text.replace("−", "-")) for text in re.findall(r"[+−]?\d+\.\d+", cells[5])]
     assert found == pytest.approx([row["psnr_difference"], row["psnr_low"], row["psnr_high"]], abs=0.006)
-    assert cells[7] == "6 of 6" and cells[8:] == ["1.500", "50", "1.25", "321", "1\u2009234", "10.0"]
+    assert cells[7] == "6 of 6" and cells[8:] == ["1\u2009234", "10.0"]
+    assert line(page, "## What each costs", "DPDNet") == "| DPDNet, single image | 1.500 | 50 | 1.25 | 321 |"
+
+
+def test_the_data_set_with_most_photos_comes_first(written):
+    rows = pd.read_csv(written / "table2.csv")
+    many = rows.assign(dataset="many", photos=rows["photos"] + 90)
+    headings = list(comparison_document(TABLE_2, pd.concat([rows, many]), []).parts)
+    assert headings[:2] == ["Equal time: many", "Equal steps: many"] and headings[-1] == "What each costs"
+    assert headings[2:4] == ["Equal time: sample", "Equal steps: sample"]
 
 
 def test_every_page_says_how_it_was_measured_and_what_it_cant_show(written):

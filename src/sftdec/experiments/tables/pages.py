@@ -18,19 +18,24 @@ _COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
     "gmacs": ("GMAC / MP", lambda value: f"{value:.0f}"),
     "seconds": ("s / MP", lambda value: f"{value:.2f}"),
     "memory": ("MiB / MP", lambda value: f"{value:.0f}"),
+}
+_SPENT: dict[str, tuple[str, Callable[[float], str]]] = {
     "steps": ("steps", lambda value: f"{value:,.0f}".replace(",", "\u2009")),
     "minutes": ("training (min)", lambda value: f"{value:.1f}"),
 }
 
 
 def comparison_document(table: Table, rows: pd.DataFrame, notes: Sequence[str]) -> Document:
-    """What the rows of the table's CSV file say (``rows.table_rows``).
+    """What the rows of the table's CSV file say (``rows.table_rows``), first of the data set with most photos.
 
     ``notes``: what is said before the figures. A row without figures says why, and never is left out.
     """
     rows, parts = rows.fillna({"status": ""}), {}
-    for (dataset, budget), section in rows.groupby(["dataset", "budget"], sort=False):
+    sections = list(rows.groupby(["dataset", "budget"], sort=False))
+    for (dataset, budget), section in sorted(sections, key=lambda each: -each[1]["photos"].fillna(0).max()):
         parts[f"{BUDGET_TITLES[str(budget)]}: {dataset}"] = _section(table, section)
+    if costs := _costs(rows):
+        parts["What each costs"] = costs
     title = f"Table {table.number} of the paper, and ours: {table.title}"
     footnotes = (f"{ADDED} Not in the paper's table. {_footnote(table)}", f"Measured so: {PROTOCOL}")
     return Document(title, notes, parts, footnotes=footnotes)
@@ -42,12 +47,20 @@ def _section(table: Table, section: pd.DataFrame) -> list[Block]:
     head += [f"{UNITS[measure]} − SFT-Dec's [{LEVEL:.0%} interval]" for measure in table.measures]
     head += [
         f"better than SFT-Dec by {UNITS[table.measures[0]].partition(' ')[0]}",
-        *(title for title, _ in _COSTS.values()),
+        *(title for title, _ in _SPENT.values()),
     ]
     best = {measure: _best(table, section, measure) for measure in table.measures}
     body = [_row(table, row, best) for _, row in section.iterrows()]
     counted = f"{scenes:.0f} pictures of {photos:.0f} photo{'' if photos == 1 else 's'}."
     return [NO_FIGURES if pd.isna(scenes) else counted, Sheet(head, body), *_told_apart(table, section)]
+
+
+def _costs(rows: pd.DataFrame) -> list[Block]:
+    """What a picture costs each method, which is the same in all sections; nothing where none was measured."""
+    measured = rows.dropna(subset=list(_COSTS), how="all").drop_duplicates("method")
+    body = [[str(row["title"]), *(_shown(row[column], said) for column, (_, said) in _COSTS.items())]
+            for _, row in measured.iterrows()]  # fmt: skip
+    return [Sheet(["", *(title for title, _ in _COSTS.values())], body)] if body else []
 
 
 def _told_apart(table: Table, section: pd.DataFrame) -> list[Block]:
@@ -82,7 +95,7 @@ def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> lis
         cells[3:5] = [str(row["status"]), ""]
     cells += [_difference(row, measure) for measure in table.measures]
     cells.append(_shown(row["better"], lambda value: f"{value:.0f} of {row['scenes']:.0f}"))
-    return cells + [_shown(row[column], said) for column, (_, said) in _COSTS.items()]
+    return cells + [_shown(row[column], said) for column, (_, said) in _SPENT.items()]
 
 
 def _best(table: Table, section: pd.DataFrame, measure: Measure) -> float:
