@@ -113,9 +113,14 @@ def _retrain(root: Path, place: Path, definition: Definition, stages: list[str])
     done, decision = summary(results, [where, *where_the_run_is(settings, pipeline_run)]), gate_decision(place)
     figures = metrics(place, *_beside(root, place, settings, champion))
     publish("retrain", DONE, [done, gate(decision), figures, sheet(place)])
-    if decision and not decision.get("promoted") and definition.promote:
+    if is_refused(decision) and definition.promote:
         alarm("gate-refused", f"Version {decision.get('version')} isn't promoted: {decision.get('reason')}")
     return results
+
+
+def is_refused(decision: dict[str, Any]) -> bool:
+    """Whether the gate kept a version from serving: one that serves already, with the same weights, it didn't."""
+    return bool(decision) and not decision.get("promoted") and decision.get("version") != decision.get("previous")
 
 
 def _champion(root: Path, settings: TrackingSettings) -> "Version | None":

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,10 @@ def _let_go(root: Path) -> None:
     """Remove the checkpoints of trainings that have ended and whose result DVC has noted."""
     locks = [root / "dvc.lock", *root.glob("experiments/*/dvc.lock")]
     for done in list(root.glob(".checkpoints/*/done")):
-        if any(lock.is_file() and done.read_text("utf-8") in lock.read_text("utf-8") for lock in locks):
-            shutil.rmtree(done.parent, ignore_errors=True)
+        with suppress(FileNotFoundError):  # a stage that began beside this one was quicker
+            result = done.read_text("utf-8")
+            if any(lock.is_file() and result in lock.read_text("utf-8") for lock in locks):
+                shutil.rmtree(done.parent, ignore_errors=True)
 
 
 def _room(error: ValueError | OSError) -> str:
@@ -86,7 +89,8 @@ def check(params: Path) -> None:
 
     def told() -> None:
         found = load_params(params)
-        steps = " + ".join(f"{stage.steps:,}" for stage in (found.train.s1, found.train.s2, found.train.s3))
-        print(f"{params}: nothing wrong; {found.network.size} network, {steps} steps of training")
+        stages = (found.train.s1, found.train.s2, found.train.s3)
+        lengths = [f"{each.steps:,} steps" if each.steps else f"{each.epochs:g} epochs" for each in stages]
+        print(f"{params}: nothing wrong; {found.network.size} network, training of {' + '.join(lengths)}")
 
     run_stage(told)

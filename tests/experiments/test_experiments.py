@@ -86,6 +86,21 @@ def test_changes_leave_the_values_they_are_made_to_alone():
     assert before == {"train": {"s1": {"steps": 1}}}
 
 
+def test_steps_take_the_place_of_epochs_and_the_other_way_round():
+    paper = {"s1": {"steps": None, "epochs": 400.0}}
+    assert with_changes(paper, {"s1.steps": 9}) == {"s1": {"steps": 9, "epochs": None}}
+    assert with_changes({"s1": {"steps": 9, "epochs": None}}, {"s1.epochs": 2.0}) == {
+        "s1": {"steps": None, "epochs": 2.0}
+    }
+    assert with_changes(paper, {"s1.steps": 9, "s1.epochs": 2.0}) == {"s1": {"steps": 9, "epochs": 2.0}}
+    assert with_changes({"s1": {"steps": 3}}, {"s1.steps": 9}) == {"s1": {"steps": 9}}
+
+
+def test_an_experiment_may_stand_on_parameters_that_count_epochs(tmp_path):
+    found = cell_params(BASE.with_name("params.paper.yaml"), experiment(tmp_path), Cell("plain", "s1", 0))
+    assert found.train.s1.steps == 100 and found.train.s1.epochs is None
+
+
 def test_an_unusable_file_is_named_with_its_key(tmp_path):
     with pytest.raises(ParamsError, match=r"params\.yaml: seedz: there is no such key \(found \[1\]\)"):
         experiment(tmp_path, seedz=[1])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sftdec.params import NetworkConfig, ParamsError, load_params, parse_params
+from sftdec.params import NetworkConfig, ParamsError, largest_extent, load_params, parse_params
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,12 +111,14 @@ def test_small_numbers_may_be_written_as_dvc_writes_them(tmp_path):
 
 
 def test_a_crop_that_is_turned_must_leave_no_empty_corners():
-    found = changed("train.common.rotation", 20.0)
-    found["train"]["common"]["crop"] = 90  # 90·√2 is 127.3
-    assert parse_params(found, "params.yaml").train.common.rotation == 20
-    found["train"]["common"]["crop"] = 91
-    with pytest.raises(ParamsError, match=r"train\.common\.rotation: found 20\.0.*empty corners"):
-        parse_params(found, "params.yaml")
+    found = changed("train.common.rotation", 180.0)
+    for angle, crop, room in ((180.0, 84, 127), (5.0, 109, 127)):
+        found["train"]["common"] |= {"rotation": angle, "crop": crop}
+        assert largest_extent(crop, angle) == room
+        assert parse_params(found, "params.yaml").train.common.rotation == angle
+        found["train"]["common"]["crop"] = crop + 2
+        with pytest.raises(ParamsError, match=rf"rotation: found {angle}.*crops of {crop + 2} px need .* is 128"):
+            parse_params(found, "params.yaml")
 
 
 def test_a_missing_key_is_named():

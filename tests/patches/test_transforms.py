@@ -10,10 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sftdec.params import largest_extent
 from sftdec.patches import PatchStore, write_store
 from sftdec.patches.augment import CropDataset
 from sftdec.patches.extract import Patch
-from sftdec.patches.transforms import TurnedCrop, largest_extent
+from sftdec.patches.transforms import TurnedCrop
 from sftdec.runtime.errors import DataError
 from tests.patches.crops import cut
 

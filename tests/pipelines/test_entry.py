@@ -1,6 +1,7 @@
 """How a stage's script begins and ends."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -108,4 +109,29 @@ def test_the_parameters_are_checked_and_how_long_they_train_is_told(
 ) -> None:
     monkeypatch.setattr("pipelines.stages.entry._end_with_dvc", lambda: None)  # this is no stage's process
     check(ROOT / "params.yaml")
-    assert capsys.readouterr().out.endswith("small network, 500 + 2,100 + 200 steps of training\n")
+    told = "small network, training of 500 steps + 2,100 steps + 200 steps\n"
+    assert capsys.readouterr().out.endswith(told)
+    check(ROOT / "params.paper.yaml")
+    assert "training of 400 epochs + 200 epochs + 400 epochs\n" in capsys.readouterr().out
+    for other in ROOT.glob("params*.yaml"):
+        check(other)
+        assert "nothing wrong" in capsys.readouterr().out
+
+
+def test_two_stages_may_begin_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("pipelines.stages.entry._end_with_dvc", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / ".checkpoints" / name).mkdir(parents=True)
+        (tmp_path / ".checkpoints" / name / "done").write_text(f"md5 of {name}")
+    (tmp_path / "dvc.lock").write_text("md5 of a, md5 of b")
+    first_reading = Path.read_text
+
+    def read_text(path: Path, *given: str) -> str:
+        shutil.rmtree(tmp_path / ".checkpoints/b", ignore_errors=True)  # the other stage's
+        shutil.rmtree(tmp_path / ".checkpoints/a", ignore_errors=True)
+        return first_reading(path, *given)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    run_stage(lambda: (tmp_path / "begun").touch())
+    assert (tmp_path / "begun").is_file()

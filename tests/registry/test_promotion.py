@@ -39,6 +39,21 @@ def serves(judge: Judge) -> int | None:
     return found.number if found else None
 
 
+def test_a_champion_that_is_trained_again_is_measured_on_photos_that_are_new(
+    judge: Judge, bright: dict[str, Path], tmp_path: Path
+) -> None:
+    assert judged(bright["good"], judge, rules()).promoted
+    later = Judge(make_scenes(tmp_path / "later", seed=5), "test", "cpu", judge.root, judge.settings)
+    refused = judged(bright["good"], later, rules())
+    assert not refused.promoted and "anew" not in refused.reason
+    assert champion(judge.root, judge.settings).tags[SCENES_TAG] == judge.scenes_hash  # type: ignore[union-attr]
+    outcome = judged(bright["good"], later, rules(on_new_data="rebase"))
+    assert not outcome.promoted and outcome.version == outcome.previous == 1 and "measured anew" in outcome.reason
+    tags = champion(judge.root, judge.settings).tags  # type: ignore[union-attr]
+    assert tags[SCENES_TAG] == tags["builtin.scenes"] == later.scenes_hash
+    assert list(history(judge.root, judge.settings)["event"]) == ["promoted", "rebased"]
+
+
 def test_better_ones_take_over_and_worse_and_equal_ones_do_not(judge: Judge, bright: dict[str, Path]) -> None:
     outcomes = [judged(bright[name], judge, rules()) for name in ("good", "better", "worse", "better")]
     assert [(o.version, o.promoted, o.previous) for o in outcomes] == [

@@ -10,11 +10,13 @@ from skimage import data
 from sftdec.builtin import builtin_weights
 from sftdec.datasets import Scene, write_index, write_scene
 from sftdec.deblurrer import Deblurrer
+from sftdec.evaluation import evaluate
 from sftdec.registry import (
     Judge,
     beats_shipped,
     champion,
     choose_model,
+    judging,
     promote,
     rebase,
     register,
@@ -61,7 +63,7 @@ def test_a_champion_is_taken_where_it_was_better_on_the_registrys_photos_and_bui
     assert float(tags["builtin.gain"]) == pytest.approx(mine - shipped, abs=1e-4)
     chosen = choose_model()
     assert chosen.name == FIRST and chosen.weights.read_bytes() == bright["good"].read_bytes()
-    said = f"{FIRST} (it serves, {mine:.2f} dB on the registry's 12 test photos; builtin {shipped:.2f})"
+    said = f"{FIRST} (it serves, {mine:.2f} dB on the registry's 12 test pictures; builtin {shipped:.2f})"
     assert str(chosen) == said
     assert Deblurrer.load().model == FIRST and Deblurrer.load("builtin").model == "builtin"
     open_client(here.settings).set_model_version_tag("sft-dec", "1", "builtin.gain", "-0.18")
@@ -111,3 +113,17 @@ def test_the_model_that_ships_becomes_a_version_that_serves_and_is_challenged(
         reproduce(FIRST, here.root)
     lost = judged(bright["best"], judge, rules())
     assert lost.previous == 1 and not lost.promoted
+
+
+def test_a_rebase_after_the_measuring_code_changed_compares_with_builtin_anew(
+    here: Judge, bright: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert judged(bright["good"], here, rules()).promoted
+    before = versions(here.root, here.settings)[0].tags
+    true = evaluate.psnr
+    monkeypatch.setattr(evaluate, "psnr", lambda image, sharp: true(image, sharp) - 3)
+    monkeypatch.setattr(judging, "_measuring_hash", lambda: "other code")
+    rebase(Judge(here.scenes, "test", "cpu", here.root, here.settings), "the protocol changed")
+    tags = versions(here.root, here.settings)[0].tags
+    assert float(tags["builtin.psnr"]) == pytest.approx(float(before["builtin.psnr"]) - 3, abs=1e-3)
+    assert float(tags["builtin.gain"]) == pytest.approx(float(before["builtin.gain"]), abs=1e-3)

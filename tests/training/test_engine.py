@@ -118,6 +118,20 @@ def test_float16_learns_with_a_scaled_loss_and_skips_as_ever(build, monkeypatch)
     assert engine.state.scaler.get_scale() == scale / 2
 
 
+def test_float16_finds_its_scale_over_returns(build, monkeypatch):
+    """More halvings than steps may be bad in a row: what a return were to forget would be met again."""
+    monkeypatch.setattr("sftdec.training.state.training_dtype", lambda device, precision: torch.float16)
+    true_losses = Objective.losses
+
+    def steep(self, *given):
+        found = true_losses(self, *given)
+        return found._replace(total=found.total * 2.0**12)
+
+    monkeypatch.setattr(Objective, "losses", steep)
+    curve = train(build, "s1", params(steps=25, common={"bad_steps": 5, "returns": 2}), "c")[1]
+    assert curve[-1]["step"] == 25 and 5 < curve[-1]["skipped"] <= 15
+
+
 def feed_of(build, monkeypatch, free, **common):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
     dataset = engine_of(build, params())[0].feed.dataset

@@ -32,6 +32,24 @@ report: {split: test}
 """
 
 
+@pytest.mark.parametrize("model", ["ifan", "did_anet"])
+def test_a_peer_learns_in_float16_where_there_is_no_bf16(comparison, tmp_path, monkeypatch, model):
+    for module in ("state", "peer_objective"):
+        monkeypatch.setattr(f"sftdec.training.{module}.training_dtype", lambda device, precision: torch.float16)
+    objective = next(objectives(comparison, params(), Trained(model, BUDGETS[0])))
+    build = make_build(tmp_path / "build")
+    _, curve, _ = train_on_build(
+        fresh_network(model, comparison, params(network=WIDE)), objective, build, tmp_path / "c", None
+    )
+    assert np.isfinite(curve[-1]["loss"])
+
+
+@pytest.mark.parametrize("detached", [True, False])
+def test_a_peers_training_is_the_same_whatever_sft_decs_map_is_to_learn_from(comparison, detached):
+    values = params(detach_map=detached)
+    assert all(each.params.detach_map for each in objectives(comparison, values, Trained("did_anet", BUDGETS[0])))
+
+
 @pytest.fixture
 def comparison(tmp_path):
     (tmp_path / "comparison.yaml").write_text(COMPARISON)

@@ -101,6 +101,7 @@ def test_the_advice_names_what_fits():
     assert "set train.common.batch_size: 2, or" in memory_advice(8, 64, 1, (2, 64))
     assert "train.common.accumulate: 4;" in memory_advice(8, 64, 1, (2, 64))
     assert "train.common.crop: 32 and accumulate: 8" in memory_advice(8, 64, 1, (1, 32))
+    assert "set train.common.batch_size: 4, or" in memory_advice(4, 64, 1, (2, 64), processes=2)
     assert "not even one crop of 16 px" in memory_advice(8, 64, 1, None)
 
 

@@ -14,7 +14,7 @@ import torch
 
 from sftdec.builtin import builtin_weights
 from sftdec.networks import Restoration, WeightsError, build_network, load_weights, save_weights
-from sftdec.params import LossParams, load_params
+from sftdec.params import LossParams, ParamsError, load_params
 from sftdec.params.network import NetworkConfig
 from sftdec.params.train import InitialParams, LossNorm
 from sftdec.patches import CropDataset, PatchStore
@@ -163,6 +163,8 @@ def test_the_rate_falls_in_stairs_to_the_final_one():
 def test_a_stage_is_as_long_as_its_steps_or_its_epochs():
     assert total_steps(stage_of(), 1000, 8) == 100
     assert total_steps(stage_of(steps=None, epochs=2.0), 1000, 16) == 125
+    with pytest.raises(ParamsError, match=r"warm_up: found 10, expected fewer than 7 steps \(2 epochs of 56 sc"):
+        total_steps(stage_of(steps=None, epochs=2.0), 56, 16)
 
 
 def test_three_stages_follow_one_another_and_two_runs_end_in_the_same_bytes(build):

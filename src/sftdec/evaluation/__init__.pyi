@@ -12,7 +12,7 @@ from .evaluate import (
 )
 from .metrics import Picture, map_errors, psnr, ssim, to_uint8
 from .protocol import PROTOCOL
-from .protocols import PROTOCOLS, PUBLISHED_MEASURES, measure_pair
+from .protocols import PROTOCOLS, PUBLISHED_MEASURES, measure_pair, perceptual_packages
 from .statistics import DECIMALS, Interval, Verdict, _studentized, paired_interval
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "map_of_network",
     "measure_pair",
     "paired_interval",
+    "perceptual_packages",
     "psnr",
     "ssim",
     "summarise",

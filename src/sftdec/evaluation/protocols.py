@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ from sftdec.runtime import DataError
 
 Values = NDArray[np.float32]
 Restore = Callable[[Values], Values]
+_PERCEPTUAL: dict[str, tuple[str, Callable[[Any], Callable[..., Any]]]] = {  # measure: its package, and what makes it
+    "lpips": ("lpips", lambda package: partial(package.LPIPS(net="alex", verbose=False), normalize=True)),
+    "dists": ("DISTS_pytorch", lambda package: package.DISTS()),
+}
 PUBLISHED_MEASURES = ["psnr", "psnr_blurred", "ssim", "ssim_blurred", "image_mae"]
 
 
@@ -141,6 +145,11 @@ def _perceived(image: Values, sharp: Values) -> dict[str, float]:
         return {name: float(measure(first, second)) for name, measure in measures.items()}
 
 
+def perceptual_packages() -> list[str]:
+    """Those of ``lpips`` and ``DISTS_pytorch`` that are installed, with their versions."""
+    return [f"{package} {metadata.version(package)}" for package, _ in _PERCEPTUAL.values() if find_spec(package)]
+
+
 @cache
 def _perceptual() -> dict[str, Callable[..., Any]]:
     """What the packages that are installed compare two pictures with; made once, for each has a network.
@@ -148,12 +157,8 @@ def _perceptual() -> dict[str, Callable[..., Any]]:
     Raises:
         DataError: a package is there and can't be used: another torchvision than PyTorch wants, or no way to weights.
     """
-    makers: dict[str, tuple[str, Callable[[Any], Callable[..., Any]]]] = {
-        "lpips": ("lpips", lambda package: partial(package.LPIPS(net="alex", verbose=False), normalize=True)),
-        "dists": ("DISTS_pytorch", lambda package: package.DISTS()),
-    }
     found: dict[str, Callable[..., Any]] = {}
-    for name, (package, make) in makers.items():
+    for name, (package, make) in _PERCEPTUAL.items():
         if find_spec(package):
             try:
                 found[name] = make(import_module(package))

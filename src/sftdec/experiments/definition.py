@@ -17,6 +17,7 @@ from sftdec.runtime import read_yaml
 from sftdec.training import weights_path
 
 StageName = Literal["s1", "s2", "s3", "end_to_end"]
+_LENGTHS = {"steps": "epochs", "epochs": "steps"}  # of a stage: either of the two
 Changes = dict[str, Any]  # keys of params.yaml with dots → values
 
 
@@ -139,6 +140,8 @@ def check_cells(base: Path, experiment: Experiment) -> None:
 def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of nested ``values`` with some keys, written with dots, set otherwise; sections are not made.
 
+    A stage's length is given in steps or in epochs: who sets one of them alone takes the other away.
+
     Raises:
         ParamsError: a section that isn't there.
     """
@@ -151,4 +154,7 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
                 raise ParamsError(f"{key}: there is no section {part!r}; mend the key's spelling")
             section = section[part]
         section[last] = value
+        other = _LENGTHS.get(last, "")
+        if other in section and value is not None and ".".join((*path, other)) not in changes:
+            section[other] = None
     return changed

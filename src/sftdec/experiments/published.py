@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sftdec.evaluation import PROTOCOLS, measure_pair
+from sftdec.evaluation import PROTOCOLS, measure_pair, perceptual_packages
 from sftdec.experiments.grid.code import code_checksum
 from sftdec.experiments.grid.data import pairs_digest
 from sftdec.experiments.store import CellStore, means_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sftdec.peers import AnyNetwork
 
 FOLDER = Path("build/published")
+_MEASURING = ("sftdec.datasets.pairs", "sftdec.evaluation.protocols", "sftdec.inference")
 
 
 def measure_published(
@@ -37,7 +38,8 @@ def measure_published(
     from sftdec.datasets import find_pairs
 
     pairs = find_pairs(folder)
-    code = [code_checksum("peer"), code_checksum("sft_dec"), checksum(Path(__file__))]
+    code = [code_checksum("peer", None, _MEASURING), code_checksum("sft_dec", None, _MEASURING)]
+    code += [checksum(Path(__file__)), *perceptual_packages()]
     deciding = {"model": weights, "pictures": pairs_digest(pairs), "protocol": protocol, "code": " ".join(code)}
     store = CellStore(root / FOLDER, means_of)
     cell = store.judged(deciding, lambda: _measured(load(), device, pairs, protocol), device)

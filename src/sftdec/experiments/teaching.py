@@ -39,7 +39,7 @@ def objectives(comparison: Comparison, params: Params, trained: Trained) -> Iter
         if comparison.schedule == "short":
             recipe = _short(recipe, comparison.models[trained.model][name], warm_up / steps, common.gradient_clip)
         stage = _named(Stage(name, guided_by_truth=False, after=recipe.after), trained)
-        length = {**params.train.s2.model_dump(), **looked, "warm_up": 0}
+        length = {**params.train.s2.model_dump(), **looked, "warm_up": 0, "detach_map": True}
         clipped = common.model_copy(update={"gradient_clip": recipe.gradient_clip})
         yield PeerObjective(stage, StageParams.model_validate(length), clipped, recipe)
 

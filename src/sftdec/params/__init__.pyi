@@ -12,10 +12,12 @@ from .schema import (
     parse_params,
 )
 from .train import AugmentationParams, CommonParams, LossNorm, LossParams, StageParams
+from .turned import SUPPORT, half_extent, largest_extent
 
 __all__ = [
     "MODULATIONS",
     "SIZES",
+    "SUPPORT",
     "AugmentationParams",
     "CheckParams",
     "CommonParams",
@@ -30,6 +32,8 @@ __all__ = [
     "Section",
     "SourceParams",
     "StageParams",
+    "half_extent",
+    "largest_extent",
     "load_params",
     "load_typed",
     "parse_params",

@@ -4,7 +4,6 @@ No key may be called ``size`` or ``nfiles``: DVC's run cache leaves such keys ou
 file's) and would bring back the outs of another value.
 """
 
-import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_type_hints
@@ -23,6 +22,7 @@ from sftdec.params.fields import Positive, PositiveInt, Section, Share
 from sftdec.params.gate import GateParams
 from sftdec.params.network import ConfigError, Modulation, NetworkConfig
 from sftdec.params.train import TrainParams
+from sftdec.params.turned import largest_extent
 from sftdec.runtime import read_yaml
 
 Kind = TypeVar("Kind", bound=Section)
@@ -137,13 +137,15 @@ class Params(Section):
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
         common = self.train.common
-        if common.rotation > 0 and math.ceil(common.crop * math.sqrt(2)) > self.patches.patch_size:
-            size = self.patches.patch_size
-            allowed = f"0 for crops of {common.crop} px from patches of {size} px (a turned crop has empty corners)"
-            raise ValueError(f"train.common.rotation: found {common.rotation}, expected {allowed}")
-        if self.train.common.crop > self.patches.patch_size:
-            allowed = f"at most patches.patch_size={self.patches.patch_size}"
-            raise ValueError(f"train.common.crop: found {self.train.common.crop}, expected {allowed}")
+        size = self.patches.patch_size
+        if common.crop > size:
+            raise ValueError(f"train.common.crop: found {common.crop}, expected at most patches.patch_size={size}")
+        if (room := largest_extent(common.crop, common.rotation)) > size:
+            need = f"crops of {common.crop} px need patches of {room} px to turn so far"
+            raise ValueError(
+                f"train.common.rotation: found {common.rotation}, expected a turn that fits: {need}, and "
+                f"patches.patch_size is {size}"
+            )
         return self
 
 

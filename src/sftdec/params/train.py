@@ -12,7 +12,7 @@ LossNorm = Literal["pixel", "square", "weighted_square"]
 class LossParams(Section):
     """A stage's loss: λ1·L_dme + λ2·L_df + λ3·L_wd. Eq. 7 has λ3 = 0, eq. 8 has λ1 = 0.
 
-    DID-ANet's released code has eq. 8's numbers the other way round: 0.1 on L_df and 0.9 on L_wd. Neither that nor a
+    DID-ANet's released code weighs them the other way round: 1 on L_df and 9 on L_wd. Neither that proportion nor a
     λ1 of 0.2 in eq. 8 could be told from the paper's on validation photos (reports/readings.md): the paper's stay.
     """
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from sftdec.params import largest_extent
 from sftdec.patches.store import PatchStore
 from sftdec.runtime import DataError
 
@@ -35,7 +36,7 @@ class CropDataset(Dataset[Batch]):
     def __init__(
         self, store: PatchStore, augmentation: "AugmentationParams", seed: int, by_scene: bool = False
     ) -> None:
-        from sftdec.patches.transforms import Augmentation, largest_extent  # which takes seconds
+        from sftdec.patches.transforms import Augmentation  # which takes seconds
 
         crop, rotation = augmentation.crop, augmentation.rotation
         self.store, self.crop, self.seed = store, crop, seed

@@ -8,30 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.params import AugmentationParams
+from sftdec.params import SUPPORT, AugmentationParams, half_extent
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the network for a newer version
 import albumentations
 from albumentations.core.type_definitions import Targets
 
 Levels = NDArray[Any]
-
-
-_SUPPORT = 4  # px beside a place that a picture's kernel (Lanczos, a = 4) looks at
-
-
-def half_extent(crop: int, angle: float) -> float:
-    """How far (px, along x or y) a pixel of a square of ``crop`` px turned by ``angle`` (radians) is off its centre."""
-    return (crop - 1) / 2 * float(abs(np.cos(angle)) + abs(np.sin(angle)))
-
-
-def largest_extent(crop: int, rotation: float) -> int:
-    """Side (px) of the smallest picture that holds a square of ``crop`` px turned by up to ``rotation`` degrees, and
-    what its interpolation looks at.
-    """
-    if rotation == 0:
-        return crop
-    return int(np.ceil(2 * half_extent(crop, np.deg2rad(min(rotation, 45.0))) - 1e-9)) + 1 + 2 * _SUPPORT
 
 
 class TurnedCrop(albumentations.DualTransform):  # type: ignore[misc]
@@ -56,7 +39,7 @@ class TurnedCrop(albumentations.DualTransform):  # type: ignore[misc]
         draw = self.py_random
         angle = np.deg2rad(draw.uniform(-self.rotation, self.rotation))
         half = half_extent(self.crop, angle)
-        outer = half + _SUPPORT
+        outer = half + SUPPORT
         centre = np.array([draw.uniform(outer, length - 1 - outer) for length in params["shape"][1::-1]])  # x, y
         quarters, mirror = (draw.randrange(4), draw.choice((1, -1))) if self.flips else (0, 1)
         cos, sin = np.cos(angle + quarters * np.pi / 2), np.sin(angle + quarters * np.pi / 2)

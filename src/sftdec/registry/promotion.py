@@ -20,6 +20,7 @@ from sftdec.runtime import atomic_path
 from sftdec.tracking import TrackingSettings, user_name
 
 GATE = "gate"
+CHANGED = "the photos to judge by have changed"
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,11 @@ def register_and_judge(
 def _judge(version: Version, judge: Judge, gate: GateParams, run_id: str | None) -> Outcome:
     current = champion(judge.root, judge.settings)
     previous = current.number if current else None
-    if previous == version.number:
-        return Outcome(version.number, False, f"{version.uri} already serves, with these very weights", {}, previous)
+    if current is not None and previous == version.number:
+        reason = f"{version.uri} already serves, with these very weights"
+        if _rebased(current, judge, gate, run_id):
+            reason += f"; it was measured anew, as {CHANGED}"
+        return Outcome(version.number, False, reason, {}, previous)
     try:
         decision = _compare(version, current, judge, gate, run_id)
     except Refusal as refusal:
@@ -97,13 +101,18 @@ def _compare(version: Version, current: Version | None, judge: Judge, gate: Gate
     judge.check_reproduced(version, mine, gate.tolerance)
     if current is None:
         return decide(mine, None, gate)
-    if gate.on_new_data == "rebase" and current.tags.get(SCENES_TAG) != judge.scenes_hash:
-        reason = "the photos to judge by have changed (gate.on_new_data: rebase)"
-        current = rebase(judge, reason, GATE, run_id)
+    current = _rebased(current, judge, gate, run_id) or current
     judge.check_scenes(current)
     theirs = judge.evaluate(current)
     judge.check_reproduced(current, theirs, gate.tolerance)
     return decide(mine, theirs, gate)
+
+
+def _rebased(current: Version, judge: Judge, gate: GateParams, run_id: str | None) -> Version | None:
+    """The champion measured anew, where the photos to judge by have changed and the gate is to do that; else None."""
+    if gate.on_new_data != "rebase" or current.tags.get(SCENES_TAG) == judge.scenes_hash:
+        return None
+    return rebase(judge, f"{CHANGED} (gate.on_new_data: rebase)", GATE, run_id)
 
 
 def register_shipped(judge: Judge, gate: GateParams, report: Path) -> Outcome:

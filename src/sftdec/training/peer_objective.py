@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sftdec.networks import SFTDec
-from sftdec.runtime import autocast
+from sftdec.runtime import mixed, training_dtype
 from sftdec.training.losses import Losses, deblurring_loss, defocus_map_loss
 from sftdec.training.objective import Objective
 
@@ -53,7 +53,8 @@ class PeerObjective(Objective):
     def losses(self, network: "AnyNetwork", restored: tuple[Tensor, ...], truth: "Truth") -> Losses:
         """``total`` is the peer's own; ``df`` and ``dme`` are eq. 4 and 3 of what it restores, to compare with."""
         assert not isinstance(network, SFTDec)
-        with autocast(truth.sharp.device, self.common.precision):  # some losses have layers of their own
+        device = truth.sharp.device
+        with mixed(device, training_dtype(device, self.common.precision)):  # some losses have layers of their own
             total = network.loss(restored, truth)  # type: ignore[arg-type]
         nothing = total.new_zeros(())
         with torch.no_grad():

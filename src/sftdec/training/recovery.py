@@ -49,10 +49,10 @@ def fitting(batch_size: int, crop: int, fits: Callable[[int, int], bool]) -> tup
     return None
 
 
-def memory_advice(share: int, crop: int, parts: int, found: tuple[int, int] | None) -> str:
+def memory_advice(share: int, crop: int, parts: int, found: tuple[int, int] | None, processes: int = 1) -> str:
     """What to change when a process found no memory for its ``share`` of a batch, computed in ``parts``.
 
-    ``found``: how many crops at once, and of how many px, do fit.
+    ``found``: how many crops at once, and of how many px, do fit; ``processes`` have a share each.
     """
     tried = f"out of memory with {share // parts} crops of {crop} px at once (train.common.accumulate={parts})"
     if found is None:
@@ -62,8 +62,9 @@ def memory_advice(share: int, crop: int, parts: int, found: tuple[int, int] | No
         return f"{tried}; what fits: one crop of {side} px: set train.common.crop: {side} and accumulate: {share}"
     more = next(number for number in range(1, share + 1) if share % number == 0 and share // number <= fits)
     return (
-        f"{tried}; what fits: {fits} crops of {crop} px: set train.common.batch_size: {fits * parts}, or, for the same "
-        f"training, train.common.accumulate: {more}; train.common.checkpoint_activations: true saves memory too"
+        f"{tried}; what fits: {fits} crops of {crop} px: set train.common.batch_size: {fits * parts * processes}, or, "
+        f"for the same training, train.common.accumulate: {more}; train.common.checkpoint_activations: true saves "
+        "memory too"
     )
 
 
@@ -95,7 +96,7 @@ def step_or_advice(state: TrainingState, objective: Objective, group: Group, tak
     common = objective.common
     share, parts = common.batch_size // group.size, common.accumulate
     found = fitting(share // parts, common.crop, partial(_finds_memory, state, objective))
-    raise TrainingError(memory_advice(share, common.crop, parts, found))
+    raise TrainingError(memory_advice(share, common.crop, parts, found, group.size))
 
 
 def take_newest(state: TrainingState, checkpoints: Checkpoints, group: Group) -> bool:
@@ -130,7 +131,11 @@ def go_back(
             f"back {common.returns} times with a smaller learning rate; the patches of the last batch stand in "
             f"{path}: look at them, {objective.calmer}"
         )
+    scale = None if state.scaler is None else state.scaler.state_dict()
     take_newest(state, checkpoints, group)
+    if state.scaler is not None and scale is not None:
+        state.scaler.load_state_dict(scale)  # that it was still too large is what these steps have told
+        state.renew_scaler()
     state.returns, state.rate_factor, state.skipped, state.bad_in_a_row = returns, factor, skipped, 0
     state.tally = Tally(state.device, state.averaged)
     tqdm.write(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sftdec.params import StageParams
+from sftdec.params import ParamsError, StageParams
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,19 @@ def weights_path(build: Path, stage: str) -> Path:
 
 
 def total_steps(params: StageParams, scenes: int, batch_size: int) -> int:
-    """Steps of a stage: as given, or its epochs, each of which shows ``scenes`` scenes once."""
+    """Steps of a stage: as given, or its epochs, each of which shows ``scenes`` scenes once.
+
+    Raises:
+        ParamsError: the epochs are over before the warm-up is.
+    """
     if params.steps is not None:
         return params.steps
     assert params.epochs is not None
-    return max(1, math.ceil(params.epochs * scenes / batch_size))
+    steps = max(1, math.ceil(params.epochs * scenes / batch_size))
+    if params.warm_up >= steps:
+        made = f"{params.epochs:g} epochs of {scenes} scenes, {batch_size} a step"
+        raise ParamsError(f"warm_up: found {params.warm_up}, expected fewer than {steps} steps ({made})")
+    return steps
 
 
 def learning_rate(step: int, steps: int, params: StageParams) -> float:

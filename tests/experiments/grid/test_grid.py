@@ -230,6 +230,7 @@ def test_cells_wait_for_a_store_that_is_away_and_are_sent_once(
         ("peers/ifan.py", {"peer"}),
         ("classical/edges.py", {"method"}),
         ("evaluation/metrics.py", {"sft_dec", "peer", "method"}),
+        ("datasets/pairs.py", {"sft_dec", "peer", "method"}),
         ("cli.py", set()),
     ],
 )

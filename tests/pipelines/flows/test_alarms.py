@@ -9,9 +9,16 @@ from prefect.settings import PREFECT_API_URL
 
 from pipelines.flows import alarms
 from pipelines.flows.alarms import HOOKS, AlarmError, alarm, load, set_up
+from pipelines.flows.retrain import is_refused
 from tests.pipelines.receiver import receiving, receiving_mail
 
 pytestmark = pytest.mark.slow
+
+
+def test_the_champion_trained_again_is_no_refusal() -> None:
+    assert is_refused({"version": 2, "previous": 1, "promoted": False})
+    assert not is_refused({"version": 1, "previous": 1, "promoted": False})
+    assert not is_refused({"version": 2, "previous": 1, "promoted": True}) and not is_refused({})
 
 
 class NoServer:
