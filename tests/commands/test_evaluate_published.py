@@ -53,6 +53,17 @@ def test_every_pair_is_measured_once_and_nothing_is_left_in_the_folder(released,
         evaluate(capsys, "--model", "builtin")
 
 
+def test_what_other_code_or_packages_measured_is_measured_again(released, capsys, monkeypatch):
+    evaluate(capsys, "--model", "builtin")
+    measured = []
+    monkeypatch.setattr("sftdec.inference.deblur_array", lambda _, blurred, *__: measured.append(1) or (blurred, None))
+    for module, value in (("perceptual_packages", ["lpips 0.1.4"]), ("code_checksum", "other code")):
+        monkeypatch.setattr(f"sftdec.experiments.published.{module}", lambda *_, value=value: value)
+        evaluate(capsys, "--model", "builtin")
+        assert len(measured) == 3
+        measured.clear()
+
+
 def test_a_rivals_released_weights_are_a_model(released, capsys):
     weights = random_weights(nafnet(32))
     torch.save({"params": weights}, released / "NAFNet-width32.pth")

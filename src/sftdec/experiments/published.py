@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sftdec.peers import AnyNetwork
 
 FOLDER = Path("build/published")
-_MEASURING = ("sftdec.datasets.pairs", "sftdec.evaluation.protocols", "sftdec.inference")
+MEASURING = ("sftdec.datasets.pairs", "sftdec.evaluation.protocols", "sftdec.inference.deblur")
 
 
 def measure_published(
@@ -38,7 +38,7 @@ def measure_published(
     from sftdec.datasets import find_pairs
 
     pairs = find_pairs(folder)
-    code = [code_checksum("peer", None, _MEASURING), code_checksum("sft_dec", None, _MEASURING)]
+    code = [code_checksum("peer", None, MEASURING), code_checksum("sft_dec", None, MEASURING)]
     code += [checksum(Path(__file__)), *perceptual_packages()]
     deciding = {"model": weights, "pictures": pairs_digest(pairs), "protocol": protocol, "code": " ".join(code)}
     store = CellStore(root / FOLDER, means_of)

@@ -106,7 +106,7 @@ class StageParams(Section):
     checkpoint_every: PositiveInt  # steps
     keep: Literal["last", "best"]  # best: on the validation photos
     loss: LossParams
-    initial: InitialParams | None = None  # of s1 and end_to_end; None: fresh weights
+    initial: InitialParams | None = None  # of s1 and end_to_end; null: fresh weights
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -243,6 +243,8 @@ def time_against_quality(systems: pd.DataFrame, width: float = 9.6) -> "Figure":
 
     ``systems`` needs ``title``, ``own``, ``gain``, ``seconds``. ``width`` in inches.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     systems = systems.sort_values("gain", kind="stable")
     with house_style():
         figure = new_figure(width, 3.4)
@@ -264,7 +266,9 @@ def time_against_quality(systems: pd.DataFrame, width: float = 9.6) -> "Figure":
                 va="center",
             )
             text.set_parse_math(False)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         bare(axes)
     return figure
 

@@ -15,6 +15,7 @@ from sftdec.commands.evaluate import CLASSICAL
 from sftdec.datasets import find_pairs, load_scenes
 from sftdec.evaluation.evaluate import evaluate_network, summarise
 from sftdec.evaluation.metrics import psnr
+from sftdec.experiments import published
 from sftdec.experiments.grid import fill
 from sftdec.experiments.grid.code import code_checksum
 from sftdec.experiments.grid.data import data_at_hand
@@ -241,3 +242,13 @@ def test_a_cell_depends_on_the_code_of_its_kind_alone(tmp_path: Path, changed: s
     before = {kind: code_checksum(kind, package) for kind in ("sft_dec", "peer", "method")}
     (package / changed).write_text((package / changed).read_text() + "\n")
     assert {kind for kind in before if code_checksum(kind, package) != before[kind]} == kinds
+
+
+@pytest.mark.parametrize("changed", ["evaluation/protocols.py", "datasets/pairs.py", "photos/pixels.py"])
+def test_a_published_figure_depends_on_the_code_of_its_protocol(tmp_path: Path, changed: str) -> None:
+    package = shutil.copytree(
+        Path(sftdec.__file__).parent, tmp_path / "sftdec", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    before = code_checksum("sft_dec", package, published.MEASURING)
+    (package / changed).write_text((package / changed).read_text() + "\n")
+    assert code_checksum("sft_dec", package, published.MEASURING) != before

@@ -110,7 +110,7 @@ def test_the_page_names_the_methods_that_the_intervals_tell_from_ours():
     rows = table_rows(TABLE_2, judged, costs(), training((*gains, "sft_dec")))
     found = rows.set_index(["budget", "method"])
     assert (found.loc["equal_time"].loc[["ifan", "mprnet"], "psnr_chance"] < 0.01).all()
-    said = "By PSNR, told from SFT-Dec ({}): better: IFAN, worse: blurred input; MPRNet. Can't be told from it: 1."
+    said = "Against SFT-Dec by PSNR ({}): better: IFAN, worse: blurred input; MPRNet. Can't be told from it: 1."
     assert said.format("Holm over 4") in markdown(comparison_document(TABLE_2, rows, []))
     older = rows.drop(columns=["psnr_chance", "ssim_chance"])
     assert said.format("each of 4 intervals by itself") in markdown(comparison_document(TABLE_2, older, []))

@@ -31,6 +31,21 @@ def test_systems_stand_by_gain_and_one_that_is_told_the_truth_does_not_count(pat
     assert (standing.behind, standing.beside, standing.ahead) == (["IFAN"], ["MIMO-UNet"], ["NAFNet"])
 
 
+def test_where_the_file_has_p_values_what_is_told_apart_is_corrected_for_their_number(path):
+    table = pd.read_csv(path)
+    table["psnr_chance"] = table["title"].map({"IFAN": 0.001, "blurred input": 0.3, "NAFNet": 0.02, "true map": 0.03})
+    table["psnr_chance"] = table["psnr_chance"].fillna(0.4).where(table["psnr_low"].notna())
+    table.to_csv(path, index=False)
+    (standing,) = read_standings(path)  # Holm: 0.001 × 5, then 0.02 × 4 is above 0.05
+    assert (standing.behind, standing.beside, standing.ahead) == (["IFAN"], ["NAFNet", "MIMO-UNet"], [])
+
+
+def test_the_data_set_of_most_photos_comes_first(path):
+    table = pd.read_csv(path).assign(photos=3)
+    pd.concat([table, table.assign(dataset="unseen", photos=93)]).to_csv(path, index=False)
+    assert [standing.dataset for standing in read_standings(path)] == ["unseen", "sample"]
+
+
 def test_without_sft_dec_nobody_is_said_to_be_better_or_worse(path):
     table = pd.read_csv(path)
     table[table["method"] != "sft_dec"].to_csv(path, index=False)

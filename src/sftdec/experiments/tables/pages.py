@@ -37,7 +37,7 @@ def comparison_document(table: Table, rows: pd.DataFrame, notes: Sequence[str]) 
     if costs := _costs(rows):
         parts["What each costs"] = costs
     title = f"Table {table.number} of the paper, and ours: {table.title}"
-    footnotes = (f"{ADDED} Not in the paper's table. {_footnote(table)}", f"Measured so: {PROTOCOL}")
+    footnotes = (f"{ADDED} Not in the paper's table. {_footnote(table)}", f"How figures are measured: {PROTOCOL}")
     return Document(title, notes, parts, footnotes=footnotes)
 
 
@@ -80,7 +80,7 @@ def _told_apart(table: Table, section: pd.DataFrame) -> list[Block]:
     said = [f"{word}: {'; '.join(rows.loc[which, 'title']) or 'none'}" for word, which in sides.items()]
     rest = len(rows) - sum(map(bool, certain))
     what = UNITS[measure].partition(" ")[0]
-    return [f"By {what}, told from SFT-Dec ({how}): {', '.join(said)}. Can't be told from it: {rest}."]
+    return [f"Against SFT-Dec by {what} ({how}): {', '.join(said)}. Can't be told from it: {rest}."]
 
 
 def _row(table: Table, row: "pd.Series[Any]", best: dict[Measure, float]) -> list[Cell]:

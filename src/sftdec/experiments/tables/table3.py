@@ -238,7 +238,9 @@ def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
     """A row a difference: the paper's, ours with its interval, in how many photos it is above 0, and the verdict."""
     head = ["difference"]
     for measure in MEASURES:
-        head += [f"paper, {UNITS[measure]}", "ours", "interval", "photos above 0", "verdict"]
+        name = UNITS[measure].partition(" ")[0]
+        ours = ("ours", "interval", "photos above 0", "verdict")
+        head += [f"{UNITS[measure]}: paper", *(f"{name}: {what}" for what in ours)]
     rows = []
     for (first, second), *both in zip(statement.above, *pairs.values(), strict=True):
         rows.append([f"{_name(first)} − {_name(second)}", *(cell for pair in both for cell in _shown(pair))])

@@ -5,20 +5,23 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from sftdec.evaluation import holm
 from sftdec.reporting.plots import time_against_quality
 from sftdec.reporting.report.making import charts
 from sftdec.reporting.report.result import gain_bars
 
 COLUMNS = {"dataset", "budget", "method", "title", "psnr", "psnr_low", "psnr_high"}
 BUDGET = "equal_time"
+CHANCE = 0.05  # at most, that a difference like this is none
 INPUT, OWN, TOLD = "floor", "sft_dec", "oracle"  # rows: the blurred photo, ours, and what is given the true map
 
 
 class Standing(NamedTuple):
     """One data set: the systems, best first, with their gain in dB over the blurred photo and their bar in per cent.
 
-    SFT-Dec is better than those `behind` it and worse than those `ahead`, as far as the interval of the difference says
-    so; it can't be told from those `beside` it. Who is told the truth is in none of the three.
+    SFT-Dec is better than those `behind` it and worse than those `ahead`, as far as the difference says so (by Holm's
+    method over all rows where the file has p-values, else each by its interval); it can't be told from those `beside`
+    it. Who is told the truth is in none of the three.
     """
 
     dataset: str
@@ -30,7 +33,7 @@ class Standing(NamedTuple):
 
 
 def read_standings(path: Path) -> list[Standing]:
-    """A standing for each data set of a file `table2.csv`, after equal time.
+    """A standing for each data set of a file `table2.csv`, after equal time; that of most photos first.
 
     None at all where there is no such file or it lacks one of `COLUMNS`; a data set of fewer than two systems is left
     out.
@@ -39,8 +42,19 @@ def read_standings(path: Path) -> list[Standing]:
     if not set(table.columns) >= COLUMNS:
         return []
     judged = table[(table["budget"] == BUDGET) & table["psnr"].notna()]
-    found = [_standing(str(name), rows) for name, rows in judged.groupby("dataset", sort=False)]
+    sets = list(judged.groupby("dataset", sort=False))
+    if "photos" in judged:
+        sets.sort(key=lambda each: -each[1]["photos"].max())
+    found = [_standing(str(name), rows) for name, rows in sets]
     return [standing for standing in found if standing is not None]
+
+
+def _told_apart(rows: pd.DataFrame) -> "pd.Index[int]":
+    """The rows whose figure is told from SFT-Dec's."""
+    known = rows[rows["psnr_low"].notna()]
+    if "psnr_chance" not in known or known["psnr_chance"].isna().any():
+        return known.index[(known["psnr_low"] > 0) | (known["psnr_high"] < 0)]
+    return known.index[[each < CHANCE for each in holm(list(known["psnr_chance"]))]]
 
 
 def _standing(dataset: str, rows: pd.DataFrame) -> Standing | None:
@@ -54,7 +68,8 @@ def _standing(dataset: str, rows: pd.DataFrame) -> Standing | None:
         for title, method, bar in zip(systems["title"], systems["method"], gain_bars(systems["gain"]), strict=True)
     ]
     others = systems[~systems["method"].str.startswith(TOLD) & (systems["method"] != OWN)]
-    behind, ahead = others["psnr_high"] < 0, others["psnr_low"] > 0
+    told_apart = others.index.isin(_told_apart(rows))
+    behind, ahead = (told_apart & (others[end] * sign > 0) for end, sign in (("psnr_high", -1), ("psnr_low", 1)))
     named = [list(others.loc[which, "title"]) for which in (behind, ~behind & ~ahead, ahead)]
     if not (systems["method"] == OWN).any():
         named = [[], [], []]
