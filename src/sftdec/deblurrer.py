@@ -24,8 +24,8 @@ class Deblurrer(Engine):
         ``model``: a weights file, ``models:/…``, or ``builtin``, or, unless PyTorch is to compute, an ``.onnx`` file
         that ``sftdec export`` wrote; None: the champion of the registry (``mlflow.db`` here, or
         ``MLFLOW_TRACKING_URI``) where it was judged better than ``builtin`` on the registry's test photos, else
-        ``builtin``. ``settings``: how it computes (device, precision, runtime, tile, memory, local_pooling), see
-        ``inference.EngineSettings``.
+        ``builtin``. ``settings``: how it computes (device, precision, runtime, tile, memory, local_pooling,
+        max_blur, everywhere), see ``inference.EngineSettings``.
 
         Raises:
             ValueError: no such model, device, precision or runtime, a tile or memory that isn't above 0, or local

@@ -19,7 +19,7 @@ def add_models(commands: Any) -> None:
     history = commands.add_parser(
         "history",
         help="which version serves, and why",
-        description="Print every move of the alias champion, oldest first.",
+        description="Print which version serves, then every move of the alias champion, oldest first.",
     )
     history.add_argument("--all", action="store_true", help="also what was registered, and what the gate refused")
     history.add_argument("--json", action="store_true", help="as JSON, with the figures")

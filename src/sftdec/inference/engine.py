@@ -37,18 +37,20 @@ class Deblurred(NamedTuple):
 class EngineSettings(TypedDict, total=False):
     """How a model computes.
 
-    device: ``auto``, ``cpu`` or ``cuda[:n]``.
-    precision: ``auto`` is bf16 for pictures of 8 bits where the hardware computes it, else fp32.
-    runtime: what computes: ``torch``, or on a CPU ``onnxruntime`` (fp32) or ``openvino``, which come with the extra
-        ``export``; ``auto`` is the fastest of those that are installed, and ``torch`` where that one fails.
-    tile: side (px) of the tiles that are deblurred at a time; None: chosen for ``memory``.
-    memory: GiB that the process may take, 2 where it isn't given.
-    local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
-    max_blur: the largest blur (Gaussian standard deviation, px; a disc of twice that in radius) that is looked for and
-        taken off, at coarser scales where the network's own ``sigma_max`` doesn't reach it, and that a map's 1.0 stands
-        for then; where it isn't given, four times that, which is the most; 0 or the network's own: no coarser scale.
-    everywhere: True: what the network makes of a picture, all over. Else what its map says is in focus (up to a quarter
-        of a px of sigma) stays to the bit, and tiles that are in focus throughout are not computed.
+    Attributes:
+        device: ``auto``, ``cpu`` or ``cuda[:n]``.
+        precision: ``auto`` is bf16 for pictures of 8 bits where the hardware computes it, else fp32.
+        runtime: what computes: ``torch``, or on a CPU ``onnxruntime`` (fp32) or ``openvino``, which come with the extra
+            ``export``; ``auto`` is the fastest of those that are installed, and ``torch`` where that one fails.
+        tile: side (px) of the tiles that are deblurred at a time; None: chosen for ``memory``.
+        memory: GiB that the process may take, 2 where it isn't given.
+        local_pooling: window (px) of local pooling, such as the training crop's side; None: none.
+        max_blur: the largest blur that is looked for and taken off (Gaussian standard deviation, px; a disc of twice
+            that in radius), at coarser scales where the network's own ``sigma_max`` doesn't reach it. A map's 1.0
+            stands for it then. Where it isn't given, four times ``sigma_max``, which is the most; 0 or ``sigma_max``:
+            no coarser scale.
+        everywhere: True: what the network makes of a picture, all over. Else what its map says is in focus (up to a
+            quarter of a px of sigma) stays to the bit, and tiles that are in focus throughout are not computed.
     """
 
     device: str
