@@ -1,6 +1,8 @@
 """Stores that can't be opened, and one that another process holds."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,20 @@ def test_a_database_of_another_mlflow_is_told_in_a_sentence_and_stays_as_it_was(
         versions(root, settings)
     assert len(str(caught.value).splitlines()) == 1
     assert (root / "mlflow.db").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_of_processes_that_open_a_store_that_isnt_there_one_makes_it(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from sftdec.tracking import open_client, read_settings\n"
+        "client = open_client(read_settings(pathlib.Path(sys.argv[1]), {}))\n"
+        "print(client.get_experiment_by_name('sft-dec'))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    opening = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [process.communicate() for process in opening]
+    assert [process.returncode for process in opening] == [0, 0, 0], told
+    assert [out for out, _ in told] == ["None\n"] * 3
 
 
 def test_what_is_no_database_or_no_longer_a_store_is_told_in_a_sentence(root: Path) -> None:

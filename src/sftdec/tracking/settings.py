@@ -6,14 +6,15 @@ import socket
 import urllib.request
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sftdec.runtime import HIDDEN, LOOPBACK, hush, spare_loopback, without_passwords
+from sftdec.runtime import HIDDEN, LOOPBACK, held_file, hush, spare_loopback, without_passwords
 from sftdec.tracking.moved import follow
+from sftdec.tracking.spool import FOLDER
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -108,7 +109,7 @@ def open_client(settings: TrackingSettings) -> "MlflowClient":
     from mlflow import MlflowClient
     from mlflow.version import VERSION
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _one_creates(settings.database):
         warnings.simplefilter("ignore", FutureWarning)
         try:
             return MlflowClient(tracking_uri=settings.uri)
@@ -118,6 +119,20 @@ def open_client(settings: TrackingSettings) -> "MlflowClient":
             mend = "mend MLFLOW_TRACKING_URI, or take the MLflow that wrote it (constraints.txt pins this project's)"
             found = f"MLflow {VERSION} can't open it: {in_a_sentence(error)}"
             raise TrackingError(f"{settings.shown}: {found}; nothing in it was changed; {mend}") from error
+
+
+def _one_creates(database: Path | None) -> AbstractContextManager[None]:
+    """Where a database isn't there yet, one process makes its tables and the others wait: MLflow lets all of them."""
+    if database is None or not database.parent.is_dir():
+        return nullcontext()
+    lock = database.resolve().parent / FOLDER / f"{database.name}.created.lock"
+    if database.is_file() and not lock.is_file():  # it was there before all that runs here
+        return nullcontext()
+    try:
+        lock.parent.mkdir(exist_ok=True)
+    except OSError:
+        return nullcontext()  # MLflow says what is wrong with the folder
+    return held_file(lock)
 
 
 def is_locked(error: Exception) -> bool:
