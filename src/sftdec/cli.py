@@ -15,6 +15,7 @@ from sftdec.commands import (
     add_export,
     add_models,
     add_reproduce,
+    take_any_text,
 )
 from sftdec.registry import DEFAULT_MODEL
 from sftdec.runtime import needs_extra, wait_passively
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. What is wrong with the input is one sentence, not a traceback."""
     wait_passively()
+    take_any_text(sys.stdout, sys.stderr)
     parsed = _parser().parse_args(arguments)
     try:
         with needs_extra(parsed.command, preferred=parsed.command):
@@ -55,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"sftdec: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("sftdec: stopped", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -413,3 +413,78 @@ def test_deblurring_with_a_file_imports_neither_mlflow_nor_what_training_needs(t
     assert said.strip() == str(tmp_path / "out" / "a.jpg") and "torch" in modules
     heavy = {"mlflow", "prefect", "pandas", "albumentations", "sklearn", "skimage", "scipy", "matplotlib", "dvc"}
     assert not modules & heavy
+
+
+def test_what_becomes_a_png_is_one_although_nothing_of_it_changes(tmp_path, weights):
+    levels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    for name, kind in (("a.bmp", "BMP"), ("b.jp2", "JPEG2000"), ("c.bmp", "JPEG")):
+        Image.fromarray(levels).save(tmp_path / name, kind)
+    common = ["--model", weights, "--device", "cpu", "--strength", "0"]
+    assert (
+        main(
+            [
+                "deblur",
+                *(str(tmp_path / name) for name in ("a.bmp", "b.jp2", "c.bmp")),
+                "-o",
+                str(tmp_path / "out"),
+                *common,
+            ]
+        )
+        == 0
+    )
+    made = {path.name: Image.open(path) for path in (tmp_path / "out").iterdir()}
+    assert {name: picture.format for name, picture in made.items()} == dict.fromkeys(("a.png", "b.png", "c.png"), "PNG")
+    assert np.array_equal(made["a.png"], levels)
+
+
+def test_a_damaged_exif_block_is_the_fault_of_its_photo_alone(tmp_path, weights, capsys):
+    levels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    for name, damaged in (("a", True), ("b", False)):
+        (file := tmp_path / f"{name}.jpg").write_bytes(encoded(levels, "JPEG", exif=exif()))
+        if damaged:
+            file.write_bytes(file.read_bytes().replace(b"Exif\0\0", b"Exif\0\0\xff", 1))
+    out = ["-o", str(tmp_path / "out"), "--format", "avif", "--model", weights, "--device", "cpu"]
+    main(["deblur", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), *out])
+    assert "b.avif" in names(tmp_path / "out") and "Traceback" not in capsys.readouterr().err
+
+
+def test_results_may_go_into_the_photos_folder_or_one_above_it(tmp_path, weights, monkeypatch):
+    photo(tmp_path / "holiday/day/a.png")
+    monkeypatch.chdir(tmp_path)
+    common = ["--model", weights, "--device", "cpu"]
+    assert main(["deblur", "holiday/day", "-o", ".", *common]) == 0 and (tmp_path / "a.png").is_file()
+    assert main(["deblur", "holiday/day", "-o", "holiday", *common]) == 0 and (tmp_path / "holiday/a.png").is_file()
+
+
+def test_an_empty_name_is_no_folder(tmp_path, weights, capsys):
+    assert main(["deblur", "", "-o", str(tmp_path), "--model", weights]) == 2
+    assert "found an empty name among the photos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--everywhere"]])
+def test_weights_that_have_diverged_are_refused(tmp_path, capsys, more):
+    network = stirred_network()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(torch.nan)
+    save_weights(network, tmp_path / "nan.safetensors")
+    source = photo(tmp_path / "a.png")
+    assert (
+        main(["deblur", source, "-o", str(tmp_path / "out"), "--model", str(tmp_path / "nan.safetensors"), *more]) == 1
+    )
+    assert "its weights have diverged" in capsys.readouterr().err and not (tmp_path / "out/a.png").exists()
+
+
+@pytest.mark.parametrize("command", [["datasets"], ["deblur", "--help"]])
+def test_an_encoding_without_our_letters_stops_nothing(command):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-m", "sftdec.cli", *command], env=environment, capture_output=True)
+    assert done.returncode == 0 and done.stdout and not done.stderr, done.stderr
+
+
+def test_ctrl_c_ends_any_command_in_a_word(monkeypatch, capsys):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sftdec.cli.needs_extra", lambda *_, **__: stop(None))
+    assert main(["datasets"]) == 130 and capsys.readouterr().err == "sftdec: stopped\n"

@@ -26,6 +26,9 @@ def test_drift_tells_by_its_exit_code_and_writes_table_and_picture(tmp_path, tra
     assert "ALARM: " in said and "brightness drifted: mean" in said
     assert (tmp_path / "out" / "drift.png").stat().st_size > 10_000
     assert (tmp_path / "out" / "drift.csv").read_text().count("\n") == 5
+    few = folder_of_photos(tmp_path / "c", range(3))
+    assert main(["drift", str(few), *trained]) == 2
+    assert capsys.readouterr().out.startswith("can't tell: 3 photos, fewer than the 30 that a check needs")
     assert main(["drift", str(tmp_path / "none"), *trained]) == 2
     assert main(["drift", str(same), "--level", "7", *trained]) == 2
 

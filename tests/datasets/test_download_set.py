@@ -86,3 +86,9 @@ def test_a_missing_data_set_names_its_page_its_place_and_the_keys_of_a_mirror(tm
     text = str(missing_dataset(about, tmp_path / "ded"))
     expected = ["https://page.example/ded", str(tmp_path / "ded"), about.layout, "fetch.sources.ded.url"]
     assert all(part in text for part in [*expected, "fetch.sources.ded.sha256", "research only"])
+
+
+def test_a_split_alone_at_the_top_of_an_archive_is_no_top_folder(server: Server, tmp_path: Path) -> None:
+    server.body = zipped("test/blurred/a.png", "test/sharp/a.png")
+    folder = obtain("mine", server.url(), sha(server.body), tmp_path)
+    assert (folder / "test/blurred/a.png").is_file()

@@ -87,3 +87,12 @@ def test_a_pair_of_two_sizes_is_refused_by_name(tmp_path):
     write(tmp_path / "ground_truth" / "b.png", photo(16, 24, 0))
     with pytest.raises(DataError, match=r"input/b\.png: 16×20 px, but b\.png is 16×24: a pair has one size"):
         find_pairs(tmp_path)
+
+
+def test_in_one_folder_for_both_sides_nothing_may_lack_its_other_side(tmp_path):
+    for name in ("a_blur.png", "a_sharp.png", "b_blur.png", "b_sharp.png"):
+        write(tmp_path / name, photo(16, 20, len(name)))
+    assert len(found(tmp_path)) == 2
+    (tmp_path / "b_sharp.png").unlink()
+    with pytest.raises(DataError, match=r"b_blur\.png: .*add what is missing"):
+        find_pairs(tmp_path)

@@ -195,3 +195,11 @@ def test_a_runtime_computes_one_tile_at_a_time(weights):
     for thread in threads:
         thread.join()
     assert len(overlaps) == 3 * 15 and not any(overlaps)
+
+
+def test_floats_of_0_to_255_are_refused(weights):
+    deblurrer = load(weights)
+    photo = np.random.default_rng(0).uniform(0, 255, (32, 32, 3))
+    with pytest.raises(PhotoError, match=r"floats up to 25\d\.?\d*, expected 0 \(black\) to 1 \(white\); divide"):
+        deblurrer(photo)
+    deblurrer(photo / 250)  # highlights may be a little above

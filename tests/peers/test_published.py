@@ -169,3 +169,10 @@ def test_a_damaged_or_missing_file_is_named_with_where_it_is_from(name, tmp_path
 def test_an_unknown_network_is_refused():
     with pytest.raises(PublishedWeightsError, match="found 'restormer', expected one of did_anet, dpdnet"):
         load_published("restormer", {})
+
+
+@pytest.mark.parametrize("content", [b"junk", b"junk\n", b"", b"PK\x03\x04junk"])
+def test_a_file_that_is_none_of_its_kind_is_told_in_a_sentence(tmp_path, content):
+    (tmp_path / "model.pth").write_bytes(content)
+    with pytest.raises(PublishedWeightsError, match=r"model\.pth: can't be read .*download it again"):
+        load_published("mprnet", tmp_path / "model.pth")

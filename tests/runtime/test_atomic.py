@@ -72,3 +72,23 @@ def test_a_name_that_leaves_no_room_for_an_ending_can_be_written(tmp_path: Path,
         first.write_text("first")
         second.write_text("second")
     assert (tmp_path / name).read_text() == "first" and (tmp_path / other).read_text() == "second"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+def test_a_pipe_gets_the_bytes_and_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_path(pipe) as temporary:
+        temporary.write_text("figures")
+    assert os.read(reader, 100) == b"figures" and pipe.is_fifo()
+    os.close(reader)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux has /proc")
+def test_a_stream_of_the_process_is_written_to_and_its_name_stays(tmp_path: Path) -> None:
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
+    code = "import sys, pathlib; from sftdec.runtime import atomic_path\n"
+    code += "with atomic_path(pathlib.Path(sys.argv[1])) as temporary: temporary.write_text('figures')"
+    command = [sys.executable, "-c", code, str(tmp_path / "stdout")]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"figures"
+    assert (tmp_path / "stdout").is_symlink()

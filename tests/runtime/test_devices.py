@@ -55,3 +55,9 @@ def test_float32_on_a_gpu_is_no_tf32():
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     mixed(CUDA, torch.float32)
     assert not torch.backends.cuda.matmul.allow_tf32 and not torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("name", ["mps", "meta", "xpu:0", "tpu"])
+def test_what_is_neither_a_cpu_nor_a_cuda_device_is_refused(name):
+    with pytest.raises(devices.DeviceError, match=rf"device '{name}' .*; expected auto, cpu or cuda\[:n\]"):
+        devices.choose_device(name)

@@ -5,6 +5,7 @@ from .drift import add_drift
 from .evaluate import add_evaluate
 from .export import add_export
 from .models import add_models
+from .printing import take_any_text
 from .reproduce import add_reproduce
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "add_export",
     "add_models",
     "add_reproduce",
+    "take_any_text",
 ]

@@ -54,14 +54,15 @@ def _drift(arguments: argparse.Namespace) -> int:
         print(f"sftdec: left out: {line}", file=sys.stderr)
     if not report.table.empty:
         print(report.table.round(4).to_string(index=False))
-    print(("ALARM: " if report.alarm else "no alarm: ") + report.reason)
+    compared = not report.table.empty
+    print(("ALARM: " if report.alarm else "no alarm: " if compared else "can't tell: ") + report.reason)
     if arguments.output is not None:
         from sftdec.reporting import save_figure
 
         arguments.output.mkdir(parents=True, exist_ok=True)
         report.table.to_csv(arguments.output / "drift.csv", index=False)
         print(save_figure(found.figure(), arguments.output / "drift.png"))
-    return int(report.alarm)
+    return int(report.alarm) if compared else 2
 
 
 def statistics_log(file: Path | None, network: "SFTDec", device: "torch.device") -> Callable[[Path], None]:

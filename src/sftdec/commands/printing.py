@@ -21,13 +21,19 @@ def say(text: str, stream: TextIO | None) -> None:
 
     if stream is None or stream.closed:
         return
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-        stream.reconfigure(errors=_NAMES)
+    take_any_text(stream)
     try:
         tqdm.write(text, file=stream)
         stream.flush()
     except OSError:  # a closed pipe, a full disk
         _discard(stream)
+
+
+def take_any_text(*streams: TextIO | None) -> None:
+    """Have streams print what their encoding has no place for: file names byte for byte, the rest escaped."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper) and not stream.closed and stream.errors == "strict":
+            stream.reconfigure(errors=_NAMES)
 
 
 def say_wait(what: str) -> None:

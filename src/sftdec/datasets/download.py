@@ -168,8 +168,11 @@ def obtain(name: str, url: str, sha256: str, data: Path, limits: Limits = USUAL)
         for left in (fresh, old):
             shutil.rmtree(left, ignore_errors=True)
         unpack(archive, fresh, limits)
+        from sftdec.datasets.recognise import recognise  # whose importers lead here
+
         top = [path for path in fresh.iterdir() if path.name not in NOT_PART_OF_DATA]
-        source = top[0] if len(top) == 1 and top[0].is_dir() else fresh
+        wrapped = len(top) == 1 and top[0].is_dir() and not recognise(fresh)  # test/ alone is no wrapping
+        source = top[0] if wrapped else fresh
         (source / MARKER).write_text(f"{sha256}\n", encoding="utf-8")
         if folder.exists():
             folder.rename(old)

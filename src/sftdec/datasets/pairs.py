@@ -17,7 +17,7 @@ _UNIT = 6.0  # px of sigma_max that a pair, which has no map, must have all the 
 def find_pairs(folder: Path) -> list[Entry]:
     """The blurred and the sharp picture of each pair in a folder of any layout that an importer reads.
 
-    A sharp picture may lack blurred ones.
+    In a folder of their own, sharp pictures may lack blurred ones.
 
     Raises:
         DataError: there is no pair, or a blurred picture without a sharp one, that can't be read or of another size.
@@ -32,7 +32,8 @@ def find_pairs(folder: Path) -> list[Entry]:
     pairs = [entry for entry in listing.entries if isinstance(entry, Entry)]
     if not pairs:
         raise DataError(f"{folder}: found {listing.about.title}, expected pairs of photos")
-    sharp = {entry.sharp.parent for entry in pairs if entry.sharp}
+    blurred = {entry.blurred.parent for entry in pairs}
+    sharp = {entry.sharp.parent for entry in pairs if entry.sharp} - blurred
     for fault in listing.faults:
         if fault.path.parent not in sharp:
             raise DataError(f"{fault.path}: {fault.reason}; add what is missing, or take it out")

@@ -25,7 +25,7 @@ def drift_figure(reference: pd.DataFrame, incoming: pd.DataFrame, report: DriftR
     rows: dict[str, Any] = {str(row["statistic"]): row for row in report.table.to_dict("records")}
     with house_style():
         figure = new_figure(9.6, 4.9)
-        heading = "Drift" if report.alarm else "No drift"
+        heading = "Drift" if report.alarm else "Too few photos to tell" if report.table.empty else "No drift"
         counts = f"{report.photos} incoming photos (in colour) against {report.reference_photos} of the training (grey)"
         figure.text(0.055, 0.95, f"{heading}: {counts}", weight="bold", fontsize=10, va="center")
         for place, name in enumerate(STATISTICS):

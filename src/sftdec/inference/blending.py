@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sftdec.inference.levels import as_levels, as_values
+from sftdec.inference.levels import DIVERGED, as_levels, as_values
 from sftdec.photos import PhotoError
 
 Floats = NDArray[np.float32]
@@ -118,6 +118,8 @@ class Composition:
             return lambda rows, columns: True
         weights = self._blend.weights(defocus, self._sigma_max)
         if not self._everywhere:
+            if not math.isfinite(float(defocus.sum(dtype=np.float64))):
+                raise PhotoError(DIVERGED)
             weights = _product(weights, _blurred(defocus, self._sigma_max, IN_FOCUS))
         self._weights = weights
         return lambda rows, columns: bool(weights(rows, columns).any())

@@ -12,6 +12,7 @@ import numpy as np
 
 from sftdec.inference.blending import WHOLE, Blend
 from sftdec.photos import (
+    FORMATS,
     MAX_MEGAPIXELS,
     Photo,
     PhotoError,
@@ -61,7 +62,7 @@ def deblur_photo_file(
     try:
         with _silent_libraries():
             photo = read_photo_file(targets.source, wishes.max_megapixels)
-        photo = told_otherwise(photo, wishes.format, wishes.quality)
+        photo = told_otherwise(photo, wishes.format or _by_name(targets), wishes.quality)
         files, changed = _files(engine, photo, targets, wishes, progress)
     except (ValueError, MemoryError, RuntimeError) as error:
         told = _in_words(error)
@@ -86,6 +87,14 @@ def _in_words(error: Exception) -> str | None:
     return str(error) if isinstance(error, RuntimeFailedError) else None
 
 
+def _by_name(targets: Targets) -> str | None:
+    """The format that the result's name says, where its ending isn't the photo's own; else None."""
+    ending = targets.result.suffix.lower()
+    if ending == targets.source.suffix.lower():
+        return None
+    return next(name for name, kind in FORMATS.items() if ending in kind.endings)
+
+
 def _files(
     engine: "Engine", photo: Photo, targets: Targets, wishes: Wishes, progress: Callable[[int, int], None] | None
 ) -> tuple[dict[Path, bytes], bool]:
@@ -93,7 +102,7 @@ def _files(
     image, defocus = engine(photo.colour, progress, strength=blend.strength, mask=blend.mask, only=blend.only)
     changed = not np.array_equal(image, photo.colour)
     asked = blend.is_whole and engine.everywhere
-    if not (changed or asked or wishes.format or wishes.quality):  # a file with losses would lose anew
+    if not (changed or asked or wishes.format or wishes.quality or _by_name(targets)):  # losses would come anew
         files = {targets.result: targets.source.read_bytes()}
     else:
         files = {targets.result: encode_photo(photo.with_colour(image))}

@@ -6,7 +6,6 @@
 
 import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -80,7 +79,7 @@ def _read(path: Path, release: Release) -> Mapping[str, Any]:
             f"{path}: found {what[1] if what else 'no weights'} in it, expected tensors alone; it isn't opened, for "
             "that could run code: save its state dictionary alone where it comes from, or use another copy"
         ) from error
-    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a file that isn't what its ending says, which each reader meets in its own way
         raise PublishedWeightsError(
             f"{path}: can't be read ({error}); expected {release.about}: download it again"
         ) from error

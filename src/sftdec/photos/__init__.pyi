@@ -1,6 +1,6 @@
 from .defocus_pictures import coloured, comparison, preview, scaled, shrunk
 from .errors import SMALLEST_SIDE, PhotoError
-from .formats import DEVELOP, PHOTO_ENDINGS, RAW_ENDINGS
+from .formats import DEVELOP, FORMATS, PHOTO_ENDINGS, RAW_ENDINGS
 from .images import (
     MAP_LEVELS,
     defocus_levels,
@@ -17,12 +17,15 @@ from .images import (
 from .mask_file import decode_mask, read_mask
 from .photo import Attachments, Encoding, Photo, eight_bits, integers
 from .photo_encoding import encode_photo, told_otherwise
-from .photo_file import MAX_MEGAPIXELS, Header, Limits, decode, read_photo_file
+from .photo_file import BRIGHTEST, DARKEST, MAX_MEGAPIXELS, Header, Limits, decode, read_photo_file
 from .photo_list import Found, Targets, find_photos, plan_targets, refuse_existing, refuse_unwritable, told_unread
 from .png_chunks import deep_png
 
 __all__ = [
+    "BRIGHTEST",
+    "DARKEST",
     "DEVELOP",
+    "FORMATS",
     "MAP_LEVELS",
     "MAX_MEGAPIXELS",
     "PHOTO_ENDINGS",

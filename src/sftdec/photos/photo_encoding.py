@@ -87,7 +87,9 @@ def encode_photo(photo: Photo) -> bytes:
                 return _tiff(photo)
             case _:
                 return _lossy(photo)
-    except (ValueError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # of a library, which a damaged block of the photo's may have surprised
         raise PhotoError(f"can't be written as {photo.encoding.format.upper()} ({error})") from error
 
 

@@ -26,7 +26,7 @@ from sftdec.photos.tiff_pixels import Page, disguised, the_page
 
 MAX_MEGAPIXELS = 100.0  # a bomb's few kilobytes may claim any number; a camera's don't claim more
 _TWELVE_BITS = 4095  # of 65535: a sixteenth of white, which a photo that isn't black is above somewhere
-_BRIGHTEST, _DARKEST = 16.0, -1.0  # of floats: four times twice as bright as white, or an overshooting filter's
+BRIGHTEST, DARKEST = 16.0, -1.0  # of floats: four times twice as bright as white, or an overshooting filter's
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _refuse_odd_light(levels: NDArray[Any], name: str) -> None:
             )
     elif not np.isfinite([low, high]).all():  # a minimum passes NaN on
         raise PhotoError(f"{name}: found values that are NaN or infinite, expected 0 to 1; replace them")
-    elif low < _DARKEST or high > _BRIGHTEST:
+    elif low < DARKEST or high > BRIGHTEST:
         raise PhotoError(
             f"{name}: found floats from {low:g} to {high:g}, expected 0 (black) to 1 (white) and highlights a little "
             "above; divide them by what is white"

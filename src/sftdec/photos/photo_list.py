@@ -50,6 +50,8 @@ def find_photos(
     """
     seen: set[Path] = set()
     for given in inputs:
+        if not str(given):
+            raise PhotoError("found an empty name among the photos, expected a file, a folder or a pattern")
         for found in _of_input(Path(given), recursive, leave_out):
             if (place := found.path.resolve()) not in seen:
                 seen.add(place)
@@ -83,7 +85,9 @@ def _of_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterato
 
 
 def _visible(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Path]:
-    results = leave_out.resolve() if leave_out and leave_out.resolve() != folder.resolve() else None
+    results = leave_out.resolve() if leave_out else None
+    if results is not None and folder.resolve() not in results.parents:  # the folder itself, or one above it
+        results = None
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and results not in path.resolve().parents and path.is_file():

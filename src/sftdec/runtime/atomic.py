@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     When the block fails (a full disk, a kill between two writes) the file that was there before stays as it was, and
     an ``OSError`` is raised anew naming ``path``; of a full disk it names the folder, the bytes that the file needs at
-    least, and those that are free there.
+    least, and those that are free there. A device or a pipe isn't replaced: it gets the bytes.
     """
+    if _is_special(path):
+        with tempfile.TemporaryDirectory() as folder:
+            yield (whole := Path(folder, "whole"))
+            with path.open("wb") as opened:
+                opened.write(whole.read_bytes())
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(_temporary_name(path.name))
     try:
@@ -33,6 +40,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, message) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a device, a pipe, or one of this process's streams, such as /dev/stdout."""
+    if path.is_symlink() and str(path.readlink()).startswith("/proc/"):
+        return True
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _temporary_name(name: str) -> str:

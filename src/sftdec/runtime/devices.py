@@ -19,7 +19,7 @@ def choose_device(name: str) -> torch.device:
     """``auto`` takes a CUDA GPU where there is one and the CPU otherwise; other names are PyTorch's.
 
     Raises:
-        DeviceError: a CUDA device that this machine doesn't have, or a name PyTorch doesn't know.
+        DeviceError: a CUDA device that this machine doesn't have, or another name.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -27,6 +27,8 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise DeviceError(f"device {name!r} is unknown; expected auto, cpu or cuda[:n]") from error
+    if device.type not in ("cpu", "cuda"):
+        raise DeviceError(f"device {name!r} can't be used; expected auto, cpu or cuda[:n]")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
             f"device {name!r}: this machine has {torch.cuda.device_count()} CUDA devices; take auto or cpu"

@@ -62,7 +62,7 @@ def _entry(folder: Path, number: int, row: dict[str, str], dataset: str) -> Entr
                 continue
             return LeftOut(table, f"{where}: {column} is empty, expected a path")
         path = Path(os.path.normpath(folder / row[column]))
-        if not path.is_relative_to(folder):
+        if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):  # the folder may be "."
             return LeftOut(table, f"{where}: {row[column]} lies outside {folder}, where DVC doesn't see it: move it in")
         if not path.is_file():
             return LeftOut(table, f"{where}: there is no {row[column]} ({column})")
