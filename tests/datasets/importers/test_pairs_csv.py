@@ -1,5 +1,7 @@
 """Pairs that a table lists."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,14 @@ def test_a_row_that_makes_no_scene_is_left_out_by_its_number(tmp_path, row, reas
     assert len(listing.entries) == 1
     with pytest.raises(AssertionError, match=reason):
         raise AssertionError(listing.left_out[0].reason)
+
+
+def test_what_lies_outside_is_left_out_from_within_the_folder_too(tmp_path, monkeypatch):
+    folder = listed(tmp_path / "mine", "blurred,sharp\nx/1.png,y/1.jpg\n../x.png,y/1.jpg\n")
+    (tmp_path / "x.png").write_bytes((folder / "x/1.png").read_bytes())
+    monkeypatch.chdir(folder)
+    listing = pairs_csv.find(Path("."))
+    assert len(listing.entries) == 1 and "lies outside" in listing.left_out[0].reason
 
 
 @pytest.mark.parametrize(
