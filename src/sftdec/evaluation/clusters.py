@@ -23,13 +23,17 @@ class Estimate:
         half = self.error * _quantile((1 + level) / 2, self.degrees)
         return Interval(self.mean, self.mean - half, self.mean + half)
 
-    def chance(self, sign: int = 1) -> float:
-        """The p-value against a true difference of 0 or of the other sign; 1 where all differences are 0."""
+    def chance(self, sign: int = 1, size: float = 0.0) -> float:
+        """The p-value against a true difference that isn't above ``size``, or isn't below it where ``sign`` is -1.
+
+        1 where all differences are ``size``.
+        """
         from scipy.stats import t as student
 
+        ahead = sign * (self.mean - size)
         if self.error == 0:
-            return 0.0 if sign * self.mean > 0 else 1.0
-        return float(student.sf(sign * self.mean / self.error, self.degrees))
+            return 0.0 if ahead > 0 else 1.0
+        return float(student.sf(ahead / self.error, self.degrees))
 
 
 @lru_cache

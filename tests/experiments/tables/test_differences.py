@@ -18,7 +18,6 @@ from sftdec.experiments.tables.differences import (
     number,
     rows_of,
     shown,
-    together,
 )
 from tests.experiments.tables.planted import LEVELS, judged_rows
 
@@ -62,7 +61,7 @@ def test_a_planted_difference_is_found_though_pictures_differ_by_more():
 def test_the_other_way_round_is_the_same_with_another_sign():
     table = planted({A: 0.5, B: 0.0})
     one, other = (difference_row(table, *pair, "psnr") for pair in ((A, B), (B, A)))
-    assert one["ours"] == pytest.approx(-other["ours"]) and one["above"] == pytest.approx(other["below"])
+    assert one["ours"] == pytest.approx(-other["ours"]) and one["low"] == pytest.approx(-other["high"])
     assert (one["verdict"], other["verdict"]) == ("holds", "doesn't hold")
 
 
@@ -148,8 +147,9 @@ def test_a_table_that_can_t_be_compared_is_refused():
         check_table(table.iloc[:0])
 
 
-def part(above, below=None, measure="psnr"):
-    return {"measure": measure, "above": above, "below": 1 - above if below is None else below}
+def part(above, measure="psnr", size=0.0):
+    """A difference whose p-value against one that isn't above ``size`` is ``above``, and ``size``."""
+    return {"measure": measure, "ours": size + student.isf(above, 5) * 0.1, "error": 0.1, "degrees": 5}, size
 
 
 def test_a_claim_holds_with_all_its_parts_and_fails_with_one():
@@ -157,8 +157,14 @@ def test_a_claim_holds_with_all_its_parts_and_fails_with_one():
     assert all_above == ("holds", pytest.approx(0.04))
     assert decided([[part(0.001), part(0.03)]])[0][0] == "can't be told"
     assert decided([[part(0.001), part(0.995)]]) == [("doesn't hold", pytest.approx(0.02))]  # 2 sides × 2 parts
-    assert decided([[part(0.001), {"measure": "psnr"}]]) == [("can't be told", 1.0)]
+    assert decided([[part(0.001), ({"measure": "psnr"}, 0.0)]]) == [("can't be told", 1.0)]
     assert decided([[part(0.999, measure="mae")]])[0][0] == "holds"
+
+
+def test_a_claim_is_of_the_size_beside_each_difference():
+    assert decided([[part(0.001, size=0.4), part(0.02, size=-0.1)]]) == [("holds", pytest.approx(0.04))]
+    less, _ = part(0.999, size=0.4)  # below 0.4, and above 0
+    assert decided([[(less, 0.4)]])[0][0] == "doesn't hold" and decided([[(less, -0.6)]])[0][0] == "holds"
 
 
 def test_claims_are_corrected_for_their_number_as_holm_says():
@@ -167,14 +173,6 @@ def test_claims_are_corrected_for_their_number_as_holm_says():
     assert [chance for _, chance in found] == pytest.approx(holm([2 * chance for chance in chances]))
     assert [verdict for verdict, _ in found] == ["holds", "holds", "holds"]
     assert decided([[part(0.02)]] * 3)[0][0] == "can't be told"
-
-
-def test_verdicts_taken_together():
-    assert together(["holds", "holds"]) == "holds"
-    assert together(["holds", "can't be told"]) == "can't be told"
-    assert together(["holds", "can't be told", "doesn't hold"]) == "doesn't hold"
-    with pytest.raises(ValueError, match="without parts"):
-        together([])
 
 
 def test_a_rounded_zero_has_no_sign():

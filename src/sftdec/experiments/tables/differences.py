@@ -4,8 +4,8 @@ A table has a row a picture and training; a picture is judged by the one trainin
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -18,8 +18,8 @@ from sftdec.experiments.definition import Experiment
 PICTURE = ["dataset", "scene"]
 LEVEL = 0.95  # of all intervals
 COLUMNS = ["variant", "stage", "fold", "machine", *PICTURE, "photo", "psnr", "ssim", "mae"]
-ROW = ["kind", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "above", "below",
-       "trainings", "pictures", "photos", "photos_above_0", "unchanged", "verdict", "size"]  # fmt: skip
+ROW = ["kind", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "error", "degrees",
+       "trainings", "pictures", "photos", "photos_above_0", "unchanged", "verdict", "chance", "size", "size_chance"]  # fmt: skip
 
 Measure = Literal["psnr", "ssim", "mae", "mse"]
 UNITS: dict[Measure, str] = {"mae": "MAE", "mse": "MSE", "psnr": "PSNR (dB)", "ssim": "SSIM"}
@@ -53,13 +53,13 @@ class Difference:
     unchanged: int
 
     def ends(self) -> dict[str, float]:
-        """The mean with its interval (``ours``, ``low``, ``high``), and how likely a true one is that is not ``above``
-        0, or not ``below``; nothing where that can't be told.
+        """The mean with its interval (``ours``, ``low``, ``high``), its standard ``error`` and the ``degrees`` of
+        Student's t; nothing where that can't be told.
         """
         if self.estimate is None:
             return {}
-        found, chance = self.estimate.interval(LEVEL), self.estimate.chance
-        return {"ours": found.mean, "low": found.low, "high": found.high, "above": chance(1), "below": chance(-1)}
+        found, own = self.estimate.interval(LEVEL), asdict(self.estimate)
+        return {"ours": own.pop("mean"), "low": found.low, "high": found.high, **own}
 
 
 def check_table(table: pd.DataFrame) -> None:
@@ -127,7 +127,7 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, measure: Measure, what
 
 
 def difference_row(table: pd.DataFrame, first: Place, second: Place, measure: Measure) -> Row:
-    """A difference as a row (``ROW``): its interval, the chances of a true one of the other sign, and its verdict.
+    """A difference as a row (``ROW``): its interval and its verdict.
 
     Raises:
         ValueError: as ``difference``, or the two were trained on different kinds of machine.
@@ -155,17 +155,23 @@ def cell_figures(table: pd.DataFrame, place: Place, measure: Measure) -> Row:
     return {"ours": float(rows[measure].mean()), "deviation": deviation, "trainings": len(means)}
 
 
-def decided(claims: Sequence[Sequence[Row]]) -> list[tuple[Verdict, float]]:
+def decided(claims: Sequence[Sequence[tuple[Row, float]]]) -> list[tuple[Verdict, float]]:
     """What a table's claims come to, with the p-value of each: Holm's, over all of them.
 
-    A claim is that each of its differences is better. It holds where its unlikeliest part does, and doesn't where the
-    likeliest part to fail does, by Bonferroni over its parts; a part without figures lets no claim hold.
+    A claim is that each of its differences is better by more than the size beside it. It holds where its unlikeliest
+    part does, and doesn't where the likeliest part to fail does, by Bonferroni over its parts; a part without figures
+    lets no claim hold.
     """
 
-    def chances(parts: Sequence[Row]) -> tuple[float, float]:
-        ends = [[row.get(end, math.nan) for end in ("above", "below")][:: BETTER[row["measure"]]] for row in parts]
-        above, below = np.nan_to_num(np.array(ends, float).T, nan=1.0)
-        return float(above.max()), min(1.0, len(parts) * float(below.min()))
+    def chance(row: Row, sign: int, size: float) -> float:
+        if "error" not in row:
+            return 1.0
+        found = Estimate(row["ours"], row["error"], row["degrees"])
+        return found.chance(sign * BETTER[row["measure"]], size)
+
+    def chances(parts: Sequence[tuple[Row, float]]) -> tuple[float, float]:
+        above, below = ([chance(row, sign, size) for row, size in parts] for sign in (1, -1))
+        return max(above), min(1.0, len(parts) * min(below))
 
     sides = [chances(parts) for parts in claims]
     adjusted = holm([min(1.0, 2 * min(side)) for side in sides])
@@ -173,20 +179,6 @@ def decided(claims: Sequence[Sequence[Row]]) -> list[tuple[Verdict, float]]:
         ("can't be told" if chance >= 1 - LEVEL else "holds" if above < below else "doesn't hold", chance)
         for (above, below), chance in zip(sides, adjusted, strict=True)
     ]
-
-
-def together(verdicts: Iterable[Verdict]) -> Verdict:
-    """A claim of several parts: it holds if all do, doesn't if one doesn't, else it can't be told.
-
-    Raises:
-        ValueError: there is no part.
-    """
-    found = list(verdicts)
-    if not found:
-        raise ValueError("a claim without parts; expected at least one difference")
-    if "doesn't hold" in found:
-        return "doesn't hold"
-    return "holds" if set(found) == {"holds"} else "can't be told"
 
 
 def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:

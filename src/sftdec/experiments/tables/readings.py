@@ -45,7 +45,7 @@ def readings_rows(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFram
             difference_row(table, Place(variant, STAGE), default, measure) | {"first": label, "second": DEFAULT}
             for variant, label in labels.items()
         ]
-        found = decided([[row] for row in own])
+        found = decided([[(row, 0.0)] for row in own])
         rows += [row | {"verdict": verdict} for row, (verdict, _) in zip(own, found, strict=True)]
     order = list(labels.values())
     rows.sort(key=lambda row: order.index(str(row["first"])))

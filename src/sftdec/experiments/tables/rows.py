@@ -99,9 +99,10 @@ def _figures(table: Table, rows: pd.DataFrame, reference: pd.DataFrame | None) -
             continue
         pair = difference(rows, reference, measure)
         found[f"{measure}_difference"] = pair.mean
-        if ends := pair.ends():
+        if pair.estimate is not None:
+            ends = pair.ends()
             found |= {f"{measure}_{end}": ends[end] for end in ("low", "high")}
-            found[f"{measure}_chance"] = min(1.0, 2 * min(ends["above"], ends["below"]))
+            found[f"{measure}_chance"] = min(1.0, 2 * min(pair.estimate.chance(sign) for sign in (1, -1)))
         if measure == table.measures[0]:
             found["better"] = pair.better
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sftdec.evaluation import Interval, Verdict
+from sftdec.evaluation import Interval
 from sftdec.experiments.definition import Experiment
 from sftdec.experiments.tables.differences import (
     DECIMALS,
@@ -22,7 +22,6 @@ from sftdec.experiments.tables.differences import (
     number,
     shown,
     spanned,
-    together,
 )
 from sftdec.reporting import Block, Document, Sheet
 
@@ -50,13 +49,18 @@ Rows = Mapping[Key, Row]
 class Statement:
     """What the paper says, the pairs of which the first is to be above the second for it to hold, and by how much.
 
-    ``by``: the size that the sentence names, by measure; ``short``: what it says of the sign, in a word or two.
+    ``by``: the size that the sentence names, by measure; where it names none, each pair's own in the paper's table is
+    meant. ``short``: what it says of the sign, in a word or two.
     """
 
     text: str
     short: str
     above: tuple[tuple[Place, Place], ...]
     by: Mapping[Measure, float] = field(default_factory=dict)
+
+    def sizes(self, measure: Measure) -> list[float]:
+        """By how much the paper has the first of each pair above the second."""
+        return [self.by.get(measure, paper_difference(*pair, measure)) for pair in self.above]
 
 
 def _at(stages: Sequence[str], first: str, second: str) -> tuple[tuple[Place, Place], ...]:
@@ -133,22 +137,15 @@ def table3_rows(table: pd.DataFrame) -> pd.DataFrame:
     rows += of.values()
     for measure in MEASURES:
         parts = [_pairs(of, statement, measure) for statement in STATEMENTS]
-        for statement, own, (verdict, chance) in zip(STATEMENTS, parts, decided(parts), strict=True):
+        signs = decided([[(row, 0.0) for row in own] for own in parts])
+        sizes = decided(
+            [list(zip(own, each.sizes(measure), strict=True)) for each, own in zip(STATEMENTS, parts, strict=True)]
+        )
+        for statement, (verdict, chance), (size, size_chance) in zip(STATEMENTS, signs, sizes, strict=True):
             key: Row = {"kind": "statement", "first": statement.short, "measure": measure}
-            rows.append(key | {"above": chance, "verdict": verdict} | _size(statement, own, measure))
+            found = {"verdict": verdict, "chance": chance, "size": size, "size_chance": size_chance}
+            rows.append(key | {"paper": statement.by.get(measure)} | found)
     return pd.DataFrame(rows, columns=ROW)
-
-
-def _size(statement: Statement, parts: Sequence[Row], measure: Measure) -> Row:
-    """Whether each part's interval lies above the size that the statement names."""
-    by = statement.by.get(measure)
-    if by is None:
-        return {}
-    verdicts: list[Verdict] = [
-        Interval(part["ours"] - by, part["low"] - by, part["high"] - by).verdict() if "low" in part else "can't be told"
-        for part in parts
-    ]
-    return {"paper": by, "size": together(verdicts)}
 
 
 def _key(first: Place, second: Place, measure: Measure) -> Key:
@@ -163,7 +160,10 @@ def _cell(table: pd.DataFrame, place: Place, measure: Measure) -> Row:
 def _difference(table: pd.DataFrame, first: Place, second: Place, measure: Measure) -> Row:
     named = dict(zip(("first", "second", "measure"), _key(first, second, measure), strict=True))
     paper = paper_difference(first, second, measure)
-    return difference_row(table, first, second, measure) | named | {"paper": paper}
+    row = difference_row(table, first, second, measure) | named | {"paper": paper, "size": "can't be told"}
+    if "low" in row:
+        row["size"] = Interval(*(row[end] - paper for end in ("ours", "low", "high"))).verdict()
+    return row
 
 
 def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
@@ -173,9 +173,10 @@ def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
         "stage keeps its best weights, an eighth of the photos that aren't judged chooses them.",
         f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}.",
         *judged_notes(experiment, judged),
-        "Verdicts on the sign of statements are corrected for their number by Holm's method, for each measure by "
-        "itself. Those on sizes, of which the paper names three, and on single differences are not. A statement has "
-        "several parts, each with its interval; one part that fails lets it not hold.",
+        "A statement is judged twice: by its sign, and by its size, which is the one that the sentence names, else the "
+        "differences in the paper's own table. Verdicts on statements are corrected for their number by Holm's method, "
+        "for each measure, signs and sizes by themselves; those on single differences are not. A "
+        "statement has several parts, each with its interval; one part that fails lets it not hold.",
     ]
 
 
@@ -189,7 +190,7 @@ def table3_document(rows: pd.DataFrame, notes: Sequence[str]) -> Document:
         pairs = {measure: _pairs(of, statement, measure) for measure in MEASURES}
         said += [f"**{statement.text}**", _verdict_line(of, statement), _parts(statement, pairs)]
     parts = {"The table": table, "What the paper says of it": said}
-    return Document("Table 3 of the paper, and ours", notes, parts, opening=[_summary(of)])
+    return Document("Table 3 of the paper, and ours", notes, parts, opening=[_summary(of), _decided_line(of)])
 
 
 def _pairs(of: Rows, statement: Statement, measure: Measure) -> list[Row]:
@@ -197,26 +198,39 @@ def _pairs(of: Rows, statement: Statement, measure: Measure) -> list[Row]:
 
 
 def _summary(of: Rows) -> Sheet:
-    """Each statement once, with what PSNR says of its sign, and of its size if it names one."""
+    """Each statement once, with what PSNR says of its sign, and of its size."""
+    head = [
+        "What the paper says, and what our PSNR does",
+        "holds?",
+        "intervals of its parts (dB)",
+        "its size",
+        "as much?",
+    ]
     body = []
     for statement in STATEMENTS:
-        verdict, ends, size = _said(of, statement, "psnr")
-        body.append([statement.text, verdict, ends or "—", size or "—"])
-    return Sheet(
-        ["What the paper says, and what our PSNR does", "holds?", "intervals of its parts (dB)", "by as much"], body
-    )
+        verdict, ends, by, size = _said(of, statement, "psnr")
+        body.append([statement.text, verdict, ends or "—", by, size or "—"])
+    return Sheet(head, body)
 
 
-def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, str]:
-    """The verdict on the sign, from where to where the parts' intervals reach, and the verdict on the size."""
+def _decided_line(of: Rows) -> str:
+    """How many statements PSNR decides."""
+    told = [(verdict, size) for verdict, _, _, size in (_said(of, each, "psnr") for each in STATEMENTS)]
+    signs, sizes = (sum(each in ("holds", "doesn't hold") for each in kind) for kind in zip(*told, strict=True))
+    either = sum(not {"holds", "doesn't hold"}.isdisjoint(pair) for pair in told)
+    return f"By PSNR {either} of {len(told)} statements are decided: {signs} by their sign, {sizes} by their size."
+
+
+def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, str, str]:
+    """The verdict on the sign, from where to where the parts' intervals reach, the size, and the verdict on that."""
     found = of[statement.short, "", measure]
+    by = "as in its table" if pd.isna(found["paper"]) else f"by {found['paper']:g}{' dB' if measure == 'psnr' else ''}"
     if all(pd.isna(part["ours"]) for part in _pairs(of, statement, measure)):
-        return "not trained", "", ""
+        return "not trained", "", by, ""
     parts = [part for part in _pairs(of, statement, measure) if not pd.isna(part["low"])]
     lows, highs = ([float(part[end]) for part in parts] for end in ("low", "high"))
-    unit = " dB" if measure == "psnr" else ""
-    size: str = "" if pd.isna(found["size"]) else f"by {found['paper']:g}{unit}: {found['size']}"
-    return found["verdict"], spanned(min(lows), max(highs), DECIMALS[measure]) if parts else "", size
+    ends = spanned(min(lows), max(highs), DECIMALS[measure]) if parts else ""
+    return found["verdict"], ends, by, found["size"]
 
 
 def _verdict_line(of: Rows, statement: Statement) -> str:
@@ -227,19 +241,21 @@ def _verdict_line(of: Rows, statement: Statement) -> str:
         return f"{statement.short}: not trained on two folds or more."
     lines = []
     for measure in MEASURES:
-        verdict, ends, size = _said(of, statement, measure)
+        verdict, ends, by, size = _said(of, statement, measure)
         line = f"{statement.short} by {measure.upper()}: {verdict}{f' ({ends})' if ends else ''}"
-        lines.append(f"{line}; {size} at this scale." if size else f"{line}.")
+        lines.append(f"{line}; {by}: {size} at this scale.")
     more = f" Not trained on two folds or more: {missing} of {len(parts)} parts." if missing else ""
     return " ".join(lines) + more
 
 
 def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
-    """A row a difference: the paper's, ours with its interval, in how many photos it is above 0, and the verdict."""
+    """A row a difference: the paper's, ours with its interval, in how many photos it is above 0, whether it is above
+    0, and above the paper's.
+    """
     head = ["difference"]
     for measure in MEASURES:
         name = UNITS[measure].partition(" ")[0]
-        ours = ("ours", "interval", "photos above 0", "verdict")
+        ours = ("ours", "interval", "photos above 0", "holds?", "as much?")
         head += [f"{UNITS[measure]}: paper", *(f"{name}: {what}" for what in ours)]
     rows = []
     for (first, second), *both in zip(statement.above, *pairs.values(), strict=True):
@@ -249,9 +265,9 @@ def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
 
 def _shown(pair: Row) -> list[str]:
     digits = DECIMALS[pair["measure"]]
-    said = ["—", "—"]
+    said = ["—", "—", "—"]
     if not pd.isna(pair["ours"]):
-        said = [f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}", pair["verdict"]]
+        said = [f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}", pair["verdict"], pair["size"]]
     return [number(pair["paper"], digits), *shown(pair, digits), *said]
 
 
