@@ -19,7 +19,8 @@ PICTURE = ["dataset", "scene"]
 LEVEL = 0.95  # of all intervals
 COLUMNS = ["variant", "stage", "fold", "machine", *PICTURE, "photo", "psnr", "ssim", "mae"]
 ROW = ["kind", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "error", "degrees",
-       "trainings", "pictures", "photos", "photos_above_0", "unchanged", "verdict", "chance", "size", "size_chance"]  # fmt: skip
+       "trainings", "pictures", "photos", "photos_above_0", "unchanged",
+       "verdict", "chance", "size", "size_chance"]  # fmt: skip
 
 Measure = Literal["psnr", "ssim", "mae", "mse"]
 UNITS: dict[Measure, str] = {"mae": "MAE", "mse": "MSE", "psnr": "PSNR (dB)", "ssim": "SSIM"}
