@@ -224,7 +224,9 @@ def _decided_line(of: Rows) -> str:
 def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, str, str]:
     """The verdict on the sign, from where to where the parts' intervals reach, the size, and the verdict on that."""
     found = of[statement.short, "", measure]
-    by = "as in its table" if pd.isna(found["paper"]) else f"by {found['paper']:g}{' dB' if measure == 'psnr' else ''}"
+    by: str = (
+        "as in its table" if pd.isna(found["paper"]) else f"by {found['paper']:g}{' dB' if measure == 'psnr' else ''}"
+    )
     if all(pd.isna(part["ours"]) for part in _pairs(of, statement, measure)):
         return "not trained", "", by, ""
     parts = [part for part in _pairs(of, statement, measure) if not pd.isna(part["low"])]
