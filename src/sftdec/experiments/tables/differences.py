@@ -195,7 +195,7 @@ def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
         "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
         f"{LEVEL:.0%} interval is Student's t over the folds' means, which covers what other "
         "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
-        "truth); in how many photos the difference is above 0 stands beside it.",
+        "truth); in how many photos PSNR is above 0 stands beside it.",
     ]
 
 

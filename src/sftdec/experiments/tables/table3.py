@@ -201,10 +201,10 @@ def _summary(of: Rows) -> Sheet:
     """Each statement once, with what PSNR says of its sign, and of its size."""
     head = [
         "What the paper says, and what our PSNR does",
-        "holds?",
+        "its sign",
         "intervals of its parts (dB)",
+        "which size",
         "its size",
-        "as much?",
     ]
     body = []
     for statement in STATEMENTS:
@@ -251,13 +251,13 @@ def _verdict_line(of: Rows, statement: Statement) -> str:
 
 
 def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
-    """A row a difference: the paper's, ours with its interval, in how many photos it is above 0, whether it is above
-    0, and above the paper's.
+    """A row a difference: the paper's, ours with its interval, in how many photos PSNR's is above 0, whether it is
+    above 0, and above the paper's.
     """
     head = ["difference"]
     for measure in MEASURES:
         name = UNITS[measure].partition(" ")[0]
-        ours = ("ours", "interval", "photos above 0", "holds?", "as much?")
+        ours = ("ours", "interval", *(("photos above 0",) if measure == "psnr" else ()), "sign", "size")
         head += [f"{UNITS[measure]}: paper", *(f"{name}: {what}" for what in ours)]
     rows = []
     for (first, second), *both in zip(statement.above, *pairs.values(), strict=True):
@@ -267,9 +267,11 @@ def _parts(statement: Statement, pairs: dict[Measure, list[Row]]) -> Sheet:
 
 def _shown(pair: Row) -> list[str]:
     digits = DECIMALS[pair["measure"]]
-    said = ["—", "—", "—"]
+    counted, said = "—", ["—", "—"]
     if not pd.isna(pair["ours"]):
-        said = [f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}", pair["verdict"], pair["size"]]
+        counted, said = f"{pair['photos_above_0']:.0f} of {pair['photos']:.0f}", [pair["verdict"], pair["size"]]
+    if pair["measure"] == "psnr":
+        said.insert(0, counted)
     return [number(pair["paper"], digits), *shown(pair, digits), *said]
 
 
