@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from pipelines.stages.progress import how_far
 from sftdec.params import load_params
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -33,7 +34,8 @@ def run_stage(main: Callable[[], None]) -> None:
         sys.exit(1)
     if "DVC_STAGE" in os.environ:
         minutes, seconds = divmod(round(time.monotonic() - began), 60)
-        print(f"{os.environ['DVC_STAGE']}: done in {minutes} min {seconds:02} s")
+        stage = os.environ["DVC_STAGE"]
+        print(f"{stage}: done in {minutes} min {seconds:02} s{how_far(Path.cwd(), stage)}")
 
 
 def _end_with_dvc() -> None:
