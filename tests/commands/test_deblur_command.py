@@ -197,6 +197,21 @@ def test_what_lies_in_a_folder_and_is_not_read_is_said_at_the_end(tmp_path, weig
         assert "not read" not in capsys.readouterr().err
 
 
+def test_a_folder_that_nobody_looks_into_is_said(tmp_path, weights, capsys, monkeypatch):
+    photo(tmp_path / "in/a.png")
+    photo(tmp_path / "elsewhere/b.png")
+    (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/shut").mkdir()
+    may = os.access
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "shut" and may(path, mode))  # root may
+    command = ["deblur", str(tmp_path / "in"), "--model", weights, "-o", str(tmp_path / "out")]
+    assert main([*command, "--recursive"]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "not read" in line]
+    assert f"the folder {tmp_path / 'in/linked'} (a link; name it by itself)" in line
+    assert f"the folder {tmp_path / 'in/shut'} (no right to read it)" in line
+    assert main([*command, "--force"]) == 0 and "not read" not in capsys.readouterr().err
+
+
 def test_a_format_without_a_place_for_what_is_kept_becomes_a_png(tmp_path, weights):
     for name in ("a.bmp", "b.JP2", "c.avif"):
         photo(tmp_path / "in" / name)

@@ -48,6 +48,14 @@ def test_export_copies_weights_and_overwrites_only_when_told(weights, tmp_path, 
     assert "is the weights file itself" in capsys.readouterr().err
 
 
+def test_what_is_written_is_what_the_file_s_name_ends_in(weights, tmp_path, capsys):
+    target = tmp_path / "copy.safetensors"
+    assert main(["export", str(weights), "-o", str(target)]) == 0 and target.read_bytes() == weights.read_bytes()
+    assert main(["export", str(weights), "-o", str(target), "--format", "onnx", "--force"]) == 2
+    assert "found another ending than onnx has, expected .onnx" in capsys.readouterr().err
+    assert target.read_bytes() == weights.read_bytes()
+
+
 def test_export_for_darktable_writes_an_archive_and_says_how_near_it_comes(weights, tmp_path, capsys):
     pytest.importorskip("onnxruntime", reason="not installed: pip install -e '.[export]'")
     target = tmp_path / "net.dtmodel"

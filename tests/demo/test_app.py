@@ -221,3 +221,6 @@ def test_the_address_that_is_printed_is_one_that_others_reach() -> None:
         assert "0.0.0.0" not in address_of(opened) or not psutil.net_if_addrs().keys() - {"lo"}
     with pytest.raises(OSError, match="--host"):
         open_socket(0, "203.0.113.9")
+    for port in (-1, 99_999):
+        with pytest.raises(ValueError, match=f"port: found {port}, expected 0 to 65535"):
+            open_socket(port)

@@ -254,6 +254,8 @@ def test_weights_that_are_missing_cut_short_or_foreign_are_refused_by_name(tmp_p
         load_weights(tmp_path / "none.safetensors")
     save_weights(network(), tmp_path / "whole.safetensors")
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="found a folder, expected a weights file"):
+        load_weights(tmp_path)
     with pytest.raises(WeightsError, match="cut short"):
         load_weights(tmp_path / "cut.safetensors")
     save_file({"w": torch.zeros(1)}, tmp_path / "foreign.safetensors")

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -166,6 +167,21 @@ def test_an_mpo_is_its_first_photo_and_a_palette_its_colours():
     seen_through = io.BytesIO()
     Image.fromarray(flat).quantize(2).save(seen_through, "PNG", transparency=0)
     assert set(np.unique(decode(seen_through.getvalue(), "").levels[..., 3])) == {0, 255}
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_level_of_a_png_s_grey_that_is_seen_through_is_of_its_own_bits(bits):
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    pixels = np.array([1, 0] * 12, np.uint8)
+    packed = np.packbits(np.unpackbits(pixels[:, None], axis=1)[:, -bits:])
+    told = (b"IHDR", struct.pack(">IIBBBBB", 24, 20, bits, 0, 0, 0, 0)), (b"tRNS", struct.pack(">H", 1))
+    rows = (b"IDAT", zlib.compress((b"\0" + packed.tobytes()) * 20))
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in (*told, rows, (b"IEND", b"")))
+    levels, white = decode(data, "photo").levels, 2**bits - 1
+    assert np.array_equal(levels[..., 0], np.tile(pixels * (255 // white), (20, 1)))
+    assert np.array_equal(levels[..., 1], np.tile(255 * (1 - pixels), (20, 1)))
 
 
 def test_grey_stays_grey_by_the_mean_of_what_its_three_channels_became():

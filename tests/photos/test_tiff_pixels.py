@@ -170,6 +170,14 @@ def test_a_raw_file_is_refused_by_its_name_and_its_preview_is_not_taken_for_it()
         (tiff(light(np.uint8, 4), photometric="separated", extrasamples=()), "colours of the kind CMYK"),
         (tiff(light(np.uint16, 3), photometric="cielab"), "colours of the kind Lab"),
         (tiff(light(np.uint8, 3), photometric="cielab"), "colours of the kind Lab"),
+        (
+            tiff(light(np.uint16, 4), extrasamples=(0,)),
+            "a TIFF of 4 channels of 16 bits, of which the last isn't said to be alpha",
+        ),
+        (
+            tiff(light(np.float32, 2), extrasamples=(0,)),
+            r"a TIFF of 2 channels of 32 bits \(floats\), of which the last isn't said to be alpha",
+        ),
         (tiff(light(np.uint16, 3), photometric="minisblack"), "a TIFF of 3 channels of 16 bits, of the kind 1"),
     ],
 )

@@ -22,7 +22,7 @@ def add_export(commands: Any) -> None:
     export.add_argument(
         "model", nargs="?", metavar="MODEL", help=f"a weights file, models:/… or builtin (default: {DEFAULT_MODEL})"
     )
-    export.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="default: %(default)s")
+    export.add_argument("--format", choices=FORMATS, help=f"default: as FILE ends, or {FORMATS[0]}")
     export.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="default: sft-dec.onnx, .safetensors or .dtmodel, here"
     )
@@ -31,7 +31,11 @@ def add_export(commands: Any) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    target = arguments.output or Path(f"sft-dec.{arguments.format}")
+    ending = arguments.output.suffix[1:].lower() if arguments.output else ""
+    format = arguments.format or (ending if ending in FORMATS else FORMATS[0])
+    target = arguments.output or Path(f"sft-dec.{format}")
+    if ending in FORMATS and ending != format:
+        raise ValueError(f"{target}: found another ending than {format} has, expected .{format}; change -o or --format")
     if target.is_dir():
         raise ValueError(f"{target}: found a folder, expected a file to write; name another with -o")
     if target.exists() and not arguments.force:
@@ -45,16 +49,13 @@ def _export(arguments: argparse.Namespace) -> int:
     weights = chosen.weights
     if weights.suffix.lower() == ".onnx":
         raise ValueError(f"{weights}: found an ONNX model, expected weights; name those it was exported from")
-    if arguments.format == "safetensors":
+    if format == "safetensors":
         export_safetensors(weights, target)
         say_model(chosen)
         print(target)
         return 0
     network = load_weights(weights)
-    if arguments.format == "dtmodel":
-        difference = export_dtmodel(network, weights, target)
-    else:
-        difference = export_onnx(network, target)
+    difference = export_dtmodel(network, weights, target) if format == "dtmodel" else export_onnx(network, target)
     say_model(chosen)
     print(target)
     print(f"largest difference from PyTorch, over pictures of {len(COMPARED)} sizes: {difference:.1e}")

@@ -16,13 +16,16 @@ from starlette.types import ASGIApp
 
 HOST = "127.0.0.1"
 PREFIX = "sftdec-demo-"
+PORTS = 65535  # the last
 
 
 def open_socket(port: int, host: str = HOST) -> socket.socket:
     """A socket that listens on an address of this machine; port 0 takes any free one.
 
-    Raises ``OSError`` naming a taken port, or an address that isn't this machine's.
+    Raises ``OSError`` naming a taken port, or an address that isn't this machine's, ``ValueError`` for no port at all.
     """
+    if not 0 <= port <= PORTS:
+        raise ValueError(f"port: found {port}, expected 0 to {PORTS}")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)

@@ -59,6 +59,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise WeightsError(f"{path}: there is no such weights file; train one with dvc repro or name another") from None
     except (SafetensorError, OSError) as error:
+        if path.is_dir():
+            raise WeightsError(f"{path}: found a folder, expected a weights file; name one in it") from None
         raise WeightsError(f"{path}: not a safetensors file, or cut short ({error}); restore or retrain it") from error
     if _KEY not in metadata:
         raise WeightsError(

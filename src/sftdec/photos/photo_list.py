@@ -1,6 +1,7 @@
 """Which photos are meant, and which files each becomes."""
 
 import glob
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -99,11 +100,23 @@ def told_unread(inputs: Sequence[Path | str], recursive: bool = False, leave_out
     folders = [Path(given) for given in inputs if Path(given).is_dir()]
     files = (path for folder in folders for path in _visible(folder, recursive, leave_out))
     endings = Counter(path.suffix.lower() for path in files if path.suffix.lower() not in PHOTO_ENDINGS)
-    if not endings:
+    parts = [f"{count} {ending or 'without an ending'}" for ending, count in sorted(endings.items())]
+    if recursive:
+        parts += [f"the folder {path} ({why})" for folder in folders for path, why in _shut(folder)]
+    if not parts:
         return ""
-    counts = ", ".join(f"{count} {ending or 'without an ending'}" for ending, count in sorted(endings.items()))
     raw = any(ending in RAW_ENDINGS for ending in endings)
-    return f"not read: {counts}" + (f"; of a camera's raw files: {DEVELOP}" if raw else "")
+    return f"not read: {', '.join(parts)}" + (f"; of a camera's raw files: {DEVELOP}" if raw else "")
+
+
+def _shut(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The folders below a folder that nobody looks into, and why."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            if path.is_symlink():
+                yield path, "a link; name it by itself"
+            elif not os.access(path, os.R_OK | os.X_OK):
+                yield path, "no right to read it"
 
 
 def plan_targets(

@@ -113,6 +113,8 @@ def levels_of(picture: Image.Image, kind: str, data: bytes) -> NDArray[Any]:
     if kind == "png" and png_bits(data) == 16:
         return _with_key(_deep_levels(data, picture), picture)
     see_through = "transparency" in picture.info or picture.mode == "PA"
+    if see_through and kind == "png" and picture.mode == "L":  # the key is as it lies, the levels are Pillow's
+        picture.info["transparency"] *= 255 // (2 ** png_bits(data) - 1)
     if picture.mode in ("P", "PA"):
         picture = picture.convert("RGBA" if see_through else "RGB")
     elif picture.mode == "1" or see_through:

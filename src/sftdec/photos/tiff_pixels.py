@@ -121,6 +121,8 @@ def _refuse_samples(page: Page, equal: bool, name: str) -> None:
         expected = {_WHITE_IS_0: (1, 2), _BLACK_IS_0: (1, 2), _RGB: (3, 4)}.get(colours, ())
         if page.samples not in expected:
             found = f"a TIFF of {page.samples} channels of {page.bits} {what}, of the kind {colours}"
+        elif page.samples in (2, 4) and page.number(338, _STRAIGHT) not in (_ASSOCIATED, _STRAIGHT):
+            found = f"a TIFF of {page.samples} channels of {page.bits} {what}, of which the last isn't said to be alpha"
         elif page.number(259, 1) not in _BY_BYTES:
             found = f"a TIFF of {page.bits} {what} in the compression {page.number(259)}"
     if found is not None:
