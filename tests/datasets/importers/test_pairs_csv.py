@@ -70,6 +70,7 @@ def test_what_lies_outside_is_left_out_from_within_the_folder_too(tmp_path, monk
         ("", "no table that can be read"),
         ("sharp,soft\na,b\n", "found the columns sharp, soft, expected blurred, sharp"),
         ("blurred,sharp\nx/1.png\n", "row 2 has 1 cells, expected 2"),
+        ("\nblurred,sharp\n\n\nx/1.png\n", "row 5 has 1 cells, expected 2"),
         ("blurred,sharp,photo,split\nx/1.png,y/1.jpg,a,test\nx/2.png,y/1.jpg,a,train\n", "a is in test and train"),
         ("blurred,sharp\n", "no scene of mine here"),
     ],

@@ -37,19 +37,20 @@ def recognises(folder: Path) -> bool:
     return (folder / TABLE).is_file()
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    """The table's rows, each with every column; what isn't given is empty."""
+def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """The table's rows and their numbers, empty ones counted; each has every column, and what isn't given is empty."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
-            head, *rows = [[cell.strip() for cell in row] for row in csv.reader(lines, strict=True) if any(row)]
+            found = list(enumerate(csv.reader(lines, strict=True), start=1))
+            (_, head), *rows = [(number, [cell.strip() for cell in row]) for number, row in found if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
         raise DataError(f"{table}: no table that can be read ({error}); write it as UTF-8, a pair a row") from error
     if not {"blurred", "sharp"} <= {*head} <= {*_COLUMNS} or len({*head}) < len(head):
         raise DataError(f"{table}: found the columns {', '.join(head)}, expected {', '.join(_COLUMNS)}, the first two")
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         if len(row) != len(head):
             raise DataError(f"{table}: row {number} has {len(row)} cells, expected {len(head)}: quote commas in names")
-    return [dict.fromkeys(_COLUMNS, "") | dict(zip(head, row, strict=True)) for row in rows]
+    return [(number, dict.fromkeys(_COLUMNS, "") | dict(zip(head, row, strict=True))) for number, row in rows]
 
 
 def _entry(folder: Path, number: int, row: dict[str, str], dataset: str) -> Entry | LeftOut:
@@ -85,7 +86,7 @@ def find(folder: Path) -> Listing:
         DataError: a table that can't be read, a photo in two splits, or no scene at all.
     """
     about = replace(ABOUT, name=Path(os.path.abspath(folder)).name)
-    found = [_entry(folder, number, row, about.name) for number, row in enumerate(_rows(folder / TABLE), start=2)]
+    found = [_entry(folder, number, row, about.name) for number, row in _rows(folder / TABLE)]
     entries = [each for each in found if isinstance(each, Entry)]
     splits: dict[str, Split] = {}
     for entry in entries:
