@@ -237,7 +237,7 @@ def test_depth_models_stay_between_near_and_far():
 
 
 def test_a_disparity_of_another_size_or_without_values_is_refused_and_holes_are_filled():
-    with pytest.raises(DataError, match="10×10 and the photo 10×12"):
+    with pytest.raises(DataError, match="10×10 px and the photo 12×10"):
         disparity_depth(np.ones((10, 10), np.float32), (10, 12), "scene")
     with pytest.raises(DataError, match="no known pixel"):
         disparity_depth(np.zeros((4, 4), np.float32), (4, 4), "scene")

@@ -85,7 +85,7 @@ def test_a_folder_without_a_pair_is_named(tmp_path, names, said):
 def test_a_pair_of_two_sizes_is_refused_by_name(tmp_path):
     put(tmp_path, ["a.png", "b.png"], ["a.png"])
     write(tmp_path / "ground_truth" / "b.png", photo(16, 24, 0))
-    with pytest.raises(DataError, match=r"input/b\.png: 16×20 px, but b\.png is 16×24: a pair has one size"):
+    with pytest.raises(DataError, match=r"input/b\.png: 20×16 px, but b\.png is 24×16: a pair has one size"):
         find_pairs(tmp_path)
 
 

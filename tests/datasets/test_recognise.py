@@ -139,7 +139,7 @@ def test_one_photo_in_two_splits_is_found(tmp_path):
 
 def test_a_picture_alone_is_read_to_its_end(tmp_path):
     path = write(tmp_path / "a.png", photo(40, 60, 0))
-    assert check_folder(path).exit_code == 0 and "40×60 px, 8 bit" in check_folder(path).text()
+    assert check_folder(path).exit_code == 0 and "60×40 px, 8 bit" in check_folder(path).text()
     truncate(path, 0.7)
     report = check_folder(path)
     assert report.exit_code == 1 and "a.png: the picture is corrupt or cut short" in report.text()

@@ -21,7 +21,7 @@ def as_unit(image: NDArray[np.generic]) -> Floats:
     if image.ndim != 3 or image.shape[2] != 3 or not (image.dtype == np.uint8 or image.dtype.kind == "f"):
         raise ValueError(f"found a picture {image.shape} of {image.dtype}, expected H×W×3, uint8 or float in 0..1")
     if min(image.shape[:2]) < 16:
-        raise ValueError(f"the picture is {image.shape[0]}×{image.shape[1]} px, expected 16×16 or more")
+        raise ValueError(f"the picture is {image.shape[1]}×{image.shape[0]} px, expected 16×16 or more")
     scaled = image.astype(np.float32) / np.float32(255 if image.dtype == np.uint8 else 1)
     if not np.isfinite(scaled).all():
         raise ValueError("the picture holds NaN or infinite values; expected 0..1")

@@ -67,8 +67,8 @@ def disparity_depth(disparity: NDArray[np.float32], photo_size: tuple[int, int],
     """
     if disparity.shape != photo_size:
         raise DataError(
-            f"{name}: the disparity is {disparity.shape[0]}×{disparity.shape[1]} and the photo "
-            f"{photo_size[0]}×{photo_size[1]} (height × width): both must be of one size"
+            f"{name}: the disparity is {disparity.shape[1]}×{disparity.shape[0]} px and the photo "
+            f"{photo_size[1]}×{photo_size[0]}: both must be of one size"
         )
     known = disparity > 0
     if not known.any():

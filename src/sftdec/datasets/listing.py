@@ -71,7 +71,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Listing:
-    """What an importer found in ``folder``. ``sizes``: pictures by height×width; ``bits``: by bits a channel."""
+    """What an importer found in ``folder``. ``sizes``: pictures by height and width; ``bits``: by bits a channel."""
 
     about: About
     folder: Path
@@ -93,7 +93,7 @@ class Listing:
             "pairs" if self.about.has_sharp else "pictures": f"{len(self.entries)} ("
             + ", ".join(f"{split} {splits[split]}" for split in ("train", "validation", "test"))
             + ")",
-            "sizes": ", ".join(f"{h}×{w} ({n})" for (h, w), n in self.sizes) or "as its recipes say",
+            "sizes": ", ".join(f"{w}×{h} ({n})" for (h, w), n in self.sizes) or "as its recipes say",
             "bit depth": ", ".join(f"{bits} bit ({n})" for bits, n in self.bits) or "8 bit",
             "map": self.about.map_unit or ("estimated from each pair" if self.about.has_sharp else "none"),
             "left out": str(len(self.left_out)),
@@ -180,7 +180,7 @@ def _header_of(entry: Entry) -> Header | LeftOut:
         return LeftOut(entry.blurred, str(error), "unreadable")
     if len({header.size for header in headers}) > 1:
         (height, width), (other_height, other_width) = (header.size for header in headers)
-        reason = f"{height}×{width} px, but {files[1].name} is {other_height}×{other_width}: a pair has one size"
+        reason = f"{width}×{height} px, but {files[1].name} is {other_width}×{other_height}: a pair has one size"
         return LeftOut(entry.blurred, reason, "size")
     return headers[0]
 

@@ -122,12 +122,12 @@ def drawn_number(text: str, key: str, where: str, share: float) -> float | int:
     uniformly, and so are whole numbers.
     """
     ranges = [_bounds(option.strip(), key, where) for option in text.split("|")]  # a fault is told whatever is drawn
-    chosen = int(share * len(ranges))
+    chosen = min(int(share * len(ranges)), len(ranges) - 1)  # a share next to 1 rounds up
     share, (low, high) = share * len(ranges) - chosen, ranges[chosen]
     if low == high:
         return int(low) if NUMBERS[key].whole else low
     if NUMBERS[key].whole:
-        return int(low + share * (high - low + 1))
+        return min(int(low + share * (high - low + 1)), int(high))
     return low * (high / low) ** share if low > 0 and high / low < inf else low + share * (high - low)
 
 
@@ -151,5 +151,5 @@ def drawn(text: str, key: str, where: str, generator: np.random.Generator, photo
     share = float(generator.random())
     if key in WORDS or key == "photo":
         options = words(text, key, where, photos if key == "photo" else WORDS[key])
-        return options[int(share * len(options))]
+        return options[min(int(share * len(options)), len(options) - 1)]
     return drawn_number(text, key, where, share)

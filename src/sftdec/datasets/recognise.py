@@ -117,7 +117,7 @@ def _check_picture(path: Path) -> FolderReport:
         read_photo(path)
     except DataError as error:
         return FolderReport(path, None, (Refusal("", "", "unreadable", str(error)),))
-    return FolderReport(path, f"picture    {header.size[0]}×{header.size[1]} px, {header.bits} bit a channel")
+    return FolderReport(path, f"picture    {header.size[1]}×{header.size[0]} px, {header.bits} bit a channel")
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -50,7 +50,7 @@ class Scene:
             "defocus": self.defocus.shape[:2],
         }
         if len(set(sizes.values())) > 1:
-            found = ", ".join(f"{key} {height}×{width}" for key, (height, width) in sizes.items())
+            found = ", ".join(f"{key} {width}×{height}" for key, (height, width) in sizes.items())
             raise DataError(f"scene {self.name}: the three pictures differ in size ({found}); they must be aligned")
         try:
             defocus_levels(self.defocus)

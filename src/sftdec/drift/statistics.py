@@ -94,7 +94,7 @@ def _window(photo: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     height, width = photo.shape[:2]
     if min(height, width) < size:
         raise DriftError(
-            f"found a photo of {height}×{width} px, expected {size} px or more a side: leave it out, or compare with "
+            f"found a photo of {width}×{height} px, expected {size} px or more a side: leave it out, or compare with "
             "a smaller --window"
         )
     digest = hashlib.sha256(np.ascontiguousarray(photo).tobytes()).digest()

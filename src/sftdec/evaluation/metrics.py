@@ -69,7 +69,7 @@ def ssim(image: Picture, reference: Picture) -> float:
     _check_pair(image, reference)
     if min(image.shape[:2]) < SSIM_WINDOW:
         raise ValueError(
-            f"picture is {image.shape[0]}×{image.shape[1]} px; SSIM's window needs at least "
+            f"picture is {image.shape[1]}×{image.shape[0]} px; SSIM's window needs at least "
             f"{SSIM_WINDOW}×{SSIM_WINDOW}. Leave pictures this small out of the data set"
         )
     import cv2

@@ -56,7 +56,7 @@ class PublishedProtocol:
         height, width = (side - side % self.multiple for side in levels.shape[:2])
         if not height or not width:
             raise DataError(
-                f"{path}: {levels.shape[0]}×{levels.shape[1]} px, expected {self.multiple} px a side or more"
+                f"{path}: {levels.shape[1]}×{levels.shape[0]} px, expected {self.multiple} px a side or more"
             )
         whole = 1.0 if levels.dtype == np.float32 else np.iinfo(levels.dtype).max
         return np.asarray(levels[:height, :width] / np.float32(whole), np.float32)
@@ -119,7 +119,7 @@ def measure_pair(protocol: PublishedProtocol, entry: Entry, restore: Restore) ->
         raise DataError(f"{entry.blurred}: there is no sharp photo of it; a pair needs both")
     blurred, sharp = protocol.read(entry.blurred), protocol.read(entry.sharp)
     if blurred.shape != sharp.shape:
-        found = " and ".join(f"{each.shape[0]}×{each.shape[1]} px" for each in (blurred, sharp))
+        found = " and ".join(f"{each.shape[1]}×{each.shape[0]} px" for each in (blurred, sharp))
         raise DataError(f"{entry.blurred}: found a pair of {found}, expected one size; take it out of the folder")
     if np.array_equal(blurred, sharp):
         raise DataError(f"{entry.blurred}: it is its own sharp photo {entry.sharp}; correct the pairing")

@@ -44,7 +44,7 @@ def test_the_table_counts_pictures_not_pairs_and_has_no_map(tmp_path):
     table = cuhk.find(tmp_path).table()
     assert "pictures   1 (train 0, validation 0, test 1)" in table
     assert "map        none" in table
-    assert "40×30 (1)" in table
+    assert "30×40 (1)" in table
 
 
 def test_photos_blurred_by_motion_and_second_ones_by_a_name_are_left_out(tmp_path):

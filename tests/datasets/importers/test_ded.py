@@ -117,7 +117,7 @@ def test_a_map_of_another_size_is_left_out(tmp_path):
     write(tmp_path / "filtered" / "defocus_filterd_2.png", ramp(20, 28))
     listing = ded.find(tmp_path)
     assert [entry.name for entry in listing.entries] == ["1"]
-    assert "its map is 20×28 (defocus_filterd_2.png)" in reasons(listing)["sharp_2.jpg"]
+    assert "its map is 28×20 (defocus_filterd_2.png)" in reasons(listing)["sharp_2.jpg"]
 
 
 def test_the_split_goes_by_name_and_stays_when_photos_are_added(tmp_path):

@@ -72,7 +72,7 @@ def test_a_map_of_another_size_or_that_is_no_picture_is_left_out(tmp_path):
     (root / "defocus" / "b.png").write_bytes(b"")
     listing = FOLDER.find(root)
     assert [e.name for e in listing.entries] == ["c"]
-    assert "20×24 px, but its map is 20×20 (a.png)" in reasons(listing)["blurred/a.png"]
+    assert "24×20 px, but its map is 20×20 (a.png)" in reasons(listing)["blurred/a.png"]
     assert "defocus/b.png: found an empty file" in reasons(listing)["blurred/b.png"]
 
 

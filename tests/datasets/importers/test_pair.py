@@ -53,7 +53,7 @@ def test_the_estimated_map_follows_the_blur_in_units_of_sigma_max(tmp_path):
 
 
 def test_a_pair_of_two_sizes_or_without_a_sharp_photo_is_refused_by_name(tmp_path):
-    with pytest.raises(DataError, match=r"blurred\.png: 20×24 px, but .*sharp\.png is 18×24"):
+    with pytest.raises(DataError, match=r"blurred\.png: 24×20 px, but .*sharp\.png is 24×18"):
         read_pair("set", entry(tmp_path, photo(20, 24, 0), photo(18, 24, 0)), 4.0)
     with pytest.raises(DataError, match=r"blurred\.png: there is no sharp photo"):
         read_pair("set", Entry("a", "a", "test", tmp_path / "blurred.png", None), 4.0)

@@ -167,7 +167,7 @@ def test_a_map_beyond_sigma_max_names_scene_peak_and_key(tmp_path):
 def test_a_map_of_another_size_is_an_error_that_names_both(tmp_path, shape):
     pairs(tmp_path, "07")
     write_map(tmp_path / "gt" / "0" / "image_07.npy", np.ones(shape))
-    with pytest.raises(DataError, match=rf"image_07\.npy: the map is {shape[0]}×{shape[1]} px and its photo 36×36"):
+    with pytest.raises(DataError, match=rf"image_07\.npy: the map is {shape[1]}×{shape[0]} px and its photo 36×36"):
         realistic.read(realistic.find(tmp_path).entries[0], 6.0)
 
 

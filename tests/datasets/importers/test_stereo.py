@@ -147,7 +147,7 @@ def test_a_scene_that_can_not_be_used_is_left_out_by_name(tmp_path):
     found = reasons(listing)
     assert "view1 with disp1" in found["lonely"] and "no odd_disp beside it" in found["odd_view.png"]
     for name, words in {
-        "small": "40×64 and the photo 48×64",
+        "small": "64×40 px and the photo 64×48",
         "empty": "an empty file",
         "flat": "7 wherever it is known",
         "unknown": "nowhere known",

@@ -188,8 +188,8 @@ def test_what_lacks_a_partner_differs_in_size_or_is_empty_is_left_out_with_its_n
     found = reasons(listing)
     assert found[f"image/{stems[0]}.png"] == "no map of that name"
     assert found[f"blur_map/{stems[1]}.png"] == "a map without its picture"
-    assert "its map is 20×28" in found[f"image/{stems[2]}.png"]
-    assert "frame_0003.png is 20×28" in found[f"image/{stems[3]}.png"]
+    assert "its map is 28×20" in found[f"image/{stems[2]}.png"]
+    assert "frame_0003.png is 28×20" in found[f"image/{stems[3]}.png"]
     assert "an empty file" in found[f"image/{stems[4]}.png"]
     assert "an empty file" in found[f"image/{stems[5]}.png"]
     assert found[f"image/{stems[6]}.tif"] == "a second picture of that name"

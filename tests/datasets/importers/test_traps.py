@@ -85,7 +85,7 @@ def test_what_can_be_read_is_read_as_it_is_to_be_seen_and_the_rest_is_named(tmp_
     else:
         assert sharp.name in reasons[blurred]
     assert not entries
-    assert "40×64" in reasons[files["other size"][0]]
+    assert "64×40" in reasons[files["other size"][0]]
     assert any("an empty file" in reasons.get(path, "") for path in files["empty"])
     if "no partner" in files:
         assert TOLD.get(importer.ABOUT.name, "") in reasons[files["no partner"][0]]

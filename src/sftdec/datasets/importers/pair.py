@@ -87,7 +87,7 @@ def map_fault(photo: Path, defocus: Path) -> tuple[str, Check] | None:
     except DataError as error:
         return str(error), "unreadable"
     if size != other:
-        found = f"{size[0]}×{size[1]} px, but its map is {other[0]}×{other[1]} ({defocus.name})"
+        found = f"{size[1]}×{size[0]} px, but its map is {other[1]}×{other[0]} ({defocus.name})"
         return f"{found}: a scene has one size", "size"
     return None
 
@@ -139,7 +139,7 @@ def read_photos(entry: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     if blurred.shape != sharp.shape:
         (height, width), (other_height, other_width) = blurred.shape[:2], sharp.shape[:2]
         raise DataError(
-            f"{entry.blurred}: {height}×{width} px, but {entry.sharp} is {other_height}×{other_width}: "
+            f"{entry.blurred}: {width}×{height} px, but {entry.sharp} is {other_width}×{other_height}: "
             "a pair has one size; take it out of the data set"
         )
     return blurred, sharp

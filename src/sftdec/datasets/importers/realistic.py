@@ -190,7 +190,7 @@ def _published_sigma(path: Path, discs: bool, height: int, width: int) -> NDArra
     values = _values(path)
     if values.shape[0] != height or not 0.9 * width <= values.shape[1] <= width:
         raise DataError(
-            f"{path}: the map is {values.shape[0]}×{values.shape[1]} px and its photo {height}×{width}, "
+            f"{path}: the map is {values.shape[1]}×{values.shape[0]} px and its photo {width}×{height}, "
             "expected the same height and at most a tenth cropped on the right; pair them anew"
         )
     if path.suffix.lower() == ".mat" and discs:
