@@ -1,10 +1,5 @@
 """The command ``deblur``, on real (untrained) networks."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -18,25 +13,9 @@ from sftdec.cli import main
 from sftdec.deblurrer import Deblurrer
 from sftdec.networks import build_network, save_weights
 from sftdec.params.network import NetworkConfig
-from sftdec.runtime.atomic import _temporary_name
+from tests.commands.pictures import names, photo
 from tests.photos.written import DEEP, LEVELS, deep_tiff, encoded, exif
 from tests.tiny import TINY, stirred_network, tiny_weights
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> str:
-    save_weights(stirred_network(), tmp_path / "weights.safetensors")
-    return str(tmp_path / "weights.safetensors")
-
-
-def photo(path: Path, seed: int = 0) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 30, 3), np.uint8)).save(path)
-    return str(path)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_photo_becomes_what_python_makes_of_it_with_its_map_in_16_bits(tmp_path, weights, capsys):
@@ -155,106 +134,6 @@ def test_8_and_16_bits_alpha_rotation_and_profile_go_through_the_command(tmp_pat
     assert names(tmp_path / "out") == ["deep.tif", "turned.png", "turned.tif"]
 
 
-def test_files_folders_and_patterns_are_found_in_order_and_each_once(tmp_path, weights, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("b.jpg", "a.PNG", "sub/c.png", "sub/._c.png"):
-        photo(tmp_path / "in" / name)
-    (tmp_path / "in" / "notes.txt").touch()
-    common = ["--model", weights, "-o"]
-    assert main(["deblur", "in", "in/b.jpg", *common, "out"]) == 0
-    assert names(tmp_path / "out") == ["a.PNG", "b.jpg"]
-    assert main(["deblur", "in/*.jpg", "in/**/c.*", *common, "matched"]) == 0
-    assert names(tmp_path / "matched") == ["b.jpg", "c.png"]
-    for _ in range(2):  # the second time without the first time's results
-        assert main(["deblur", "in", "--recursive", "--force", *common, "in/out"]) == 0
-        assert names(tmp_path / "in" / "out") == ["a.PNG", "b.jpg", "sub/c.png"]
-    (tmp_path / "empty").mkdir()
-    capsys.readouterr()
-    for given, said in (
-        ("empty", "no photo in this folder"),
-        ("in/*.gif", "no file matches"),
-        ("gone", "no such file"),
-    ):
-        assert main(["deblur", given, *common, "none"]) == 2 and said in capsys.readouterr().err
-
-
-def test_what_lies_in_a_folder_and_is_not_read_is_said_at_the_end(tmp_path, weights, capsys):
-    photo(tmp_path / "in" / "a.png")
-    for name in ("b.dng", "c.NEF", "d.txt", "e.txt", "sub/f.gif", ".hidden.txt"):
-        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "in" / name).touch()
-    common = ["--model", weights, "-o", str(tmp_path / "in" / "out"), "--force"]
-    for more, counts in (([], "1 .dng, 1 .nef, 2 .txt"), (["--recursive"], "1 .dng, 1 .gif, 1 .nef, 2 .txt")):
-        assert main(["deblur", str(tmp_path / "in"), *common, *more]) == 0
-        (line,) = [line for line in capsys.readouterr().err.splitlines() if "not read" in line]
-        assert line.startswith(f"sftdec: not read: {counts}; of a camera's raw files: develop it first")
-    (tmp_path / "in" / "a.png").rename(tmp_path / "a.png")
-    assert main(["deblur", str(tmp_path / "in"), *common]) == 2
-    assert "no photo in this folder (not read: 1 .dng, 1 .nef, 2 .txt; of a camera's raw" in capsys.readouterr().err
-    (tmp_path / "a.png").rename(tmp_path / "in" / "a.png")
-    for name, code in (("a.png", 0), ("b.dng", 1)):
-        assert main(["deblur", str(tmp_path / "in" / name), *common]) == code
-        assert "not read" not in capsys.readouterr().err
-
-
-def test_a_folder_that_nobody_looks_into_is_said(tmp_path, weights, capsys, monkeypatch):
-    photo(tmp_path / "in/a.png")
-    photo(tmp_path / "elsewhere/b.png")
-    (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "in/shut").mkdir()
-    may = os.access
-    monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "shut" and may(path, mode))  # root may
-    command = ["deblur", str(tmp_path / "in"), "--model", weights, "-o", str(tmp_path / "out")]
-    assert main([*command, "--recursive"]) == 0
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "not read" in line]
-    assert f"the folder {tmp_path / 'in/linked'} (a link; name it by itself)" in line
-    assert f"the folder {tmp_path / 'in/shut'} (no right to read it)" in line
-    assert main([*command, "--force"]) == 0 and "not read" not in capsys.readouterr().err
-
-
-def test_a_format_without_a_place_for_what_is_kept_becomes_a_png(tmp_path, weights):
-    for name in ("a.bmp", "b.JP2", "c.avif"):
-        photo(tmp_path / "in" / name)
-    assert main(["deblur", str(tmp_path / "in"), "--model", weights, "-o", str(tmp_path / "out")]) == 0
-    assert names(tmp_path / "out") == ["a.png", "b.png", "c.avif"]
-    assert [Image.open(tmp_path / "out" / name).format for name in names(tmp_path / "out")] == ["PNG", "PNG", "AVIF"]
-
-
-def test_what_is_there_already_is_named_and_stays_without_force(tmp_path, weights, capsys):
-    sources = [photo(tmp_path / f"{name}.png") for name in "abc"]
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "a.png").write_bytes(b"mine")
-    (out / "c_defocus.png").write_bytes(b"mine too")
-    command = ["deblur", *sources, "-o", str(out), "--map", "--model", weights]
-    assert main(command) == 2
-    said = capsys.readouterr().err
-    assert f"{out / 'a.png'}, {out / 'c_defocus.png'}: already there" in said and "--force" in said
-    assert names(out) == ["a.png", "c_defocus.png"] and (out / "a.png").read_bytes() == b"mine"
-    assert main([*command, "--force"]) == 0 and len(names(out)) == 9 and (out / "a.png").read_bytes() != b"mine"
-
-
-@pytest.mark.parametrize(
-    ("photos", "more", "message"),
-    [
-        (["a/1.jpg", "b/1.jpg"], [], "both would become"),
-        (["a/1.jpg", "b/1.png"], ["--format", "webp"], "both would become"),
-        (["a/1.jpg", "b/1.PNG"], ["--map"], "both would become"),
-        (["a/c.jpg", "a/c_Defocus.PNG"], ["--map"], "both would become"),
-        (["out/1.jpg"], ["--force"], "would overwrite the photo itself"),
-        (["a/1.jpg", "out/1.png"], ["--force", "--format", "png"], "would overwrite the photo"),
-    ],
-)
-def test_results_of_one_name_and_photos_in_a_results_place_are_refused_before_anything(
-    tmp_path, weights, capsys, photos, more, message
-):
-    sources = [photo(tmp_path / name) for name in photos]
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights, *more]) == 2
-    assert message in capsys.readouterr().err
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
-
-
 def test_a_bad_photo_is_reported_and_the_rest_go_on(tmp_path, weights, capsys):
     (tmp_path / "bad.png").write_bytes(b"nothing")
     Image.new("RGB", (9, 9)).save(tmp_path / "tiny.png")
@@ -273,11 +152,6 @@ def test_a_bad_photo_is_reported_and_the_rest_go_on(tmp_path, weights, capsys):
 def test_a_model_that_is_not_there_is_one_sentence(tmp_path, capsys):
     assert main(["deblur", photo(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--model", "none.safetensors"]) == 2
     assert capsys.readouterr().err.startswith("sftdec: none.safetensors: there is no such weights file")
-
-
-def test_a_file_where_the_results_folder_should_be_is_one_sentence(tmp_path, weights, capsys):
-    assert main(["deblur", photo(tmp_path / "a.png"), "-o", weights, "--model", weights]) == 2
-    assert capsys.readouterr().err.startswith(f"sftdec: {weights}: found a file, expected a folder")
 
 
 def test_it_pools_by_windows_where_it_is_told_and_can(tmp_path, capsys):
@@ -314,142 +188,10 @@ def test_a_limit_that_is_no_number_of_megapixels_is_refused_before_anything(tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_can_not_be_written_to_is_refused_before_anything_is_computed(tmp_path, weights, capsys):
-    photo(tmp_path / "in" / "a.png")
-    photo(tmp_path / "in" / "sub" / "b.png")
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "sub").touch()
-    command = ["deblur", str(tmp_path / "in"), "--recursive", "--model", weights, "-o"]
-    for folder, said in ((out, out / "sub"), (Path("/proc"), Path("/proc")), (Path("/proc/new"), Path("/proc/new"))):
-        if folder.parts[1] == "proc" and sys.platform != "linux":
-            continue
-        assert main([*command, str(folder)]) == 2
-        message = capsys.readouterr().err
-        assert message.startswith(f"sftdec: {said}: can't be written to (") and "with -o" in message
-        assert names(out) == ["sub"]
-    assert main([*command[:-3], "--model", "none.safetensors", "-o", str(tmp_path / "new" / "one")]) == 2
-    assert not (tmp_path / "new").exists()
-
-
-def in_a_process(folder: Path, weights: str, before: str = "") -> "subprocess.CompletedProcess[bytes]":
-    """``deblur`` of ``in``, where standard output takes UTF-8 and nothing else."""
-    code = f"{before}\nimport sys; from sftdec.cli import main\n"
-    code += f"sys.exit(main(['deblur', 'in', '-o', 'out', '--model', {weights!r}, '--device', 'cpu']))"
-    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=folder, env=environment, check=False)
-
-
-def told(weights: str) -> bytes:
-    """All that is said where nothing goes wrong."""
-    return f"sftdec: the model is {weights}\n".encode()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other file systems have no such names")
-def test_a_name_that_is_no_text_is_printed_as_it_lies_and_the_rest_go_on(tmp_path, weights):
-    strange = os.fsdecode(b"caf\xe9.png")
-    for name in (strange, "caf\u00e9.png", "last.png"):
-        photo(tmp_path / "in" / name)
-    done = in_a_process(tmp_path, weights)
-    assert (done.returncode, done.stderr) == (0, told(weights)) and len(names(tmp_path / "out")) == 3
-    assert set(done.stdout.splitlines()) == {b"out/caf\xe9.png", "out/caf\u00e9.png".encode(), b"out/last.png"}
-
-
-def test_a_closed_pipe_does_not_stop_the_batch(tmp_path, weights):
-    for name in ("a.png", "b.png"):
-        photo(tmp_path / "in" / name)
-    closed = "import os; there, here = os.pipe(); os.close(there); os.dup2(here, {}); os.close(here)"
-    done = in_a_process(tmp_path, weights, closed.format(1))
-    assert (done.returncode, done.stderr) == (0, told(weights)) and names(tmp_path / "out") == ["a.png", "b.png"]
-    (tmp_path / "in" / "0.png").write_bytes(b"nothing")
-    for file in (tmp_path / "out").iterdir():
-        file.unlink()
-    assert in_a_process(tmp_path, weights, closed.format(2)).returncode == 1
-    assert names(tmp_path / "out") == ["a.png", "b.png"]
-
-
-def test_names_as_long_as_the_file_system_takes_are_written(tmp_path, weights):
-    sources = [photo(tmp_path / f"{stem}.png") for stem in ("n" * 251, "\u00e4" * 125, "n" * 239)]
-    assert main(["deblur", *sources, "-o", str(tmp_path / "out"), "--model", weights]) == 0
-    assert names(tmp_path / "out") == sorted(Path(source).name for source in sources)
-    assert _temporary_name("a.png") == f".a.png.{os.getpid()}.part"
-    first, second = (_temporary_name("n" * 250 + ending) for ending in (".png", ".jpg"))
-    assert first != second and len(first) <= 255 and first.endswith(f".{os.getpid()}.part")
-
-
-@pytest.mark.slow
-def test_ctrl_c_leaves_no_half_file_and_says_one_sentence(tmp_path, weights):
-    for number in range(300):
-        photo(tmp_path / "in" / f"{number:03d}.png", number)
-    command = [sys.executable, "-m", "sftdec.cli", "deblur", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
-    started = subprocess.Popen(
-        [*command, "--map", "--model", weights],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background ignores it
-    )
-    while not (tmp_path / "out" / "000.png").exists() and started.poll() is None:
-        time.sleep(0.01)
-    os.kill(started.pid, signal.SIGINT)
-    _, said = started.communicate(timeout=120)
-    assert started.returncode == 130, said
-    model, sentence = said.splitlines()
-    assert model.startswith("sftdec: the model is ") and sentence.startswith("sftdec: stopped; ")
-    found = list((tmp_path / "out").iterdir())
-    assert 3 <= len(found) < 900 and not [path for path in found if path.name.startswith(".")]
-    for path in found:
-        Image.open(path).load()
-
-
 @pytest.mark.slow
 def test_broken_photos_are_refused_by_name_without_noise_and_leave_nothing(tmp_path):
     counts = fuzz(tmp_path, 60, seed=1)
     assert counts.verdicts["refused"] > 20 and not any(counts.faults.values()), counts.text()
-
-
-def imported(*arguments: str) -> tuple[set[str], str]:
-    """The modules that a command has imported at its end, and what it printed."""
-    code = "import sys, atexit; atexit.register(lambda: print('\\n@', *sys.modules)); import sftdec.cli as c\n"
-    code += f"sys.exit(c.main({list(arguments)}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    said, _, modules = done.stdout.rpartition("@")
-    return set(modules.split()), said
-
-
-def test_help_imports_nothing_that_takes_time():
-    modules, said = imported("--help")
-    assert "deblur" in said and "datasets" in said
-    assert not modules & {"torch", "numpy", "pandas", "mlflow", "PIL", "cv2", "tqdm", "sftdec.networks"}
-
-
-def test_deblurring_with_a_file_imports_neither_mlflow_nor_what_training_needs(tmp_path, weights):
-    modules, said = imported("deblur", photo(tmp_path / "a.jpg"), "-o", str(tmp_path / "out"), "--model", weights)
-    assert said.strip() == str(tmp_path / "out" / "a.jpg") and "torch" in modules
-    heavy = {"mlflow", "prefect", "pandas", "albumentations", "sklearn", "skimage", "scipy", "matplotlib", "dvc"}
-    assert not modules & heavy
-
-
-def test_what_becomes_a_png_is_one_although_nothing_of_it_changes(tmp_path, weights):
-    levels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
-    for name, kind in (("a.bmp", "BMP"), ("b.jp2", "JPEG2000"), ("c.bmp", "JPEG")):
-        Image.fromarray(levels).save(tmp_path / name, kind)
-    common = ["--model", weights, "--device", "cpu", "--strength", "0"]
-    assert (
-        main(
-            [
-                "deblur",
-                *(str(tmp_path / name) for name in ("a.bmp", "b.jp2", "c.bmp")),
-                "-o",
-                str(tmp_path / "out"),
-                *common,
-            ]
-        )
-        == 0
-    )
-    made = {path.name: Image.open(path) for path in (tmp_path / "out").iterdir()}
-    assert {name: picture.format for name, picture in made.items()} == dict.fromkeys(("a.png", "b.png", "c.png"), "PNG")
-    assert np.array_equal(made["a.png"], levels)
 
 
 def test_a_damaged_exif_block_is_the_fault_of_its_photo_alone(tmp_path, weights, capsys):
@@ -461,19 +203,6 @@ def test_a_damaged_exif_block_is_the_fault_of_its_photo_alone(tmp_path, weights,
     out = ["-o", str(tmp_path / "out"), "--format", "avif", "--model", weights, "--device", "cpu"]
     main(["deblur", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"), *out])
     assert "b.avif" in names(tmp_path / "out") and "Traceback" not in capsys.readouterr().err
-
-
-def test_results_may_go_into_the_photos_folder_or_one_above_it(tmp_path, weights, monkeypatch):
-    photo(tmp_path / "holiday/day/a.png")
-    monkeypatch.chdir(tmp_path)
-    common = ["--model", weights, "--device", "cpu"]
-    assert main(["deblur", "holiday/day", "-o", ".", *common]) == 0 and (tmp_path / "a.png").is_file()
-    assert main(["deblur", "holiday/day", "-o", "holiday", *common]) == 0 and (tmp_path / "holiday/a.png").is_file()
-
-
-def test_an_empty_name_is_no_folder(tmp_path, weights, capsys):
-    assert main(["deblur", "", "-o", str(tmp_path), "--model", weights]) == 2
-    assert "found an empty name among the photos" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more", [[], ["--everywhere"]])
@@ -488,18 +217,3 @@ def test_weights_that_have_diverged_are_refused(tmp_path, capsys, more):
         main(["deblur", source, "-o", str(tmp_path / "out"), "--model", str(tmp_path / "nan.safetensors"), *more]) == 1
     )
     assert "its weights have diverged" in capsys.readouterr().err and not (tmp_path / "out/a.png").exists()
-
-
-@pytest.mark.parametrize("command", [["datasets"], ["deblur", "--help"]])
-def test_an_encoding_without_our_letters_stops_nothing(command):
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([sys.executable, "-m", "sftdec.cli", *command], env=environment, capture_output=True)
-    assert done.returncode == 0 and done.stdout and not done.stderr, done.stderr
-
-
-def test_ctrl_c_ends_any_command_in_a_word(monkeypatch, capsys):
-    def stop(_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("sftdec.cli.needs_extra", lambda *_, **__: stop(None))
-    assert main(["datasets"]) == 130 and capsys.readouterr().err == "sftdec: stopped\n"
