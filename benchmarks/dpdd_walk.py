@@ -4,10 +4,10 @@
     python benchmarks/dpdd_walk.py [--pictures 76] [--model builtin]
 
 The pairs are made here with the published folder's layout, size (1680×1120, 16 bits) and names, which differ by one
-within a pair: Debian's photos, cut to that size, and blurred more and more towards the right. Two pairs each lie in
-train_c and val_c, as a data set without them isn't fetched. All of it happens in a clone of this checkout, with a store
-of kept photos of its own. Printed: seconds, seconds of a core, and MiB at most of each step; that the fetch that was
-killed made the bytes of one that wasn't; and the disk that the pairs take.
+within a pair: Debian's photos, cut to that size, and blurred in linear light, more and more towards the right. Two
+pairs each lie in train_c and val_c, as a data set without them isn't fetched. All of it happens in a clone of this
+checkout, with a store of kept photos of its own. Printed: seconds, seconds of a core, and MiB at most of each step;
+that the fetch that was killed made the bytes of one that wasn't; and the disk that the pairs take.
 """
 
 import argparse
@@ -21,10 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from pair_defocus import blur_with_map
 from PIL import Image
 from published import HEIGHT, WIDTH, run
-from scipy.ndimage import gaussian_filter
 
+from sftdec.optics import linear_to_srgb, srgb_to_linear
 from sftdec.photos import write_picture
 from sftdec.runtime import checksum
 
@@ -42,19 +43,19 @@ def make(folder: Path, pictures: int) -> None:
         sys.exit(
             f"{PHOTOS}: found {len(found)} photos, expected {len(parts)}; run python -m experiments.builtin.photos"
         )
-    share = np.linspace(0, 1, WIDTH, dtype=np.float32)[:, None]
+    sigma = np.broadcast_to(np.linspace(0, STRONGEST, WIDTH, dtype=np.float32), (HEIGHT, WIDTH))
     for number, (part, path) in enumerate(zip(parts, found, strict=False)):
         sharp = _cut(path)
-        blurred = sharp * (1 - share) + gaussian_filter(sharp, (STRONGEST, STRONGEST, 0)) * share
+        blurred = linear_to_srgb(blur_with_map(srgb_to_linear(sharp), sigma))
         for side, (name, picture) in enumerate((("source", blurred), ("target", sharp))):
             file = folder / part / name / f"1P0A{FIRST + 2 * number + side:04d}.png"
-            write_picture(file, np.rint(np.clip(picture, 0, 255) * 257).astype(np.uint16))
+            write_picture(file, np.rint(np.clip(picture, 0, 1) * 65535).astype(np.uint16))
 
 
 def _cut(path: Path) -> "np.ndarray[tuple[int, int, int], np.dtype[np.float32]]":
-    """A photo at the published size, 0..255: cut, and mirrored where it is smaller."""
+    """A photo at the published size, 0..1: cut, and mirrored where it is smaller."""
     with Image.open(path) as opened:
-        photo = np.asarray(opened.convert("RGB"))[:HEIGHT, :WIDTH].astype(np.float32)
+        photo = np.asarray(opened.convert("RGB"))[:HEIGHT, :WIDTH] / np.float32(255)
     height, width = photo.shape[:2]
     return np.pad(photo, ((0, HEIGHT - height), (0, WIDTH - width), (0, 0)), mode="symmetric")
 
