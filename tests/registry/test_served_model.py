@@ -80,6 +80,13 @@ def test_the_answer_is_the_networks_own_output(model: DefocusDeblurring, weights
     assert np.abs(decoded(answer["defocus"]) / 65535 * 18 - defocus * 4.5).max() <= 5e-4
 
 
+def test_a_photo_that_the_configured_memory_is_not_enough_for_is_refused_by_row(weights: Path) -> None:
+    short = served(weights, {"precision": "fp32", "memory": 0.001})
+    with pytest.raises(MlflowException, match=r"row 0: memory: found 0.001 GiB, expected .* or more") as caught:
+        short.predict(None, [encode_png(PHOTO)])  # type: ignore[arg-type]
+    assert caught.value.get_http_status_code() == 400
+
+
 def test_without_a_configuration_it_gives_the_pixels_that_python_gives(weights: Path) -> None:
     answer = served(weights, None).predict(None, [encode_png(PHOTO)]).iloc[0]  # type: ignore[arg-type]
     image, defocus = Deblurrer.load(weights)(PHOTO)

@@ -90,7 +90,7 @@ class DefocusDeblurring(PythonModel):
     def _deblur(self, photo: Photo, blend: Blend, row: int) -> dict[str, Any]:
         try:
             image, defocus = self.engine(photo.colour, strength=blend.strength, mask=blend.mask, only=blend.only)
-        except PhotoError as error:  # what only the map shows: there may be no front and no back in it
+        except ValueError as error:  # what only the map shows, no front and no back, or too little memory for the photo
             raise _refusal(f"row {row}: {error}") from error
         profile = photo.attachments.profile
         if profile and profile[RGB_PLACE] != b"RGB ":  # a grey photo's says nothing of what becomes RGB
