@@ -247,9 +247,13 @@ def test_initial_weights_that_are_not_the_ones_meant_are_refused(build, tmp_path
         train_sft_dec(STAGES["s1"], settings, build, build / "c")
 
 
-def test_training_is_quiet_where_the_output_is_no_terminal(build, capfd):
+def test_where_the_output_is_no_terminal_a_line_a_minute_says_how_far_it_is(build, capfd, monkeypatch):
     train(build, "s1", params())
     assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr("sftdec.training.loop.TOLD_EVERY", 0.0)
+    train(build, "s1", params(steps=60))
+    lines = capfd.readouterr().err.split("\n")
+    assert re.fullmatch(r"\r?train s1: step \d+ of 60, \d\d:\d\d left", lines[len(lines) // 2]), lines
 
 
 def test_a_terminal_shows_a_bar_with_loss_psnr_and_the_time_that_is_left(build, monkeypatch):

@@ -1,10 +1,11 @@
 """One stage of training: one visible loop."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sftdec.peers import AnyNetwork
 
 LOG_EVERY = 25  # steps
+TOLD_EVERY, TOLD = 60.0, "{desc}: step {n_fmt} of {total_fmt}, {remaining} left\n"  # s; where there is no terminal
 Network = TypeVar("Network", bound="AnyNetwork")
 Report = Callable[[int, dict[str, float]], None]
 Picture = Callable[[str, NDArray[np.uint8], int], None]
@@ -122,9 +124,16 @@ class Log:
         self.state, self.group, self.report, self.batch_size = state, group, report, objective.common.batch_size
         self.seconds, self.taken = 0.0, 0  # of steps, since the last row
         self.shown: dict[str, str] = {}
-        quiet = None if group.first else True  # None: where the output is no terminal
+        lines: dict[str, Any] = {"delay": TOLD_EVERY, "mininterval": TOLD_EVERY, "bar_format": TOLD}
         name = f"train {objective.stage.name}"
-        self.bar = tqdm(total=steps, initial=state.step, desc=name, unit="step", disable=quiet)
+        self.bar = tqdm(
+            total=steps,
+            initial=state.step,
+            desc=name,
+            unit="step",
+            disable=not group.first,
+            **({} if sys.stderr.isatty() else lines),
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -186,16 +186,19 @@ def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
     """What a page says of its folds, pictures and intervals, as ``judged`` (``read_cells``) has them."""
     folds, photos, pictures = table["fold"].nunique(), table["photo"].nunique(), table["scene"].nunique()
     of = "" if folds == len(experiment.folds) else f" (of {len(experiment.folds)}; the others aren't trained yet)"
+    sizes = table.drop_duplicates(["variant", "stage", "fold"]).groupby(["variant", "stage"]).size()
+    missing = " Some networks are trained on fewer folds as yet." if sizes.min() < folds else ""
     counts = table.drop_duplicates(["variant", "stage", "fold"])["machine"].value_counts()
     machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
     return [
         f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds{of}: each network "
         f"is trained {folds} times, each time without one fold's photos and with another seed, and judged on that "
-        "fold, its own map guiding it. The paper judges on Realistic, so differences compare and levels don't.",
+        f"fold, its own map guiding it.{missing} The paper judges on Realistic and trains for longer: levels don't "
+        "compare, the signs of differences do, and their sizes with care.",
         "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
         f"{LEVEL:.0%} interval is Student's t over the folds' means, which covers what other "
         "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
-        "truth); in how many photos PSNR is above 0 stands beside it.",
+        "truth); in how many photos that of PSNR is above 0 stands beside it.",
     ]
 
 

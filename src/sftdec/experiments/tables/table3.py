@@ -174,9 +174,11 @@ def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
         f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}.",
         *judged_notes(experiment, judged),
         "A statement is judged twice: by its sign, and by its size, which is the one that the sentence names, else the "
-        "differences in the paper's own table. Verdicts on statements are corrected for their number by Holm's method, "
-        "for each measure, signs and sizes by themselves; those on single differences are not. A "
-        "statement has several parts, each with its interval; one part that fails lets it not hold.",
+        "differences in the paper's own table. A size holds where ours is larger, and doesn't where it is smaller. "
+        "Verdicts on statements are corrected by Holm's method for their number, signs and sizes of each measure by "
+        "themselves, and by Bonferroni's for the parts that one has; it holds if all parts do, and doesn't if one "
+        "doesn't. Single differences and all intervals are uncorrected, so one may exclude 0 where the statement can't be "
+        "told.",
     ]
 
 
@@ -202,7 +204,7 @@ def _summary(of: Rows) -> Sheet:
     head = [
         "What the paper says, and what our PSNR does",
         "its sign",
-        "intervals of its parts (dB)",
+        "lowest to highest of its parts' intervals (dB)",
         "which size",
         "its size",
     ]
@@ -216,9 +218,14 @@ def _summary(of: Rows) -> Sheet:
 def _decided_line(of: Rows) -> str:
     """How many statements PSNR decides."""
     told = [(verdict, size) for verdict, _, _, size in (_said(of, each, "psnr") for each in STATEMENTS)]
-    signs, sizes = (sum(each in ("holds", "doesn't hold") for each in kind) for kind in zip(*told, strict=True))
     either = sum(not {"holds", "doesn't hold"}.isdisjoint(pair) for pair in told)
-    return f"By PSNR {either} of {len(told)} statements are decided: {signs} by their sign, {sizes} by their size."
+    counts = [
+        f"the {what} of {count} {verdict}"
+        for what, kind in zip(("sign", "size"), zip(*told, strict=True), strict=True)
+        for verdict in ("holds", "doesn't hold")
+        if (count := kind.count(verdict))
+    ]
+    return f"By PSNR {either} of {len(told)} statements are decided{': ' if counts else ''}{', '.join(counts)}."
 
 
 def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, str, str]:
