@@ -231,7 +231,17 @@ def test_parameters_in_the_pages_are_those_of_the_schema():
 
 
 # Options in the text of pages that are those of other programs.
-OTHERS = {"--help", "--extra-index-url", "--preload", "--timeout", "--temp", "--queue", "--local", "--staged", "--worktree"}
+OTHERS = {
+    "--help",
+    "--extra-index-url",
+    "--preload",
+    "--timeout",
+    "--temp",
+    "--queue",
+    "--local",
+    "--staged",
+    "--worktree",
+}
 
 
 def test_every_option_in_the_text_is_one_of_a_program_of_ours():

@@ -16,6 +16,7 @@ from sftdec.peers import PEERS, build_peer
 from sftdec.runtime import read_yaml
 
 ROOT = Path(__file__).parents[1]
+CLASSICAL_MAPS = ("karaali_jung", "zhuo_sim")
 
 
 def text(name):
@@ -67,15 +68,20 @@ def test_what_tables_1_and_2_showed_is_what_their_figures_say():
     worse = {method for method, row in networks.items() if float(row["psnr_high"]) < 0}
     assert better == {"mimo_unet"} and {*networks} - better - worse == {"nafnet32"}
     assert worse == {"did_anet", "mprnet", "ifan", "dpdnet", "floor"}
-    assert {method for method, row in told.items() if row["status"] == "not judged"} == {
-        "karaali_jung", "zhuo_sim", "dme_net+deconvolution", "sft_dec+deconvolution"
-    }  # fmt: skip
-    maps = {name: of[1, "equal_time", name] for name in ("dme_net", "did_anet")}
+    assert not [method for method, row in told.items() if row["status"]]
+    deconvolved = {method: row for method, row in told.items() if "deconvolution" in method or method in CLASSICAL_MAPS}
+    better = {method: row for method, row in deconvolved.items() if float(row["psnr_high"]) > 0}
+    assert len(deconvolved) == 5 and {*better} == {"oracle+deconvolution"}
+    assert f"better by {float(better['oracle+deconvolution']['psnr_difference']):.1f} dB" in text("comparison")
+    maps = {name: of[1, "equal_time", name] for name in ("dme_net", "did_anet", *CLASSICAL_MAPS)}
     assert float(maps["dme_net"]["mae_low"]) > 0
     assert float(maps["did_anet"]["mae_low"]) < 0 < float(maps["did_anet"]["mae_high"])
+    assert all(float(maps[name]["mae_high"]) < 0 for name in CLASSICAL_MAPS)
+    gains = " and ".join(f"{-float(maps[name]['mae_difference']):.3f}" for name in CLASSICAL_MAPS)
+    assert f"better than SFT-Dec's, by {gains} of full scale" in text("comparison")
     long, short = (f"{float(of[2, budget, 'mprnet']['psnr']):.2f} dB" for budget in ("equal_time", "equal_steps"))
     assert f"MPRNet's was too high for its 1,247 ({long}; {short} after 300)" in text("comparison")
-    assert told["sft_dec"]["scenes"] == "372.000000" and told["sft_dec"]["photos"] == "93.000000"
+    assert {(row["scenes"], row["photos"]) for row in told.values()} == {("372", "93")}
 
 
 def test_what_the_model_that_ships_learned_from_is_counted():
