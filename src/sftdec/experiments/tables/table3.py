@@ -177,8 +177,8 @@ def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
         "differences in the paper's own table. A size holds where ours is larger, and doesn't where it is smaller. "
         "Verdicts on statements are corrected by Holm's method for their number, signs and sizes of each measure by "
         "themselves, and by Bonferroni's for the parts that one has; it holds if all parts do, and doesn't if one "
-        "doesn't. Single differences and all intervals are uncorrected, so one may exclude 0 where the statement can't be "
-        "told.",
+        "doesn't. Single differences and all intervals are uncorrected, so one may exclude 0 where the statement can't "
+        "be told.",
     ]
 
 
