@@ -66,6 +66,20 @@ def test_what_an_earlier_stage_made_of_other_code_or_parameters_is_of_no_commit_
     assert "unreproducible" not in origin_of(DIGEST, root, settings)
 
 
+def test_what_two_runs_read_of_a_third_that_was_made_anew_is_known_to_both(
+    root: Path, settings: TrackingSettings
+) -> None:
+    now, before = (json.dumps({"fetch": digest}) for digest in ("new", "old"))
+    scenes = {"in.build/scenes": "5" * 64}
+    run(settings, CLEAN | scenes | {f"out.{WEIGHTS}": DIGEST, "in.build/patches": S2, "sftdec.defined": now})
+    run(settings, CLEAN | scenes | {"out.build/patches": S2, "sftdec.defined": now})
+    made = CLEAN | {"sftdec.stage": "fetch", "out.build/scenes": "5" * 64}
+    run(settings, made | {"sftdec.defined": before}, 1)
+    assert "fetch, of whose result it is made, ran with" in origin_of(DIGEST, root, settings)["unreproducible"]
+    run(settings, made | {"sftdec.defined": now}, 2)
+    assert "unreproducible" not in origin_of(DIGEST, root, settings)
+
+
 @pytest.mark.parametrize("stage", ["train_s1", "unknown to dvc.yaml"])
 def test_a_stage_whose_code_changes_and_is_committed_meanwhile_says_so(
     root: Path, settings: TrackingSettings, stage: str, caplog: pytest.LogCaptureFixture

@@ -45,17 +45,25 @@ def _told(client: "MlflowClient", run: "Run", root: Path) -> dict[str, str]:
         now = lineage(root)
         if not now.doubt and now.tag == tags.get("sftdec.lineage"):  # committed since
             tags = {key: value for key, value in tags.items() if not key.startswith("git.")} | now.tags()
-    reason = _changed_under(client, run, _defined(run), set())
+    reason = _changed_under(client, run, _defined(run), {})
     if not reason and tags.get("git.dirty") != "false":
         reason = tags.get("git.doubt") or "trained with uncommitted changes, or outside Git"
     return tags | {MADE_BY: str(run.info.run_id)} | ({CHANGED: reason} if reason else {})
 
 
-def _changed_under(client: "MlflowClient", run: "Run", defined: Mapping[str, str], seen: set[str]) -> str:
+def _changed_under(client: "MlflowClient", run: "Run", defined: Mapping[str, str], told: dict[str, str]) -> str:
     """Why a run's result, or what it read of another's, is of no known code; empty where it isn't so.
 
-    ``defined``: what the stages before it were as the last one began, by which its commit has them.
+    ``defined``: what the stages before it were as the last one began, by which its commit has them. ``told``: the
+    answers of runs that were asked already.
     """
+    if run.info.run_id not in told:
+        told[run.info.run_id] = ""  # where a run is asked of itself
+        told[run.info.run_id] = _reason(client, run, defined, told)
+    return told[run.info.run_id]
+
+
+def _reason(client: "MlflowClient", run: "Run", defined: Mapping[str, str], told: dict[str, str]) -> str:
     if reason := run.data.tags.get(CHANGED):
         return str(reason)
     stage = run.data.tags.get("sftdec.stage", "")
@@ -63,12 +71,11 @@ def _changed_under(client: "MlflowClient", run: "Run", defined: Mapping[str, str
     if own and defined.get(stage, own) != own:
         other = f"{stage}, of whose result it is made, ran with other code or parameters"
         return f"{other}; make it anew: dvc repro -f {stage}"
-    seen.add(run.info.run_id)
     for key, digest in run.data.tags.items():
-        if not key.startswith("in.") or len(seen) >= _DEEPEST:
+        if not key.startswith("in.") or len(told) >= _DEEPEST:
             continue
         makers = _makers(client, run.info.experiment_id, key.removeprefix("in."), digest)
-        reasons = [_changed_under(client, each, defined, seen) for each in makers if each.info.run_id not in seen]
+        reasons = [_changed_under(client, each, defined, told) for each in makers]
         if reasons and all(reasons):
             return reasons[0]
     return ""
