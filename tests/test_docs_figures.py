@@ -84,6 +84,19 @@ def test_what_tables_1_and_2_showed_is_what_their_figures_say():
     assert {(row["scenes"], row["photos"]) for row in told.values()} == {("372", "93")}
 
 
+def test_what_table_3_showed_is_what_its_figures_say():
+    found = [row for row in rows("reports/table3.csv") if row["measure"] == "psnr"]
+    told = [(row["verdict"], row["size"]) for row in found if row["kind"] == "statement"]
+    assert len(told) == 8 and sum({*pair} != {"can't be told"} for pair in told) == 6
+    signs, sizes = (sorted(kind) for kind in zip(*told, strict=True))
+    assert signs == ["can't be told"] * 7 + ["holds"] and sizes == ["can't be told"] * 3 + ["doesn't hold"] * 5
+    assert "Six of the paper's eight statements are decided. One holds" in text("table3")
+    assert "The sizes of five don't hold here" in text("table3")
+    last = [row for row in found if row["first"].endswith(" s3") and row["second"] == row["first"][:-2] + "s2"]
+    ends = [f"{end(float(row[key]) for row in last):.2f}" for end, key in ((min, "low"), (max, "high"))]
+    assert len(last) == 4 and f"What s3 adds lies between {' and '.join(ends)} dB".replace("-", "−") in text("table3")
+
+
 def test_what_the_model_that_ships_learned_from_is_counted():
     page, said = text("builtin"), [row["steps"] for row in rows("experiments/builtin/legs.csv")]
     scenes = sum(int(row["count"]) for row in rows("experiments/builtin/camera.csv") if row["split"] == "train")
