@@ -68,6 +68,11 @@ def test_a_folder_that_nobody_looks_into_is_said(tmp_path, weights, capsys, monk
     assert f"the folder {tmp_path / 'in/linked'} (a link; name it by itself)" in line
     assert f"the folder {tmp_path / 'in/shut'} (no right to read it)" in line
     assert main([*command, "--force"]) == 0 and "not read" not in capsys.readouterr().err
+    (tmp_path / "in/shut").rmdir()
+    (tmp_path / "in/linked").unlink()
+    (tmp_path / "in/results").symlink_to(tmp_path / "out")  # whose photos are results, and no others
+    command[-1] = str(tmp_path / "in/results")
+    assert main([*command, "--recursive", "--force"]) == 0 and "not read" not in capsys.readouterr().err
 
 
 def test_a_format_without_a_place_for_what_is_kept_becomes_a_png(tmp_path, weights):

@@ -81,42 +81,43 @@ def _of_input(path: Path, recursive: bool, leave_out: Path | None) -> Iterator[F
 
 def _of_folder(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Found]:
     for path in _visible(folder, recursive, leave_out):
-        if path.suffix.lower() in PHOTO_ENDINGS:
+        if path.suffix.lower() in PHOTO_ENDINGS and path.is_file():
             yield Found(path, path.relative_to(folder).parent)
 
 
 def _visible(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Path]:
+    """What lies in a folder, files and folders, but for what begins with a dot and the results' folder."""
     results = leave_out.resolve() if leave_out else None
-    if results is not None and folder.resolve() not in results.parents:  # the folder itself, or one above it
+    if results in (folder.resolve(), *folder.resolve().parents):  # the folder itself, or one above it
         results = None
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and results not in path.resolve().parents and path.is_file():
+        if not hidden and results not in (path.resolve(), *path.resolve().parents):
             yield path
 
 
 def told_unread(inputs: Sequence[Path | str], recursive: bool = False, leave_out: Path | None = None) -> str:
     """A line on what lies in the folders among ``inputs`` and ``find_photos`` passes over; empty where nothing does."""
     folders = [Path(given) for given in inputs if Path(given).is_dir()]
-    files = (path for folder in folders for path in _visible(folder, recursive, leave_out))
-    endings = Counter(path.suffix.lower() for path in files if path.suffix.lower() not in PHOTO_ENDINGS)
+    there = [path for folder in folders for path in _visible(folder, recursive, leave_out)]
+    others = [path for path in there if path.suffix.lower() not in PHOTO_ENDINGS and path.is_file()]
+    endings = Counter(path.suffix.lower() for path in others)
     parts = [f"{count} {ending or 'without an ending'}" for ending, count in sorted(endings.items())]
     if recursive:
-        parts += [f"the folder {path} ({why})" for folder in folders for path, why in _shut(folder)]
+        parts += [f"the folder {path} ({why})" for path in there if (why := _shut(path))]
     if not parts:
         return ""
     raw = any(ending in RAW_ENDINGS for ending in endings)
     return f"not read: {', '.join(parts)}" + (f"; of a camera's raw files: {DEVELOP}" if raw else "")
 
 
-def _shut(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The folders below a folder that nobody looks into, and why."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            if path.is_symlink():
-                yield path, "a link; name it by itself"
-            elif not os.access(path, os.R_OK | os.X_OK):
-                yield path, "no right to read it"
+def _shut(path: Path) -> str:
+    """Why nobody looks into a folder; empty of others, and of files."""
+    if not path.is_dir():
+        return ""
+    if path.is_symlink():
+        return "a link; name it by itself"
+    return "" if os.access(path, os.R_OK | os.X_OK) else "no right to read it"
 
 
 def plan_targets(
