@@ -57,6 +57,7 @@ class Wishes:
     workers: int = 0
     threads: int = 2
     save_every: float = 60.0
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("minutes", "stop", "rate", "batch", "crop", "threads"):
@@ -78,6 +79,7 @@ def objective_of(wishes: Wishes) -> Objective:
     """The built-in model's last stage, with what is wished instead."""
     params = load_params(PARAMS)
     own = {"device": wishes.device, "threads": wishes.threads, "batch_size": wishes.batch, "crop": wishes.crop}
+    own |= {"seed": wishes.seed}
     common = CommonParams.model_validate({**params.train.common.model_dump(), **own})
     return Objective(STAGES["s3"], params.train.s3, common)
 
@@ -183,6 +185,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=Wishes.workers, help="that load, where a GPU can't cut itself")
     parser.add_argument("--threads", type=int, default=Wishes.threads)
     parser.add_argument("--save-every", type=float, default=Wishes.save_every, help="seconds")
+    parser.add_argument("--seed", type=int, default=Wishes.seed, help="of what is shown in which order")
     parser.add_argument("--nice", type=int, default=19)
     parser.add_argument("--unjudged", action="store_true", help="don't measure the validation photos at the end")
     given = vars(parser.parse_args())

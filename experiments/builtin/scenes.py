@@ -10,6 +10,7 @@ import argparse
 import csv
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from experiments.builtin.photos import OUT as PHOTOS
@@ -21,11 +22,14 @@ from sftdec.runtime import DataError, compute
 
 ROOT = Path(__file__).parents[2]
 TABLES = {"sample": ROOT / "data" / "sample" / RECIPES, "camera": Path(__file__).with_name("camera.csv")}
+Row = dict[str, str]  # of a table of recipes
 
 
-def lay_out(data: Path, photos: Path, share: float) -> None:
+def lay_out(data: Path, photos: Path, share: float, change: Callable[[Row], Row | None] = lambda row: row) -> None:
     """Write the data sets ``sample`` and ``camera`` below ``data``: ``share`` of each training row's scenes, at least
     one. Of other rows all is kept.
+
+    ``change`` makes a training row of ``camera`` another one, or leaves it out (None).
 
     Raises:
         DataError: a share outside 0..1, or the photos aren't there.
@@ -37,10 +41,14 @@ def lay_out(data: Path, photos: Path, share: float) -> None:
     for name, table in TABLES.items():
         folder = data / name
         folder.mkdir(parents=True, exist_ok=True)
-        rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
-        for row in rows:
+        rows = []
+        for found in csv.DictReader(table.read_text("utf-8").splitlines()):
+            row = change(found) if name == "camera" and found["split"] == "train" else found
+            if row is None:
+                continue
             if row["split"] == "train":
                 row["count"] = str(math.ceil(int(row["count"]) * share))
+            rows.append(row)
         with (folder / RECIPES).open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, rows[0].keys())
             writer.writeheader()
@@ -48,11 +56,13 @@ def lay_out(data: Path, photos: Path, share: float) -> None:
     shutil.copytree(photos, data / "camera" / OWN_PHOTOS, dirs_exist_ok=True)
 
 
-def render(out: Path, photos: Path, share: float, processes: int) -> int:
+def render(
+    out: Path, photos: Path, share: float, processes: int, change: Callable[[Row], Row | None] = lambda row: row
+) -> int:
     """Render ``out/scenes`` and cut ``out/patches`` from them, unless they are there; how many scenes there are."""
     params = load_params(ROOT / "params.builtin.yaml")
     wanted = params.fetch.model_copy(update={"datasets": list(TABLES)})
-    lay_out(out / "data", photos, share)
+    lay_out(out / "data", photos, share, change)
     with compute(processes=processes) as run:
         if not (out / "scenes" / INDEX).exists():
             fetch(wanted, out / "data", out / "scenes", run)

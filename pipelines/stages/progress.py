@@ -8,7 +8,7 @@ from sftdec.runtime import DataError, read_yaml
 
 
 def how_far(root: Path, stage: str) -> str:
-    """What to add to a line on one of an experiment's stages (its address in DVC): how many have a result.
+    """What to add to a line on one of an experiment's stages (its address in DVC): how many are done.
 
     A result of other code or parameters counts as well; DVC removes it when the stage's turn comes.
     """
@@ -19,7 +19,7 @@ def how_far(root: Path, stage: str) -> str:
         there = [path.exists() for path in results(root, root / experiment[1])]
     except (DataError, KeyError, TypeError, AttributeError, StopIteration):  # it is written in another way
         return ""
-    return f"; {sum(there)} of {len(there)} stages have a result"
+    return f"; {sum(there)} of {len(there)} stages done"
 
 
 def results(root: Path, experiment: Path) -> list[Path]:

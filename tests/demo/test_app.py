@@ -15,6 +15,7 @@ from sftdec.deblurrer import Deblurrer
 from sftdec.demo.app import Desk, file_name, make_app
 from sftdec.demo.choices import Choice, Choices
 from sftdec.demo.server import address_of, open_socket
+from sftdec.demo.visits import Visit
 from sftdec.demo.work import checking, deblurring, defocus_colours
 from tests.tiny import tiny_weights
 
@@ -88,6 +89,16 @@ def test_refusals_are_sentences_that_name_the_photo_but_no_folder_and_leave_no_f
     answer = client.post("/photos", content=bytes(20_000_000), headers={"X-File-Name": "mine.png"})
     assert answer.status_code == 413 and "mine.png is too large" in answer.json()["message"]
     assert not list(tmp_path.glob("sftdec-demo-*/*"))
+
+
+def test_a_photo_that_the_page_could_not_show_is_refused_before_the_work(tmp_path: Path) -> None:
+    visit = Visit("token", tmp_path, "long.png", Choice("builtin", "builtin"))
+    visit.source.parent.mkdir()
+    Image.new("RGB", (16, 65501)).save(visit.source)
+    with pytest.raises(
+        ValueError, match=r"found 16×65501 px, expected sides of at most 65500 px, .* take sftdec deblur"
+    ):
+        checking(2.0)(visit)
 
 
 def test_a_photo_that_finds_no_memory_is_answered_by_a_sentence_and_leaves_no_file(

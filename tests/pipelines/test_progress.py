@@ -35,7 +35,7 @@ def test_it_is_said_of_an_experiment_s_stage_alone(tmp_path):
     outs = "['build/${item.variant}-${item.fold}': {push: false}]"
     (folder / "dvc.yaml").write_text(f"stages: {{s1: {{matrix: {matrix}, cmd: x, outs: {outs}}}}}")
     (tmp_path / "build/b-1").mkdir(parents=True)
-    assert how_far(tmp_path, stage) == "; 1 of 4 stages have a result"
+    assert how_far(tmp_path, stage) == "; 1 of 4 stages done"
     assert how_far(tmp_path, "train_s1") == ""
     (folder / "dvc.yaml").write_text("stages: {s1: {foreach: [1], do: {cmd: x}}}")
     assert how_far(tmp_path, stage) == ""

@@ -14,6 +14,7 @@ from sftdec.demo.choices import Choices
 from sftdec.demo.visits import Visit
 from sftdec.inference import Blend, Wishes, deblur_photo_file
 from sftdec.photos import (
+    FORMATS,
     Found,
     Photo,
     coloured,
@@ -27,7 +28,8 @@ from sftdec.photos import (
     shrunk,
 )
 
-QUALITY = 95  # of the pictures to look at
+QUALITY = 95  # of the pictures to look at, JPEGs
+LONGEST = FORMATS["jpeg"].longest  # px of a side
 COLOURS = 17  # of the scale
 
 
@@ -62,6 +64,9 @@ def checking(max_megapixels: float) -> Callable[[Visit], None]:
     def check(visit: Visit) -> None:
         with turn:
             size = read_photo_file(visit.source, max_megapixels).levels.shape[:2]
+            if max(size) > LONGEST:
+                found = f"{visit.source.name}: found {size[1]}×{size[0]} px, expected sides of at most {LONGEST} px"
+                raise ValueError(f"{found}, which this page can show; take sftdec deblur")
             _blend(visit, max_megapixels).check(size)
 
     return check

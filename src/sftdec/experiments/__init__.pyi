@@ -16,7 +16,7 @@ from .grid.models import models_at_hand
 from .grid.table import grid_rows, grid_text, write_grid
 from .models import fresh_network
 from .published import measure_published
-from .tables.costs import measure_costs, measured_picture, own_peak
+from .tables.costs import counted, measure_costs, measured_picture, own_peak
 from .tables.documents import read_documents, write_cells
 from .tables.judged import judge_method, read_judged
 from .tables.methods import PANEL_BUDGET, trained_model
@@ -37,6 +37,7 @@ __all__ = [
     "Trained",
     "cell_params",
     "check_cells",
+    "counted",
     "data_at_hand",
     "fill_grid",
     "fold_index",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.dvc.experiments import HIDDEN, show_experiment
+from pipelines.dvc.experiments import HIDDEN, hide_experiment, show_experiment
 from pipelines.dvc.stages import run_dvc
 from sftdec.lineage import stage_order
 from tests.pipelines.flows import commit, git, journal
@@ -41,6 +41,13 @@ def test_an_experiment_is_shown_once_beside_others(hidden):
     assert (hidden / "experiments/.dvcignore").read_text() == "!/small/dvc.yaml\n"
 
 
+@pytest.mark.slow
+def test_dvc_no_longer_speaks_of_one_that_was_hidden_again(hidden):
+    show_experiment(hidden, "small")
+    hide_experiment(hidden, "small")
+    assert "small" not in "\n".join(run_dvc(["status"], hidden, lambda line: None))
+
+
 def test_where_nothing_is_hidden_nothing_is_written(experiment):
     show_experiment(experiment, "small")
     assert not (experiment / "experiments/.dvcignore").exists()
@@ -49,3 +56,5 @@ def test_where_nothing_is_hidden_nothing_is_written(experiment):
 def test_an_unknown_experiment_is_named_with_those_there_are(hidden):
     with pytest.raises(ValueError, match="has no experiment smaller; it has small"):
         show_experiment(hidden, "smaller")
+    with pytest.raises(ValueError, match="has no experiment smaller; it has small"):
+        hide_experiment(hidden, "smaller")

@@ -11,12 +11,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from sftdec.evaluation import Estimate, Verdict, clustered, holm
 from sftdec.experiments.definition import Experiment
 
 PICTURE = ["dataset", "scene"]
 LEVEL = 0.95  # of all intervals
+FEW = 4  # trainings of each network, below which hardly anything can be told
 COLUMNS = ["variant", "stage", "fold", "machine", *PICTURE, "photo", "psnr", "ssim", "mae"]
 ROW = ["kind", "first", "second", "measure", "paper", "ours", "deviation", "low", "high", "error", "degrees",
        "trainings", "pictures", "photos", "photos_above_0", "unchanged",
@@ -189,16 +191,25 @@ def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
     sizes = table.drop_duplicates(["variant", "stage", "fold"]).groupby(["variant", "stage"]).size()
     missing = " Some networks are trained on fewer folds as yet." if sizes.min() < folds else ""
     counts = table.drop_duplicates(["variant", "stage", "fold"])["machine"].value_counts()
-    machines = ", ".join(f"{machine} ({count} cells)" for machine, count in counts.items())
+    machines = ", ".join(f"{machine} ({count} trainings)" for machine, count in counts.items())
+    blurred = ""
+    if "psnr_blurred" in table:
+        level, likeness = table.drop_duplicates(PICTURE)[["psnr_blurred", "ssim_blurred"]].mean()
+        blurred = f" Blurred, they have {level:.3f} dB and an SSIM of {likeness:.4f}."
+    few = [
+        f"**A trial, and no result: with {folds} trainings of each network hardly anything can be told.** Intervals "
+        f"reach {t.ppf((1 + LEVEL) / 2, folds - 1):.1f} standard errors to either side."
+    ]
     return [
+        *(few if 1 < folds < FEW else []),
         f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds{of}: each network "
         f"is trained {folds} times, each time without one fold's photos and with another seed, and judged on that "
-        f"fold, its own map guiding it.{missing} The paper judges on Realistic and trains for longer: levels don't "
-        "compare, the signs of differences do, and their sizes with care.",
+        f"fold, its own map guiding it.{blurred}{missing} The paper judges on Realistic and trains for longer: levels "
+        "don't compare, the signs of differences do, and their sizes with care.",
         "Ours: mean over pictures ± standard deviation of the folds' means. A difference is paired by picture; its "
-        f"{LEVEL:.0%} interval is Student's t over the folds' means, which covers what other "
-        "photos and what other trainings would change (`benchmarks/intervals.py` measures how often it holds the "
-        "truth); in how many photos that of PSNR is above 0 stands beside it.",
+        f"{LEVEL:.0%} interval is Student's t over the folds' means, which covers what other photos and other "
+        "trainings would change (`benchmarks/intervals.py` measures how often it holds the truth). “Photos above 0” "
+        "counts the photos in which the difference in PSNR is.",
     ]
 
 

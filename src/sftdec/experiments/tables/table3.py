@@ -173,12 +173,12 @@ def table3_notes(experiment: Experiment, judged: pd.DataFrame) -> list[str]:
         "stage keeps its best weights, an eighth of the photos that aren't judged chooses them.",
         f"Steps: {', '.join(f'{stage} {count}' for stage, count in experiment.steps.items())}.",
         *judged_notes(experiment, judged),
-        "A statement is judged twice: by its sign, and by its size, which is the one that the sentence names, else the "
-        "differences in the paper's own table. A size holds where ours is larger, and doesn't where it is smaller. "
-        "Verdicts on statements are corrected by Holm's method for their number, signs and sizes of each measure by "
-        "themselves, and by Bonferroni's for the parts that one has; it holds if all parts do, and doesn't if one "
-        "doesn't. Single differences and all intervals are uncorrected, so one may exclude 0 where the statement can't "
-        "be told.",
+        "A statement of the paper is judged twice: by its sign, and by its size. The size is the one that the sentence "
+        "names or, if it names none, the differences in the paper's table; it holds where ours are larger, and doesn't "
+        "where they are smaller. A statement about several differences holds if all of them do, and doesn't if one of "
+        "them doesn't. Verdicts on statements allow for the number of statements (Holm) and of differences in each "
+        "(Bonferroni). Verdicts on single differences, and all intervals, don't: an interval may exclude 0 although "
+        "the statement can't be told.",
     ]
 
 
@@ -212,7 +212,7 @@ def _summary(of: Rows) -> Sheet:
     for statement in STATEMENTS:
         verdict, ends, by, size = _said(of, statement, "psnr")
         body.append([statement.text, verdict, ends or "—", by, size or "—"])
-    return Sheet(head, body)
+    return Sheet(head, body, texts=True)
 
 
 def _decided_line(of: Rows) -> str:
@@ -231,9 +231,8 @@ def _decided_line(of: Rows) -> str:
 def _said(of: Rows, statement: Statement, measure: Measure) -> tuple[str, str, str, str]:
     """The verdict on the sign, from where to where the parts' intervals reach, the size, and the verdict on that."""
     found = of[statement.short, "", measure]
-    by: str = (
-        "as in its table" if pd.isna(found["paper"]) else f"by {found['paper']:g}{' dB' if measure == 'psnr' else ''}"
-    )
+    unit: str = " dB" if measure == "psnr" else ""
+    by: str = "by the table's differences" if pd.isna(found["paper"]) else f"by {found['paper']:g}{unit}"
     if all(pd.isna(part["ours"]) for part in _pairs(of, statement, measure)):
         return "not trained", "", by, ""
     parts = [part for part in _pairs(of, statement, measure) if not pd.isna(part["low"])]
