@@ -36,7 +36,7 @@ _LOYALTY, _LOYALTY_OF_LENSES = 400.0, 40.0
 _EXPLAINED, _EXPLAINED_SLOPE = 3.5, 6  # times the noise that remains where the one turns into the other, and how
 _DISC = -0.12  # a disc must leave this much less (log of the misfit): real blurs often lie between the two
 _PROBE = 384  # px: side of the window that decides the shape of the blur
-_VALUES, _OVERLAP = 40_000_000, 128  # pixels times levels of a tile, about 1 GB of work; px that tiles share
+_VALUES, _OVERLAP = 60_000_000, 128  # pixels times levels of a tile, about 1 GB of work; px that tiles share
 
 
 class PairDefocus(NamedTuple):
@@ -79,8 +79,8 @@ class _Compared(NamedTuple):
 def _compared(pair: Pair, blurs: Blurs) -> _Compared:
     misfits, costs = (np.empty((len(blurs.sigma), *pair.grey.shape), np.float32) for _ in range(2))
     for misfit, cost, level in zip(misfits, costs, blurs.sigma, strict=True):
-        misfit[:] = pair.misfit(float(level), blurs.shape)
-        cost[:] = box(misfit, 5)
+        pair.misfit(float(level), blurs.shape, misfit)
+        cv2.boxFilter(misfit, -1, (5, 5), cost)
     return _Compared(pair, misfits, costs)
 
 
@@ -117,16 +117,28 @@ def _remainder(explicable: Sequence[Floats]) -> np.float32:
     return np.float32(max(float(np.quantile(least, 0.3)), 0.25) if least.size else 0.25)
 
 
+def _limited(cost: Floats) -> Floats:
+    return np.asarray(cost * (np.float32(_TRUNCATION) / (cost + np.float32(_TRUNCATION))))
+
+
+def _along_surfaces(costs: Floats, grey: Floats) -> NDArray[np.intp]:
+    """The level that is best along surfaces, H×W, found at every second pixel: costs are means of windows of 5×5."""
+    height, width = grey.shape
+    limited = np.empty((len(costs), -(-height // 2), -(-width // 2)), np.float32)
+    for cost, limit in zip(costs, limited, strict=True):
+        limit[:] = _limited(np.ascontiguousarray(cost[::2, ::2]))
+    best = _cheapest(aggregate_costs(limited, np.ascontiguousarray(grey[::2, ::2]), _STEP, _JUMP, _EDGE))
+    return best.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+
+
 def _surfaces(costs: Floats, grey: Floats, blurs: Blurs) -> PairDefocus:
     """Sigma that is alike along surfaces, of costs in units of the pair's own remainder; and the confidence in it: how
     sharply it is told from its neighbours, and how well it explains the blurred photo.
     """
-    limited = np.empty_like(costs)
-    for cost, limit in zip(costs, limited, strict=True):
-        np.multiply(cost, _TRUNCATION / (cost + _TRUNCATION), out=limit)
-    best = _cheapest(aggregate_costs(limited, grey, _STEP, _JUMP, _EDGE))
+    best = _along_surfaces(costs, grey)
     middle = np.clip(best, 1, len(blurs.sigma) - 2)
-    contrast = np.maximum(_at(limited, middle - 1) + _at(limited, middle + 1) - 2 * _at(limited, middle), 0)
+    below, at, above = (_limited(_at(costs, middle + k)) for k in (-1, 0, 1))
+    contrast = np.maximum(below + above - 2 * at, 0)
     confidence = contrast / (contrast + _CONTRAST) * np.exp(-box(np.minimum(_at(costs, best), 60), 5) / 2)
     return PairDefocus(_between(costs, best, blurs), np.asarray(confidence, np.float32))
 

@@ -16,6 +16,7 @@ Levels = NDArray[np.uint8]
 
 _CLIPPED = 254  # grey level from which a highlight may be clipped
 _MEAN = np.full((1, 3), 1 / 3, np.float32)  # of the channels
+_BAND = 32  # rows that are compared at once: they stay in the processor's cache
 _EQUAL = np.ones(3, np.float32)
 
 
@@ -69,16 +70,22 @@ class Pair(NamedTuple):
     weight: Floats
     grey: Floats
 
-    def misfit(self, sigma: float, shape: PsfShape) -> Floats:
-        """Mean squared difference (8-bit levels squared, H×W) between the blurred and the sharp photo so blurred."""
-        return self.misfit_of(blurred_by(self.sharp, sigma, shape))
+    def misfit(self, sigma: float, shape: PsfShape, out: Floats | None = None) -> Floats:
+        """Mean squared difference (8-bit levels squared, H×W) between the blurred and the sharp photo so blurred; in
+        ``out``, if it is given.
+        """
+        return self.misfit_of(blurred_by(self.sharp, sigma, shape), out)
 
-    def misfit_of(self, light: Floats) -> Floats:
+    def misfit_of(self, light: Floats, out: Floats | None = None) -> Floats:
         """As ``misfit``, of any light H×W×3 that the blurred photo is compared with."""
-        difference = cv2.subtract(light, self.blurred)
-        cv2.multiply(difference, difference, difference)
-        cv2.multiply(difference, self.weight, difference)
-        return np.asarray(cv2.transform(difference, _MEAN), np.float32)
+        found = np.empty(light.shape[:2], np.float32) if out is None else out
+        for top in range(0, len(light), _BAND):
+            rows = slice(top, top + _BAND)
+            difference = cv2.subtract(light[rows], self.blurred[rows])
+            cv2.multiply(difference, difference, difference)
+            cv2.multiply(difference, self.weight[rows], difference)
+            cv2.transform(difference, _MEAN, found[rows])
+        return found
 
 
 def prepare(blurred: Levels, sharp: Levels, gains: Floats = _EQUAL) -> Pair:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sftdec.peers import AnyNetwork
 
 LOG_EVERY = 25  # steps
-TOLD_EVERY, TOLD = 60.0, "{desc}: step {n_fmt} of {total_fmt}, {remaining} left\n"  # s; where there is no terminal
+TOLD_EVERY = 60.0  # s, where there is no terminal
 Network = TypeVar("Network", bound="AnyNetwork")
 Report = Callable[[int, dict[str, float]], None]
 Picture = Callable[[str, NDArray[np.uint8], int], None]
@@ -118,22 +118,17 @@ def looked_at(step: int, steps: int, objective: Objective, group: Group) -> bool
 
 
 class Log:
-    """What is told of a training while it goes on: the rows of its curve, to all of its ``report``, and a bar."""
+    """What is told of a training while it goes on: the rows of its curve, to all of its ``report``; a bar, or lines."""
 
     def __init__(self, state: TrainingState, objective: Objective, steps: int, group: Group, report: Report) -> None:
         self.state, self.group, self.report, self.batch_size = state, group, report, objective.common.batch_size
         self.seconds, self.taken = 0.0, 0  # of steps, since the last row
         self.shown: dict[str, str] = {}
-        lines: dict[str, Any] = {"delay": TOLD_EVERY, "mininterval": TOLD_EVERY, "bar_format": TOLD}
-        name = f"train {objective.stage.name}"
-        self.bar = tqdm(
-            total=steps,
-            initial=state.step,
-            desc=name,
-            unit="step",
-            disable=not group.first,
-            **({} if sys.stderr.isatty() else lines),
-        )
+        self.steps, self.began, self.first = steps, time.monotonic(), state.step
+        self.told = self.began
+        self.name = f"train {objective.stage.name}"
+        shown = group.first and sys.stderr.isatty()
+        self.bar = tqdm(total=steps, initial=state.step, desc=self.name, unit="step", disable=not shown)
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +158,15 @@ class Log:
             self.shown |= {key[-4:]: f"{row[key]:.4g}" for key in ("loss", "validation_psnr") if key in row}
             self.bar.set_postfix(self.shown, refresh=False)
         self.bar.update(state.step - self.bar.n)
+        self._tell(time.monotonic())
+
+    def _tell(self, now: float) -> None:
+        """Print a line a minute where the bar isn't shown."""
+        if not self.group.first or not self.bar.disable or now - self.told < TOLD_EVERY:
+            return
+        step, self.told = self.state.step, now
+        left = tqdm.format_interval((now - self.began) / max(1, step - self.first) * (self.steps - step))
+        print(f"{self.name}: step {step} of {self.steps}, {left} left", file=sys.stderr, flush=True)
 
 
 def picture_due(objective: Objective, step: int, scenes: int) -> bool:
