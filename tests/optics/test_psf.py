@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sftdec.optics import Aperture, Layer, point_spread_function, render_layers
@@ -24,6 +24,7 @@ def moments(kernel):
 
 
 @given(radius=radii, rim=rims, cut=cuts, angle=angles)
+@example(radius=3.0, rim=3.0, cut=0.909, angle=0.785)  # the farthest of 500 a radius: 5.7 %, 0.04 px of sigma
 @settings(deadline=None, max_examples=40)
 def test_a_rim_and_a_cut_keep_the_light_the_centre_and_the_second_moment(radius, rim, cut, angle):
     kernel = point_spread_function(radius, "disc", 6, rim, cut, angle)
@@ -31,7 +32,8 @@ def test_a_rim_and_a_cut_keep_the_light_the_centre_and_the_second_moment(radius,
     assert kernel.sum() == pytest.approx(1, abs=1e-5) and kernel.min() >= 0
     assert np.hypot(*centre) < 0.01
     plain = moments(point_spread_function(radius))[1]
-    assert down + across == pytest.approx(plain[0] + plain[1], rel=0.04)
+    # bright edges of small discs lie between two samples
+    assert down + across == pytest.approx(plain[0] + plain[1], rel=0.02 + 0.4 / radius**2)
 
 
 @given(radius=st.floats(6, 12), sign=signs, blades=st.integers(4, 8), rim=rims, cut=cuts, angle=angles)
