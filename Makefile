@@ -102,14 +102,15 @@ release: $(VENV)/.installed-dev
 
 ui: $(VENV)/.installed
 	-cd '$(CURDIR)' && $(BIN)/python -m sftdec.tracking
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri 'sqlite:///$(CURDIR)/mlflow.db' --workers 1
+	@echo 'Ctrl-C ends it.'
+	exec env MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --backend-store-uri 'sqlite:///$(CURDIR)/mlflow.db' --workers 1
 
 clean:
 	rm -rf $(VENV) $(VENV)-audit build .checkpoints .tracking .retrain
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "Python 3.11.4 or newer is needed, found %d.%d.%d" % sys.version_info[:3])'
-	@echo 'Setting up $(VENV): 3 GB of packages, which takes some minutes the first time.'
+	@echo 'Setting up $(VENV): 2.3 GB of packages, which takes some minutes the first time.'
 	@$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[pipeline]'
 	touch $@

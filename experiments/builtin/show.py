@@ -1,9 +1,12 @@
 """Draw README's picture: the sample photo of the demo's page at 100 %, before and after, by the model that ships.
 
+    python -m experiments.builtin.show [--out docs/before-after.jpg]
+
 The photo: John Severns, "European honey bee extracts nectar", Wikimedia Commons, public domain; as Debian's
 palapeli-data has it (collection/european-honey-bee.jpg). No model of ours was trained on it.
 """
 
+import argparse
 from importlib.resources import files
 from pathlib import Path
 
@@ -31,6 +34,9 @@ def sides() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 def main() -> None:
     """Write the picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=OUT)
+    out = parser.parse_args().out
     (width, height), picture = SIDE, Image.new("RGB", (2 * SIDE[0] + GAP, SIDE[1]), "white")
     draw, font = ImageDraw.Draw(picture, "RGBA"), ImageFont.load_default(17)
     for side, (levels, name) in enumerate(zip(sides(), ("before", "after"), strict=True)):
@@ -39,7 +45,8 @@ def main() -> None:
         box = draw.textbbox((left + 20, height - 36), name, font=font)
         draw.rounded_rectangle((box[0] - 9, box[1] - 6, box[2] + 9, box[3] + 7), 5, fill=PAPER)
         draw.text((left + 20, height - 36), name, font=font, fill=INK)
-    picture.save(OUT, **SAVED)
+    picture.save(out, **SAVED)
+    print(out)
 
 
 if __name__ == "__main__":

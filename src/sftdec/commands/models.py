@@ -21,7 +21,11 @@ def add_models(commands: Any) -> None:
         help="which version serves, and why",
         description="Print which version serves, then every move of the alias champion, oldest first.",
     )
-    history.add_argument("--all", action="store_true", help="also what was registered, and what the gate refused")
+    history.add_argument(
+        "--all",
+        action="store_true",
+        help="also what was registered, and what the gate refused (shown anyway where nothing serves)",
+    )
     history.add_argument("--json", action="store_true", help="as JSON, with the figures")
     history.set_defaults(run=_history)
 

@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.services
 def test_the_picture_is_todays(tmp_path, monkeypatch):
-    monkeypatch.setattr(show, "OUT", tmp_path / "picture.png")
+    monkeypatch.setattr("sys.argv", ["", "--out", str(out := tmp_path / "picture.png")])
     monkeypatch.setattr(show, "SAVED", {})
     show.main()
-    made, shown = (np.asarray(Image.open(path)).astype(float) for path in (show.OUT, ROOT / "docs/before-after.jpg"))
+    made, shown = (np.asarray(Image.open(path)).astype(float) for path in (out, ROOT / "docs/before-after.jpg"))
     assert made.shape == shown.shape and np.abs(made - shown).mean() < 2  # levels; the JPEG's
 
 
