@@ -104,6 +104,16 @@ def test_what_the_model_that_ships_learned_from_is_counted():
     assert f"{said[1]} steps" in page and f"then {said[2]} with" in page
 
 
+def test_trials_of_recipes_and_shapes_are_those_of_their_figures():
+    found, listed = rows("experiments/builtin/trials.csv"), read_yaml(ROOT / "experiments/builtin/trials.yaml")
+    for kind, head, first in (("recipes", "changed", "steps"), ("shapes", "shape: ", "parameters")):
+        own = [row for row in found if row["kind"] == kind]
+        assert {row["trial"] for row in own} - {"shipped"} <= set(listed[kind])
+        wanted = [[float(row[key]) for key in list(row)[list(row).index(first) :] if row[key]] for row in own]
+        shown = [re.findall(r"[-+]?[0-9.]+", " ".join(line[1:]).replace("−", "-")) for line in cells("builtin", head)]
+        assert [[float(figure) for figure in line] for line in shown] == wanted
+
+
 def test_columns_that_a_recipe_may_leave_out_have_these_values():
     stated = {}
     for name, values in re.findall(r"^\| (`.*?`) \(([^)]*)\) \|", text("builtin"), re.MULTILINE):
