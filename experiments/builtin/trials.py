@@ -1,7 +1,7 @@
 """Other shapes of the network, and one change at a time of what it learns from: each trained for the same few minutes.
 
-    nice -n 19 python -m experiments.builtin.trials shapes --minutes 10        # fresh networks on build/camera
-    nice -n 19 python -m experiments.builtin.trials recipes --minutes 4        # from the shipped model
+    nice -n 19 python -m experiments.builtin.trials shapes --minutes 8         # fresh networks on build/camera
+    nice -n 19 python -m experiments.builtin.trials recipes --minutes 3        # from the shipped model
 
 ``trials.yaml`` lists them. Minutes are the processor's. Each leaves OUT/NAME.safetensors, which the benchmarks take
 side by side (``benchmarks/never_worse.py``, ``pairs.py``), and a row in OUT/KIND.csv; what is there already isn't tried
@@ -10,7 +10,7 @@ again.
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from sftdec.params import NetworkConfig
 from sftdec.runtime import DataError, atomic_path, keep_freed_memory, read_yaml
 
 TRIALS = Path(__file__).with_name("trials.yaml")
-CROP = Wishes.crop
 SHAPE_RATE, RECIPE_RATE = 1e-3, 2e-4  # the highest learning rate, of fresh networks and of the shipped one
 
 
@@ -58,21 +57,21 @@ def change_of(values: Mapping[str, Any]) -> Change:
     return Change(values.get("set", {}), values.get("without", ""))
 
 
-def shape(name: str, values: Mapping[str, Any], out: Path, build: Path) -> tuple[Wishes, Row]:
-    """A fresh network's training, and what it costs."""
+def shape(name: str, values: Mapping[str, Any], out: Path, build: Path, **how: Any) -> tuple[Wishes, Row]:
+    """A fresh network's training, ``how`` as in ``Wishes``, and what it costs."""
     config = NetworkConfig.of_size("small", **values)
-    start = out / f"{name}_fresh.safetensors"
+    start = out / name / "fresh.safetensors"
     save_weights(build_network(config), start)
     parameters, gmacs = counted(name, lambda _: build_network(config))
     costs = {"parameters": f"{parameters:.2f}", "kmacs_a_pixel": f"{gmacs:.0f}"}
-    return Wishes(build, out / name, start, minutes=1, rate=SHAPE_RATE), costs
+    return Wishes(build, out / name, start, rate=SHAPE_RATE, **how), costs
 
 
-def recipe(name: str, values: Mapping[str, Any], out: Path, share: float) -> tuple[Wishes, Row]:
+def recipe(name: str, values: Mapping[str, Any], out: Path, share: float, **how: Any) -> tuple[Wishes, Row]:
     """A training that goes on from the shipped model on changed scenes, which are rendered."""
     count = render(out / name, PHOTOS / OWN_PHOTOS, share, 1, change_of(values))
-    wishes = Wishes(out / name, out / name, builtin_weights(), minutes=1, rate=RECIPE_RATE, seed=values.get("seed", 0))
-    return wishes, {"scenes": str(count)}
+    own = {"rate": RECIPE_RATE, "seed": values.get("seed", 0), **how}
+    return Wishes(out / name, out / name, builtin_weights(), **own), {"scenes": str(count)}
 
 
 def keep(table: Path, row: Mapping[str, object]) -> None:
@@ -91,6 +90,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1, help="of the scenes, for recipes")
     parser.add_argument("--build", type=Path, default=Path("build/camera"), help="the scenes and patches for shapes")
     parser.add_argument("--out", type=Path, default=Path("build/trials"))
+    parser.add_argument("--crop", type=int, default=Wishes.crop, help="px")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     keep_freed_memory()
@@ -101,9 +101,12 @@ def main() -> None:
         weights = given.out / f"{name}.safetensors"
         if weights.exists():
             continue
-        options = (name, known[name], given.out)
-        wishes, about = shape(*options, given.build) if given.kind == "shapes" else recipe(*options, given.share)
-        network = go_on(replace(wishes, minutes=given.minutes, threads=given.threads, crop=CROP))
+        wanted, how = known[name], {"minutes": given.minutes, "threads": given.threads, "crop": given.crop}
+        if given.kind == "shapes":
+            wishes, about = shape(name, wanted, given.out, given.build, **how)
+        else:
+            wishes, about = recipe(name, wanted, given.out, given.share, **how)
+        network = go_on(wishes)
         steps = int(pd.read_csv(wishes.out / CURVE)["step"].iloc[-1])
         found = gain(network, wishes.build, "cpu")
         keep(

@@ -16,7 +16,7 @@ LISTED = read_yaml(trials.TRIALS)
 
 @pytest.mark.parametrize("name", LISTED["shapes"])
 def test_a_shape_takes_no_more_than_130_kmac_a_pixel(name, rendered, tmp_path):
-    wishes, costs = trials.shape(name, LISTED["shapes"][name], tmp_path, rendered)
+    wishes, costs = trials.shape(name, LISTED["shapes"][name], tmp_path, rendered, minutes=1)
     assert 100 <= int(costs["kmacs_a_pixel"]) <= 130
     assert load_weights(wishes.start).config.features == LISTED["shapes"][name]["features"]
 
@@ -43,10 +43,10 @@ def test_a_shape_is_tried_once_and_leaves_weights_and_a_row(build, tmp_path, mon
     file = tmp_path / "trials.yaml"
     file.write_text("shapes: {least: {features: 8, blocks: 1}}\n")
     monkeypatch.setattr(trials, "TRIALS", file)
-    monkeypatch.setattr(trials, "CROP", 32)
     out = tmp_path / "out"
     for _ in range(2):
-        monkeypatch.setattr(sys, "argv", ["", "shapes", "--minutes", "0.05", "--build", str(build), "--out", str(out)])
+        options = ["--minutes", "0.05", "--crop", "32", "--build", str(build), "--out", str(out)]
+        monkeypatch.setattr(sys, "argv", ["", "shapes", *options])
         trials.main()
     (row,) = pd.read_csv(out / "shapes.csv").to_dict("records")
     assert row["trial"] == "least" and row["steps"] > 0 and load_weights(out / "least.safetensors").config.features == 8

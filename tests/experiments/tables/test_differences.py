@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import t as student
 
 from sftdec.evaluation.clusters import holm
+from sftdec.experiments.definition import Experiment, PhotosParams
 from sftdec.experiments.tables.differences import (
     Place,
     cell_figures,
@@ -15,6 +16,7 @@ from sftdec.experiments.tables.differences import (
     decided,
     difference,
     difference_row,
+    judged_notes,
     number,
     rows_of,
     shown,
@@ -178,3 +180,19 @@ def test_claims_are_corrected_for_their_number_as_holm_says():
 def test_a_rounded_zero_has_no_sign():
     assert [number(value, 2) for value in (0.004, -0.004, -0.006, 1)] == ["0.00", "0.00", "−0.01", "+1.00"]
     assert [number(value, 3) for value in (-0.0005, 0.4335, 0.4334999)] == ["−0.001", "+0.434", "+0.434"]
+
+
+@pytest.mark.parametrize(("folds", "reach"), [(2, "12.7"), (3, "4.3"), (4, None)])
+def test_a_page_of_few_trainings_says_that_it_is_a_trial(folds, reach):
+    experiment = Experiment(
+        folds=list(range(folds)), photos=PhotosParams(), steps={"s1": 1}, variants={"a": {}, "b": {}}
+    )
+    row = {"variant": "a", "stage": "s1", "machine": "CPU", "dataset": "d", "ssim_blurred": 0.5}
+    rows = [
+        row | {"fold": fold, "scene": f"{fold}", "photo": f"{fold}", "psnr_blurred": 20.0 + fold}
+        for fold in range(folds)
+    ]
+    notes = judged_notes(experiment, pd.DataFrame(rows))
+    assert notes[0].startswith("**A trial, and no result") == (reach is not None)
+    assert reach is None or f"reach {reach} standard errors" in notes[0]
+    assert f"Blurred, they have {20 + (folds - 1) / 2:.3f} dB and an SSIM of 0.5000." in " ".join(notes)

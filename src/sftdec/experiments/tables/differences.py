@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from sftdec.evaluation import Estimate, Verdict, clustered, holm
 from sftdec.experiments.definition import Experiment
@@ -196,12 +195,14 @@ def judged_notes(experiment: Experiment, table: pd.DataFrame) -> list[str]:
     if "psnr_blurred" in table:
         level, likeness = table.drop_duplicates(PICTURE)[["psnr_blurred", "ssim_blurred"]].mean()
         blurred = f" Blurred, they have {level:.3f} dB and an SSIM of {likeness:.4f}."
-    few = [
-        f"**A trial, and no result: with {folds} trainings of each network hardly anything can be told.** Intervals "
-        f"reach {t.ppf((1 + LEVEL) / 2, folds - 1):.1f} standard errors to either side."
-    ]
+    few = []
+    if 1 < folds < FEW:
+        few = [
+            f"**A trial, and no result: with {folds} trainings of each network hardly anything can be told.** "
+            f"Intervals reach {Estimate(0.0, 1.0, folds - 1).interval(LEVEL).high:.1f} standard errors to either side."
+        ]
     return [
-        *(few if 1 < folds < FEW else []),
+        *few,
         f"Trained on: {machines}. {pictures} pictures rendered from {photos} photos in {folds} folds{of}: each network "
         f"is trained {folds} times, each time without one fold's photos and with another seed, and judged on that "
         f"fold, its own map guiding it.{blurred}{missing} The paper judges on Realistic and trains for longer: levels "
