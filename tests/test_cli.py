@@ -104,7 +104,7 @@ def test_datasets_check_tells_by_its_exit_code(tmp_path, capsys):
     sharp = np.asarray(Image.open(tmp_path / "mine" / "sharp" / "a.png"))
     Image.fromarray(np.maximum(sharp, 1)).save(tmp_path / "mine" / "blurred" / "a.png")  # in focus, another shot
     assert main(["datasets", "check", str(tmp_path / "mine")]) == 0
-    assert capsys.readouterr().out.endswith("mine: nothing wrong with 1 scenes\n")
+    assert capsys.readouterr().out.endswith("mine: nothing wrong with the pictures of 1 scene\n")
     (tmp_path / "mine" / "sharp" / "a.png").write_bytes(b"")
     assert main(["datasets", "check", str(tmp_path / "mine")]) == 1
     assert "a.png: found an empty file" in capsys.readouterr().out

@@ -82,7 +82,7 @@ def test_a_file_that_belongs_to_no_scene_is_told_and_is_no_problem(own):
     (own / "sharp" / "Thumbs.db").write_bytes(b"made by a file manager")
     report = check_folder(own)
     assert report.exit_code == 0 and "Thumbs.db: no picture that is read" in report.text()
-    assert report.text().endswith("nothing wrong with 2 scenes")
+    assert report.text().endswith("nothing wrong with the pictures of 2 scenes")
 
 
 def test_what_is_left_out_is_told_with_its_reason(own):

@@ -65,20 +65,22 @@ def _history(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(shown, indent=2, ensure_ascii=False))
         return 0
-    print(_standing(every, moves))
-    if every:
-        print("\n".join(_lines(shown or every)))
+    shown = shown or every
+    print(_standing(every, moves, shown))
+    if shown:
+        print("\n".join(_lines(shown)))
     return 0
 
 
-def _standing(every: list[dict[str, Any]], moves: list[dict[str, Any]]) -> str:
-    """Which version serves, and why the newest doesn't where that is another."""
+def _standing(every: list[dict[str, Any]], moves: list[dict[str, Any]], shown: list[dict[str, Any]]) -> str:
+    """Which version serves, and why the newest doesn't where that is another and isn't ``shown`` with its reason."""
     serving = moves[-1]["version"] if moves else None
     told = f"version {serving} serves" if serving else "nothing serves" if moves else "nothing has served yet"
     newest = max((row["version"] for row in every if row["version"]), default=serving)
     last = [row for row in every if row["version"] == newest][-1:]
     if newest != serving and last and last[0]["event"] == "refused":
-        told += f"; version {newest}, the newest, was refused: {last[0]['reason']}"
+        told += f"; version {newest}, the newest, was refused"
+        told += "" if last[0] in shown else f": {last[0]['reason']}"
     return told
 
 

@@ -71,7 +71,8 @@ class FolderReport:
         if self.exit_code == 2:
             return "not recognised"
         if self.exit_code == 0:
-            return f"nothing wrong with {self.scenes} scenes" if self.scenes else "nothing wrong"
+            scenes = f"{self.scenes} scene{'' if self.scenes == 1 else 's'}"
+            return f"nothing wrong with the pictures of {scenes}" if self.scenes else "nothing wrong"
         if not self.scenes:
             return "can't be used"
         bad = len({problem.scene for problem in self.problems})
