@@ -152,12 +152,17 @@ def builtin(max_blur=None):
     return Engine.of_file(builtin_weights(), device="cpu", precision="fp32", max_blur=max_blur, everywhere=True)
 
 
+def half_blurred(sharp, radius):
+    """Its lower half through a disc."""
+    radii = np.zeros(sharp.shape[:2], np.float32)
+    radii[len(sharp) // 2 :] = radius
+    light, _ = render_photo(srgb_to_linear(sharp / np.float32(255)), radii, Aperture("disc"))
+    return to_8bit(linear_to_srgb(light))
+
+
 def test_with_the_model_that_ships_a_disc_of_16_px_is_taken_off_and_what_is_in_focus_stays_to_the_bit():
     sharp = np.ascontiguousarray(data.astronaut()[:, 60:316])  # 512×256
-    radius = np.zeros(sharp.shape[:2], np.float32)
-    radius[256:] = 16
-    light, _ = render_photo(srgb_to_linear(sharp / np.float32(255)), radius, Aperture("disc"))
-    photo = to_8bit(linear_to_srgb(light))
+    photo = half_blurred(sharp, 16)
     on, off = builtin()(photo), builtin(0)(photo)
     untouched = on.defocus * 4 == off.defocus  # whose unit is a quarter
     assert np.array_equal(on.image[untouched], off.image[untouched])
@@ -169,6 +174,14 @@ def test_with_the_model_that_ships_a_disc_of_16_px_is_taken_off_and_what_is_in_f
 
     assert error(on.image) < 0.6 * error(photo) and error(off.image) > 0.9 * error(photo)
     assert 6 < np.median(on.defocus[320:]) * 24 < 10 and np.median(off.defocus[320:]) * 6 < 5
+
+
+def test_grain_hides_no_large_blur():
+    """At full size it reads as detail in focus, as it lies over what is blurred."""
+    photo = half_blurred(np.ascontiguousarray(data.chelsea()[:300, 40:296]), 24)
+    grain = np.random.default_rng(0).normal(0, 6, photo.shape)
+    defocus = builtin()(np.uint8(np.clip(np.rint(photo + grain), 0, 255))).defocus * 24  # px
+    assert np.median(defocus[:100]) < 0.5 and 9 < np.median(defocus[200:]) < 15
 
 
 def test_twelve_megapixels_need_no_gibibyte():

@@ -2,7 +2,9 @@
 
 Beyond what it was trained for, blur reads weaker than it is, and little happens. At half the size it is half as large.
 So where the map reads heavy blur, and that of the photo at half its size agrees, what is changed *there* is enlarged
-and added to the photo; the same holds between a half and a quarter, and on. Shares follow the smoothed maps, so that
+and added to the photo; the same holds between a half and a quarter, and on. Grain lies over whatever is blurred, and
+reads as detail in focus; at a quarter of the size it is gone, so that where *that* map reads heavy blur, half the size
+is asked, too. Shares follow the smoothed maps, so that
 there are no seams, and of share 0 a pixel is to the bit what it is without all this. A scale that no pixel needs isn't
 computed. What was added is not deblurred again at the finer scale: that lost 2 to 4 dB where it was tried.
 
@@ -27,6 +29,7 @@ MOST_SCALES = 3  # an eighth
 FITS = 0.5  # of a network's sigma_max: up to there blur reads as what it is, and is taken off well
 # parts of sigma_max, from nothing to all of the coarser scale: what the finer map must read, and what its half's
 HEAVY, HALVED = (0.17, 0.3), (0.4, 0.5)
+HIDDEN = (0.3, 0.4)  # what a quarter's map must read where grain may hide the blur from the finer one
 CERTAIN, DOUBT = 0.67, 0.3  # what the finer map reads below the one tells against the half's by the other times as much
 MOST_CHANGE, AROUND = 4.0, 4.0  # times the deviation around a pixel (px of a Gaussian) of what it may change by
 EVENING = 3.0  # px of the coarser scale, of a Gaussian over the maps: a share has no edges
@@ -107,7 +110,7 @@ def deblur_at_scales(
 
     def prepare(defocus: Floats) -> Callable[[slice, slice], bool]:
         nonlocal joint, coarser
-        coarser = _coarser(runtime, image, defocus, tile, counted.part(), turn, scales)
+        coarser = _coarser(runtime, image, defocus, tile, counted, turn, scales)
         if coarser is None:
             return choose(defocus)
         joint = coarser.joint(defocus)
@@ -141,18 +144,21 @@ def _coarser(
     image: NDArray[Any],
     defocus: Floats,
     tile: int,
-    progress: Progress,
+    counted: "_Counted",
     turn: AbstractContextManager[Any] | None,
     scales: int,
 ) -> Coarser | None:
     """What half the size says of a picture whose own map is ``defocus``; None where nothing is heavily blurred."""
     if not _has_half(image, scales):
         return None
-    fine = _evened(halved(defocus))
+    fine, small = _evened(halved(defocus)), halved_photo(image)
     heavy = _between(fine, HEAVY)
+    if _has_half(small, scales - 1):
+        found = _map_of(runtime, halved_photo(small), tile, counted.part(), turn)
+        whole = slice(0, len(small)), slice(0, small.shape[1])
+        heavy = np.maximum(heavy, _between(enlarged(_evened(found), *whole), HIDDEN))
     if not heavy.any():
         return None
-    small = halved_photo(image)
     change, share = np.zeros(small.shape, np.float32), heavy
 
     def choose(found: Floats) -> Callable[[slice, slice], bool]:
@@ -162,13 +168,27 @@ def _coarser(
     def write(rows: slice, columns: slice, part: Floats) -> None:
         change[rows, columns] = np.clip(part, 0, 1) - as_values(small[rows, columns])[0].transpose(1, 2, 0)
 
-    sigma = deblur_at_scales(runtime, small, tile, write, progress, turn, choose, scales - 1)
+    sigma = deblur_at_scales(runtime, small, tile, write, counted.part(), turn, choose, scales - 1)
     if not share.any():
         return None
     _limit(change, small)
     if not _has_half(small, scales - 1):  # what doesn't fit here, either, stays as it is
         change *= 1 - _between(_evened(sigma), (FITS, CERTAIN))[..., None]
     return Coarser(change, share, sigma)
+
+
+def _map_of(
+    runtime: Runtime,
+    image: NDArray[np.uint16],
+    tile: int,
+    progress: Progress,
+    turn: AbstractContextManager[Any] | None,
+) -> Floats:
+    """A picture's own map, and nothing deblurred."""
+    picture = Picture(image, runtime.reach.stem)
+    return deblur_in_tiles(
+        runtime, picture, tile, lambda *part: None, progress, turn, lambda defocus: lambda rows, columns: False
+    )
 
 
 class _Counted:
