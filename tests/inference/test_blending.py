@@ -49,7 +49,7 @@ def test_what_the_map_says_is_in_focus_stays_to_the_bit_unless_the_result_is_wan
         kept = composition.result == EIGHT
         assert kept[:, :24].all() != everywhere and np.array_equal(composition.result[:, 42:], 255 - EIGHT[:, 42:])
     between = Composition(EIGHT, Blend(), 6.0)
-    between.choose(np.full(EIGHT.shape[:2], 0.375 / 6, np.float32))
+    between.choose(np.full(EIGHT.shape[:2], 0.525 / 6, np.float32))
     between.write(rows, everything, made)
     assert np.abs(between.result.astype(float) - 127.5).max() <= 1
 

@@ -49,8 +49,8 @@ class EngineSettings(TypedDict, total=False):
             that in radius), at coarser scales where the network's own ``sigma_max`` doesn't reach it. A map's 1.0
             stands for it then. Where it isn't given, four times ``sigma_max``, which is the most; 0 or ``sigma_max``:
             no coarser scale.
-        everywhere: True: what the network makes of a picture, all over. Else what its map says is in focus (up to a
-            quarter of a px of sigma) stays to the bit, and tiles that are in focus throughout are not computed.
+        everywhere: True: what the network makes of a picture, all over. Else what its map says is in focus (up to
+            0.4 px of sigma) stays to the bit, and tiles that are in focus throughout are not computed.
     """
 
     device: str

@@ -29,7 +29,7 @@ MOST_SCALES = 3  # an eighth
 FITS = 0.5  # of a network's sigma_max: up to there blur reads as what it is, and is taken off well
 # parts of sigma_max, from nothing to all of the coarser scale: what the finer map must read, and what its half's
 HEAVY, HALVED = (0.17, 0.3), (0.4, 0.5)
-HIDDEN = (0.3, 0.4)  # what a quarter's map must read where grain may hide the blur from the finer one
+HIDDEN = (0.2, 0.3)  # what a quarter's map must read where grain may hide the blur from the finer one
 CERTAIN, DOUBT = 0.67, 0.3  # what the finer map reads below the one tells against the half's by the other times as much
 MOST_CHANGE, AROUND = 4.0, 4.0  # times the deviation around a pixel (px of a Gaussian) of what it may change by
 EVENING = 3.0  # px of the coarser scale, of a Gaussian over the maps: a share has no edges
