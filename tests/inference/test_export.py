@@ -184,7 +184,8 @@ def test_16_bits_are_computed_in_fp32_by_openvino_too(exported):
 import numpy as np
 from sftdec import Deblurrer
 deep = np.random.default_rng(0).integers(0, 65536, (48, 64, 3)).astype(np.uint16)
-made = [Deblurrer.load({str(exported / "net.onnx")!r}, runtime="openvino", precision=precision, everywhere=True)(deep).image
+settings = dict(runtime="openvino", everywhere=True)
+made = [Deblurrer.load({str(exported / "net.onnx")!r}, precision=precision, **settings)(deep).image
         for precision in ("auto", "fp32", "bf16")]
 print(np.array_equal(made[0], made[1]), np.array_equal(made[2], made[1]))
 """  # in a process of its own: what forks after OpenVINO's bf16 may crash
