@@ -139,4 +139,7 @@ def test_what_ends_it_ends_the_training_too(tmp_path: Path) -> None:
 
     with pytest.raises(SystemExit):
         run_pipeline(root, ended, root, read_settings(root, {}))
+    deadline = time.monotonic() + 30
+    while alive(int(sleeping.read_text())) and time.monotonic() < deadline:  # who is killed may be a moment dying
+        time.sleep(0.05)
     assert not alive(int(sleeping.read_text()))
