@@ -1,17 +1,22 @@
-"""The benchmarks never_worse, pairs and heavy_blur, shortened: a network that changes nothing, and the shipped one."""
+"""The benchmarks never_worse, pairs, blend and heavy_blur, shortened: the shipped network, and one without effect."""
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy import ndimage
 
 from sftdec.datasets.photos import recipe_photo
+from sftdec.datasets.scene import write_index, write_scene
 from sftdec.networks import build_network, save_weights
 from sftdec.optics import to_8bit
 from sftdec.params import load_params
 from sftdec.photos import png_bytes
+from tests.evaluation.scenes import make_scene
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +65,36 @@ def test_the_tool_is_measured_on_pairs_beside_the_network_alone(untrained, tmp_p
     ):
         assert mean == pytest.approx((first + second) / 2, abs=0.006) and worst == min(first, second)
     assert min(gains["**worst**"][:2]) > 0.5 and gains["**mean**"][2:] == [0, 0]
+
+
+def test_of_fetched_scenes_the_tests_are_measured(untrained, tmp_path):
+    scenes = [replace(make_scene(f"sample/{split}_0", 40, 48), split=split) for split in ("train", "test")]
+    write_index(tmp_path, [write_scene(tmp_path, scene) for scene in scenes])
+    _, _, *rows = run("pairs", tmp_path, untrained)
+    assert [row[0] for row in rows] == ["sample/test_0", "**mean**", "**worst**"] and rows[0][3] == "+0.00"
+
+
+def test_of_a_pair_what_each_picture_has_in_focus_and_out_of_it_is_measured_apart(untrained, tmp_path):
+    """Each is blurred in the half that the other has in focus; a network that changes nothing is the photo itself."""
+    sharp = recipe_photo("chelsea")[60:156, 120:248]
+    blurred = to_8bit(ndimage.gaussian_filter(sharp / 255, 2.0, axes=(0, 1)))
+    left = np.arange(sharp.shape[1])[:, None] < sharp.shape[1] // 2
+    pictures = {"input/a_A": np.where(left, sharp, blurred), "input/a_B": np.where(left, blurred, sharp)}
+    for name, picture in (pictures | {"ground_truth/a": sharp}).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.png").write_bytes(png_bytes(picture))
+    told = {}
+    for model in ("builtin", untrained):
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.blend", str(tmp_path), "--model", str(model), "--strengths", "1"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        there, here = done.stdout.splitlines()[-2:]
+        told[model] = (*map(float, re.findall(r"[+-][0-9.]+", there)), float(re.findall(r"[0-9.]+|inf", here)[0]))
+    mean, worst, kept = told["builtin"]
+    assert mean >= worst > 0.5 and kept > 40
+    assert told[untrained] == (0, 0, told[untrained][2]) and told[untrained][2] > kept
 
 
 def test_a_photo_and_its_reference_differ_by_what_a_camera_and_a_lens_did_alone():
