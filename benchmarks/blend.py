@@ -20,6 +20,7 @@ from sftdec.inference import Blend
 from sftdec.photos import read_photo
 
 BLURRED = 1.0  # px of sigma
+OTHER = {"A": "B", "B": "A"}  # picture of a pair
 SHARPER, AROUND = 2.5, 6.0  # times the other's detail; px of the Gaussian that evens it
 
 
@@ -63,7 +64,7 @@ def main() -> None:
             mixed = np.clip((1 - strength) * photo + strength * 255 * result, 0, 255)
             of_pictures.append(psnr(mixed, sharp, where) - before)
         right[path.stem[-1]].append(on_the_right_side(defocus, deblurrer.sigma_max, path.stem[-1] == "B"))
-        of_pair = path.with_stem(f"{path.stem[:-1]}{'AB'[path.stem[-1] == 'A']}")
+        of_pair = path.with_stem(path.stem[:-1] + OTHER[path.stem[-1]])
         mine, other, made = detail(photo), detail(read_photo(of_pair)), np.rint(255 * result)
         blurred = other > SHARPER * mine
         there.append(psnr(made, sharp, blurred) - psnr(photo, sharp, blurred))

@@ -3,9 +3,9 @@
     python benchmarks/pairs.py FOLDER [WEIGHTS …] [--alone]
 
 FOLDER holds pairs in any layout that ``sftdec datasets`` shows, such as ``input/`` and ``ground_truth/``, or scenes
-that were fetched, such as build/scenes, of which the test's are taken. Printed are
-the blurred photo's PSNR and each model's gain, a row a pair, then mean and worst. ``--alone`` adds what the networks
-give by themselves, which is what ``sftdec evaluate --pairs`` measures. A megapixel takes some seconds a model.
+that were fetched, such as build/scenes, of which the test's are taken. Printed are the blurred photo's PSNR and each
+model's gain, a row a pair, then mean and worst. ``--alone`` adds what the networks give by themselves, which is what
+``sftdec evaluate --pairs`` measures. A megapixel takes some seconds a model.
 """
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
